@@ -1,0 +1,71 @@
+"""The seam between decoding and compute: what a cached-family model can do, in numpy.
+
+`session.py` implements it with ONNX Runtime, `fake.py` with a script. Decoding sees only this.
+Shapes: L layers, G key/value heads, D head size, n context tokens, B candidates, C canvas positions,
+K proposals a position.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .card import Card
+
+Ids = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValues:
+    """Keys (already rotated to their positions) and values of n tokens: each float32 [L, G, n, D]."""
+
+    keys: Floats
+    values: Floats
+
+    def __len__(self) -> int:
+        return int(self.keys.shape[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one denoising step proposes for each canvas position (logit shift already undone)."""
+
+    ids: Ids
+    """[B, C, K] the K most probable tokens, most probable first; the mask token is never among them."""
+    log_probs: Floats
+    """[B, C, K] their natural-log probabilities under the full softmax."""
+    end_log_prob: Floats
+    """[B, C] log-probability of the end token."""
+    current_log_prob: Floats
+    """[B, C] log-probability of the token now on the canvas (meaningless where masked)."""
+
+
+class Model(Protocol):
+    """Compute of one loaded model. Not thread-safe: one request at a time."""
+
+    @property
+    def card(self) -> Card: ...
+
+    def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
+        """Keys and values of `ids` [n], read causally by the base after `past`, at `position`, position+1 ..."""
+        ...
+
+    def next_log_probs(self, ids: Ids, position: int, past: KeyValues | None) -> tuple[KeyValues, Proposal]:
+        """The base left to right: as encode, plus the proposal for the token after each of `ids` (B=1, C=n)."""
+        ...
+
+    def denoise(self, canvas: Ids, position: int, context: KeyValues) -> Proposal:
+        """One forward pass: `canvas` [B, 1+C] is the last prefix token, then C positions (mask id = open).
+
+        `position` is the position of the last prefix token; `context` holds prefix (without its last
+        token) and suffix, in any order, since keys carry their positions.
+        """
+        ...
+
+    def rotate(self, keys: Floats, by: int) -> Floats:
+        """The same keys moved `by` positions to the right (RoPE is a rotation); a new array."""
+        ...

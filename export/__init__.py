@@ -1,0 +1,1 @@
+"""The model factory: checkpoints to model folders, training, evaluation. The only home of torch."""

@@ -1,0 +1,1 @@
+"""The editor's side of Lacuna: documents, positions, syntax, spans, edits. It knows no tensor."""
