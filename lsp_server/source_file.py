@@ -1,0 +1,123 @@
+"""A file on disk as the command line sees it: read with checks, written back atomically.
+
+It knows bytes, text and 1-based positions; nothing of spans, models or editors.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+BOM = "\ufeff"
+
+
+class InputError(Exception):
+    """The user's input cannot be used; the text says what is wrong and where. Exit code 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """Text with where it came from. `text` keeps its line ends and has no byte-order mark."""
+
+    name: str
+    """The path as the user gave it, or "<stdin>"."""
+    text: str
+    path: Path | None = None
+    """The file behind it, links resolved; None for standard input."""
+    bom: bool = False
+    """Whether the bytes began with a UTF-8 byte-order mark, kept on writing."""
+
+    @classmethod
+    def read(cls, name: str) -> SourceFile:
+        """Reads a path, or standard input for "-".
+
+        Raises InputError for what is missing, a folder, unreadable, binary or not UTF-8.
+        """
+        if name == "-":
+            return cls._decode("<stdin>", sys.stdin.buffer.read(), None)
+        path = Path(name)
+        try:
+            return cls._decode(name, path.read_bytes(), path.resolve())
+        except FileNotFoundError:
+            raise InputError(f"{name}: no such file") from None
+        except IsADirectoryError:
+            raise InputError(f"{name}: is a folder; name a file") from None
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+
+    @classmethod
+    def _decode(cls, name: str, content: bytes, path: Path | None) -> SourceFile:
+        if b"\0" in content:
+            raise InputError(f"{name}: is a binary file (byte 0 at {content.index(0)})")
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name}: is not UTF-8 (byte {error.start})") from None
+        return cls(name, text.removeprefix(BOM), path, bom=text.startswith(BOM))
+
+    def lines(self) -> list[str]:
+        """The lines with their ends (LF, CR LF or CR); a final line end is followed by an empty line."""
+        lines = list(io.StringIO(self.text, newline=""))
+        return lines if lines and not lines[-1].endswith(("\n", "\r")) else [*lines, ""]
+
+    def offset(self, line: int, column: int) -> int:
+        """The code-point offset of a 1-based line and column (characters; the line's end is allowed).
+
+        Raises InputError when the position is outside the file.
+        """
+        lines = self.lines()
+        if not 1 <= line <= len(lines):
+            raise InputError(
+                f"{self.name}: line {line} is outside the file, which has {len(lines)}"
+            )
+        width = len(lines[line - 1].rstrip("\r\n"))
+        if not 1 <= column <= width + 1:
+            raise InputError(
+                f"{self.name}: column {column} is outside line {line} (columns 1 to {width + 1})"
+            )
+        return sum(map(len, lines[: line - 1])) + column - 1
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """The 1-based line and column (in characters) of a code-point offset."""
+        start = 0
+        for number, line in enumerate(self.lines(), 1):
+            if offset < start + len(line) or not line.endswith(("\n", "\r")):
+                return number, offset - start + 1
+            start += len(line)
+        raise AssertionError("the last line has no line end")
+
+    def write(self, text: str) -> None:
+        """Replaces the file's content by `text`, all or nothing; mode and byte-order mark stay.
+
+        Raises InputError when there is no file behind this text or it cannot be written;
+        the file is then untouched.
+        """
+        if self.path is None:
+            raise InputError("--write needs a file; standard input cannot be written to")
+        mode = stat.S_IMODE(self.path.stat().st_mode)
+        if not mode & 0o222 or not os.access(self.path, os.W_OK):
+            raise InputError(f"{self.name}: is read-only; nothing was written")
+        try:
+            _replace(self.path, (BOM * self.bom + text).encode("utf-8"), mode)
+        except OSError as error:
+            raise InputError(f"{self.name}: cannot be written ({error.strerror})") from None
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    """Writes beside `path` and renames over it: a reader sees the old file or the new one."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,98 @@
+"""Files on disk: what is refused, where positions lie, and that nothing of the user's is lost."""
+
+from pathlib import Path
+
+import pytest
+
+from lsp_server.source_file import InputError, SourceFile
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", [""]),
+        ("a", ["a"]),
+        ("a\n", ["a\n", ""]),
+        ("a\r\nb\rc\n", ["a\r\n", "b\r", "c\n", ""]),
+        ("a\u2028b\x0bc\n", ["a\u2028b\x0bc\n", ""]),
+    ],
+)
+def test_lines_end_where_editors_end_them(text: str, lines: list[str]) -> None:
+    assert SourceFile("x", text).lines() == lines
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "offset"), [(1, 1, 0), (1, 3, 2), (2, 1, 4), (2, 4, 7), (3, 1, 8)]
+)
+def test_positions_count_characters_from_one(line: int, column: int, offset: int) -> None:
+    file = SourceFile("x", "ab\r\n😋cd\n")
+    assert file.offset(line, column) == offset
+    assert file.position(offset) == (line, column)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "message"),
+    [
+        (0, 1, "line 0 is outside"),
+        (4, 1, "line 4 is outside the file, which has 3"),
+        (1, 4, "column 4 is outside line 1"),
+        (1, 0, "column 0 is outside"),
+    ],
+)
+def test_a_position_outside_the_file_is_named(line: int, column: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        SourceFile("x", "ab\r\n😋cd\n").offset(line, column)
+
+
+def test_bad_files_are_refused_with_the_reason(tmp_path: Path) -> None:
+    binary, latin = tmp_path / "a.png", tmp_path / "b.py"
+    binary.write_bytes(b"ab\0c")
+    latin.write_bytes("é".encode("latin-1"))
+    cases = [
+        (tmp_path / "gone.py", "no such file"),
+        (tmp_path, "is a folder"),
+        (binary, "is a binary file \\(byte 0 at 2\\)"),
+        (latin, "is not UTF-8 \\(byte 0\\)"),
+    ]
+    for path, message in cases:
+        with pytest.raises(InputError, match=message):
+            SourceFile.read(str(path))
+
+
+def test_writing_keeps_the_byte_order_mark_the_mode_and_the_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.py", tmp_path / "link.py"
+    real.write_bytes(b"\xef\xbb\xbfa\r\n")
+    real.chmod(0o750)
+    link.symlink_to(real)
+    file = SourceFile.read(str(link))
+    assert file.text == "a\r\n"
+    file.write("b\r\n")
+    assert real.read_bytes() == b"\xef\xbb\xbfb\r\n"
+    assert real.stat().st_mode & 0o777 == 0o750
+    assert link.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.py", "real.py"]
+
+
+def test_a_read_only_file_is_left_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("a\n")
+    path.chmod(0o444)
+    with pytest.raises(InputError, match="read-only; nothing was written"):
+        SourceFile.read(str(path)).write("b\n")
+    assert path.read_text() == "a\n"
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("a\n")
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(InputError, match="No space left on device"):
+        SourceFile.read(str(path)).write("b\n")
+    assert path.read_text() == "a\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.py"]
