@@ -61,12 +61,12 @@ class SourceFile:
         return cls(name, text.removeprefix(BOM), path, bom=text.startswith(BOM))
 
     def lines(self) -> list[str]:
-        """The lines with their ends (LF, CR LF or CR); a final line end is followed by an empty line."""
+        """The lines with their ends (LF, CR LF, CR); after a final line end an empty line follows."""
         lines = list(io.StringIO(self.text, newline=""))
         return lines if lines and not lines[-1].endswith(("\n", "\r")) else [*lines, ""]
 
     def offset(self, line: int, column: int) -> int:
-        """The code-point offset of a 1-based line and column (characters; the line's end is allowed).
+        """The code-point offset of a 1-based line and column, counted in characters.
 
         Raises InputError when the position is outside the file.
         """
