@@ -1,0 +1,104 @@
+"""Brackets of a stretch of code, read by its words alone: it works where the parse is broken.
+
+It knows how each language writes comments and strings, nothing of trees, spans or edits.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from lsp_server.syntax import canonical
+
+PAIRS = {"(": ")", "[": "]", "{": "}"}
+CLOSERS = frozenset(PAIRS.values())
+
+_DOUBLE = r'"(?:\\.|[^"\\\n])*"'
+_SINGLE = r"'(?:\\.|[^'\\\n])*'"
+_CHARACTER = r"'(?:\\[^'\n]+|\\'|[^'\\\n])'"
+_BACKTICK = r"`(?:\\.|[^`\\])*`"
+_SLASHES = (r"//[^\n]*", r"/\*.*?(?:\*/|\Z)")
+_TRIPLE = (r'"""(?:\\.|[^\\])*?(?:"""|\Z)', r"'''(?:\\.|[^\\])*?(?:'''|\Z)")
+
+_LITERALS = {
+    "python": (r"#[^\n]*", *_TRIPLE, _DOUBLE, _SINGLE),
+    "javascript": (*_SLASHES, _DOUBLE, _SINGLE, _BACKTICK),
+    "typescript": (*_SLASHES, _DOUBLE, _SINGLE, _BACKTICK),
+    "typescriptreact": (*_SLASHES, _DOUBLE, _SINGLE, _BACKTICK),
+    "go": (*_SLASHES, _DOUBLE, _CHARACTER, _BACKTICK),
+    "rust": (*_SLASHES, _DOUBLE, _CHARACTER),
+    "java": (*_SLASHES, _TRIPLE[0], _DOUBLE, _CHARACTER),
+    "c": (*_SLASHES, _DOUBLE, _CHARACTER),
+    "cpp": (*_SLASHES, _DOUBLE, _CHARACTER),
+}
+"""Patterns of comments and strings by language, longest first."""
+_UNKNOWN = (r"(?:^|(?<=\s))(?:#|//|--)[^\n]*", _DOUBLE, _SINGLE)
+
+_QUOTES = {"python": "\"'", "go": '"`', "rust": '"', "java": '"', "c": '"', "cpp": '"'}
+"""What opens a string by language; `"`, `'` and a backtick in all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """One bracket and its index in the text that was read."""
+
+    symbol: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brackets:
+    """The brackets of a text without a partner in it."""
+
+    opened: tuple[Bracket, ...]
+    """Never closed, outermost first."""
+    closed: tuple[Bracket, ...]
+    """Closed though never opened, in order."""
+
+
+def unmatched(text: str, language: str) -> Brackets:
+    """The brackets of `text` outside comments and strings that have no partner."""
+    opened: list[Bracket] = []
+    closed: list[Bracket] = []
+    for match in _tokens(canonical(language)).finditer(text):
+        symbol = match["bracket"]
+        if symbol is None:
+            continue
+        if symbol in PAIRS:
+            opened.append(Bracket(symbol, match.start()))
+        elif opened and PAIRS[opened[-1].symbol] == symbol:
+            opened.pop()
+        elif not _close_outer(opened, symbol):
+            closed.append(Bracket(symbol, match.start()))
+    return Brackets(tuple(opened), tuple(closed))
+
+
+def _close_outer(opened: list[Bracket], symbol: str) -> bool:
+    """A closer that fits only further out ends the brackets between; False when none fits."""
+    for index in range(len(opened) - 1, -1, -1):
+        if PAIRS[opened[index].symbol] == symbol:
+            del opened[index:]
+            return True
+    return False
+
+
+def open_literal(line: str, language: str) -> str | None:
+    """What the end of a line's text lies in by its words: "comment", "string" or None."""
+    language = canonical(language)
+    quotes = _QUOTES.get(language, "\"'`")
+    end = 0
+    for match in _tokens(language).finditer(line):
+        if any(quote in line[end : match.start()] for quote in quotes):
+            return "string"
+        literal = match["literal"]
+        if literal and match.end() == len(line) and literal[0] not in "\"'`":
+            return None if literal.endswith("*/") else "comment"
+        end = match.end()
+    return "string" if any(quote in line[end:] for quote in quotes) else None
+
+
+@cache
+def _tokens(language: str) -> re.Pattern[str]:
+    literals = "|".join(_LITERALS.get(language, _UNKNOWN))
+    return re.compile(rf"(?P<literal>{literals})|(?P<bracket>[()\[\]{{}}])", re.DOTALL)

@@ -1,0 +1,178 @@
+"""A text as an editor has it open: version, lines, tree. The only place that converts positions.
+
+It knows LSP's way of counting but not pygls. Four rulers meet here: LSP units (UTF-8, UTF-16 or
+UTF-32, by agreement with the editor), code points (Python, everything above), bytes (tree-sitter)
+and lines. In `x="😋"` the last quote is at character 7, 5 or 4 in UTF-8, UTF-16 or UTF-32.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tree_sitter import Tree
+
+from lsp_server import syntax
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class Encoding(StrEnum):
+    """The unit in which LSP counts the characters of a line."""
+
+    UTF8 = "utf-8"
+    UTF16 = "utf-16"
+    UTF32 = "utf-32"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One edit of `textDocument/didChange`: 0-based positions in the agreed encoding.
+
+    Without a start line it replaces the whole text.
+    """
+
+    start_line: int | None
+    start_character: int
+    end_line: int
+    end_character: int
+    text: str
+
+    @classmethod
+    def whole(cls, text: str) -> Change:
+        """The change that replaces everything."""
+        return cls(None, 0, 0, 0, text)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One version of an open text. `changed` gives the next one and leaves this as it is."""
+
+    uri: str
+    language: str
+    """LSP language id."""
+    version: int
+    text: str
+    tree: Tree | None
+    """Of `text`; None when the language has no grammar here."""
+    line_starts: tuple[int, ...]
+    r"""Code-point offset of each line's start; lines end at \n, \r\n or \r."""
+
+    @classmethod
+    def open(cls, uri: str, language: str, version: int, text: str) -> Document:
+        """Reads the text anew."""
+        tree = syntax.parse(language, text)
+        return cls(uri, language, version, text, tree, (0, *_line_starts(text, 0, len(text))))
+
+    def changed(self, version: int, changes: Sequence[Change], encoding: Encoding) -> Document:
+        """The document after `changes`, each in terms of the text that the one before left.
+
+        The text is parsed once, reusing the tree. Positions outside the file are clamped.
+        """
+        document = self
+        tree = self.tree.copy() if self.tree is not None else None
+        for change in changes:
+            start, end = document._range(change, encoding)
+            if tree is not None:
+                syntax.edit(tree, document.text, start, end, change.text)
+            document = document._replaced(start, end, change.text)
+        if document.text != self.text:
+            tree = syntax.parse(self.language, document.text, tree)
+        else:
+            tree = self.tree
+        return Document(self.uri, self.language, version, document.text, tree, document.line_starts)
+
+    def _range(self, change: Change, encoding: Encoding) -> tuple[int, int]:
+        if change.start_line is None:
+            return 0, len(self.text)
+        start = self.offset(change.start_line, change.start_character, encoding)
+        end = self.offset(change.end_line, change.end_character, encoding)
+        return min(start, end), max(start, end)
+
+    def _replaced(self, start: int, end: int, replacement: str) -> Document:
+        """Text and lines after one replacement; the tree is left out."""
+        text = self.text[:start] + replacement + self.text[end:]
+        starts = self.line_starts
+        # A line feed may join a carriage return left of it, so lines are read anew from the one
+        # that holds the character before the change to the first that starts after it.
+        first = bisect_right(starts, max(start - 1, 0)) - 1
+        after = bisect_right(starts, end)
+        shift = len(replacement) - (end - start)
+        stop = starts[after] + shift if after < len(starts) else len(text)
+        fresh = _line_starts(text, starts[first], stop)
+        tail = starts[after + 1 :]
+        moved = tuple(map(shift.__add__, tail)) if shift else tail
+        lines = (*starts[: first + 1], *fresh, *moved)
+        return Document(self.uri, self.language, self.version, text, None, lines)
+
+    def line_at(self, offset: int) -> int:
+        """The 0-based line that holds a code-point offset."""
+        return bisect_right(self.line_starts, max(offset, 0)) - 1
+
+    def line_bounds(self, line: int) -> tuple[int, int]:
+        """Where a line starts and where its text ends, before its line end; code points."""
+        start = self.line_starts[line]
+        if line + 1 == len(self.line_starts):
+            return start, len(self.text)
+        end = self.line_starts[line + 1]
+        return start, end - (2 if self.text[start:end].endswith("\r\n") else 1)
+
+    def line(self, line: int) -> str:
+        """A line's text without its line end."""
+        start, end = self.line_bounds(line)
+        return self.text[start:end]
+
+    @property
+    def line_end(self) -> str:
+        r"""The line end the document uses: that of its first line, \n when it has one line."""
+        if len(self.line_starts) == 1:
+            return "\n"
+        return self.text[self.line_bounds(0)[1] : self.line_starts[1]]
+
+    def offset(self, line: int, character: int, encoding: Encoding) -> int:
+        """The code-point offset of an LSP position.
+
+        As LSP says, a character beyond the line's end counts as its end; likewise a line beyond
+        the file counts as the file's end. A unit within a character counts as its start.
+        """
+        if line < 0:
+            return 0
+        if line >= len(self.line_starts):
+            return len(self.text)
+        start, end = self.line_bounds(line)
+        character = max(character, 0)
+        text = self.text[start:end]
+        if encoding is Encoding.UTF32 or text.isascii():
+            return start + min(character, len(text))
+        units = 0
+        for index, symbol in enumerate(text):
+            units += _units(symbol, encoding)
+            if units > character:
+                return start + index
+        return end
+
+    def position(self, offset: int, encoding: Encoding) -> tuple[int, int]:
+        """Line and character of a code-point offset, clamped to the file."""
+        offset = min(max(offset, 0), len(self.text))
+        line = self.line_at(offset)
+        start, end = self.line_bounds(line)
+        text = self.text[start : min(offset, end)]
+        if encoding is Encoding.UTF32 or text.isascii():
+            return line, len(text)
+        return line, sum(_units(symbol, encoding) for symbol in text)
+
+
+def _line_starts(text: str, start: int, stop: int) -> tuple[int, ...]:
+    """Where the lines after each line end in text[start:stop] start."""
+    return tuple(match.end() for match in _LINE_END.finditer(text, start, stop))
+
+
+def _units(symbol: str, encoding: Encoding) -> int:
+    """How many units one character takes."""
+    code = ord(symbol)
+    if encoding is Encoding.UTF16:
+        return 2 if code > 0xFFFF else 1
+    return 1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4

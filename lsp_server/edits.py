@@ -1,0 +1,307 @@
+"""From a fill's text to the smallest edit that may be shown, or the reason why none may.
+
+Pure: it knows text, tree and span; nothing of models or LSP. Fills are mended first (scope,
+indentation, overlap with what follows), then judged (repetition, syntax).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lsp_server.brackets import CLOSERS, PAIRS, unmatched
+from lsp_server.document import Document
+from lsp_server.spans import Span, SpanKind, indent_unit, indentation
+from lsp_server.syntax import errors_in, new_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Code points start..end of the document become `text`; what both share is left out."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A fill that is not shown."""
+
+    reason: str
+    """A stable name."""
+    detail: str
+    """A sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class InlineEdit:
+    """An edit as an inline completion item wants it; offsets in code points of the document."""
+
+    line: int
+    """The 0-based line the whole range is on: that of the cursor."""
+    start: int
+    """Start of the typed token, or of the edit where that is further left."""
+    end: int
+    """The cursor, or the end of what the edit replaces right of it."""
+    text: str
+    """What the range becomes; it begins with the typed token."""
+    filter_text: str
+    """What the editor holds the typed token against."""
+
+
+EMPTY = Rejected("empty", "The model filled the gap with nothing.")
+UNCHANGED = Rejected("unchanged", "The fill is what already stands there.")
+REPEATS_SUFFIX = Rejected("repeats-suffix", "The fill only repeats what follows.")
+REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the line above.")
+BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse worse than before.")
+
+_LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
+_TYPED_TOKEN = re.compile(r"[\w$]*\Z")
+_NAME = "x"
+"""What a gap is held to contain where nothing at all would be an error."""
+_LEAST_OVERLAP = 3
+"""Shorter repetitions of what follows are taken for chance, unless they are brackets or quotes."""
+
+
+def to_edit(
+    document: Document, span: Span, fill_text: str, *, check_syntax: bool = True
+) -> Edit | Rejected:
+    """The edit that puts a fill into its span, mended; or why it is not to be shown."""
+    text = _trimmed(document, span, fill_text)
+    if not text.strip():
+        return EMPTY
+    text = _indented(document, span, _within_scope(text, span))
+    if _repeats_line_above(document, span, text):
+        return REPEATS_LINE_ABOVE
+    if _repeats_suffix(document, span, text):
+        return REPEATS_SUFFIX
+    text = _without_overlap(document, span, text)
+    if not text.strip():
+        return REPEATS_SUFFIX
+    end = _over_closers(document, span, text)
+    text = text.replace("\n", document.line_end)
+    if text == document.text[span.start : end]:
+        return UNCHANGED
+    if check_syntax and _breaks_syntax(document, span, end, text):
+        return BREAKS_SYNTAX
+    return _smallest(document, span.start, end, text)
+
+
+def inline_item(document: Document, edit: Edit, offset: int) -> InlineEdit:
+    """The edit with its range stretched from the start of the typed token to the cursor.
+
+    Raises ValueError when the edit replaces text on another line than the cursor's.
+    """
+    line = document.line_at(offset)
+    line_start, line_end = document.line_bounds(line)
+    typed = _TYPED_TOKEN.search(document.text[line_start:offset])
+    token = line_start + (typed.start() if typed else 0)
+    start, end = min(token, edit.start), max(offset, edit.end)
+    if start < line_start or end > line_end:
+        raise ValueError(f"edit {edit.start}..{edit.end} is not on line {line} of {document.uri}")
+    text = document.text[start : edit.start] + edit.text + document.text[edit.end : end]
+    return InlineEdit(line, start, end, text, filter_text=text)
+
+
+def _trimmed(document: Document, span: Span, text: str) -> str:
+    """The fill with line feeds only, within its one line if it is one, without trailing blanks."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if span.stop_at_newline:
+        text = text.split("\n", 1)[0]
+    text = re.sub(r"[ \t]+\n", "\n", text)
+    after = _rest_of_line(document, span)
+    if not after.strip():
+        return text.rstrip()
+    return text.rstrip(" \t") if after[0] in " \t" else text
+
+
+def _within_scope(text: str, span: Span) -> str:
+    """The lines of an empty block's fill up to the first that leaves the block.
+
+    One closing bracket ends the fill where it stands. The limit by indentation is Tabby's.
+    """
+    if span.kind is not SpanKind.BLOCK:
+        return text
+    depth = _width(span.indent)
+    first, *others = text.split("\n")
+    kept = [first]
+    for line in others:
+        if line.strip() and _width(indentation(line)) < depth:
+            if line.lstrip()[0] in CLOSERS:
+                kept.append(line)
+            break
+        kept.append(line)
+    # A last empty line brings the closing bracket right of the cursor onto a line of its own.
+    ends_line = len(kept) > 1 and not kept[-1].strip()
+    return "\n".join(kept).rstrip() + ("\n" + span.indent[: -depth or None] if ends_line else "")
+
+
+def _width(indent: str) -> int:
+    """Columns of an indentation; only used to compare, so a tab counts as four."""
+    return len(indent.expandtabs(4))
+
+
+def _indented(document: Document, span: Span, text: str) -> str:
+    """The fill with tabs or spaces as the lines around have them."""
+    line = document.line_at(span.start)
+    before = document.text[document.line_starts[line] : span.start]
+    first, *others = text.split("\n")
+    if before and not before.strip() and span.kind is not SpanKind.LINES:
+        first = first.lstrip(" \t")
+    tabs = "\t" in indent_unit(document, line) if not span.indent else "\t" in span.indent
+    unit = indent_unit(document, line)
+    lines = (_reindented(other, unit, tabs) for other in others)
+    first = first if before else _reindented(first, unit, tabs)
+    return "\n".join((first, *lines))
+
+
+def _reindented(line: str, unit: str, tabs: bool) -> str:
+    indent = indentation(line)
+    if tabs and " " in indent:
+        columns = len(indent.replace("\t", "    "))
+        new = "\t" * (columns // 4) + " " * (columns % 4)
+    elif not tabs and "\t" in indent:
+        new = indent.replace("\t", unit)
+    else:
+        return line
+    return new + line[len(indent) :]
+
+
+def _rest_of_line(document: Document, span: Span) -> str:
+    return document.text[span.end : document.line_bounds(document.line_at(span.end))[1]]
+
+
+def _result_lines(document: Document, span: Span, text: str) -> list[str]:
+    """The lines the fill completes or adds, without blanks around them and without empty ones."""
+    start = document.line_starts[document.line_at(span.start)]
+    lines = (document.text[start : span.start] + text).split("\n")
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _lines_below(document: Document, span: Span, count: int) -> list[str]:
+    """Up to `count` non-blank lines below the span, without the blanks around them."""
+    found: list[str] = []
+    for line in range(document.line_at(span.end) + 1, len(document.line_starts)):
+        if len(found) == count:
+            break
+        text = document.line(line).strip()
+        if text:
+            found.append(text)
+    return found
+
+
+def _repeats_line_above(document: Document, span: Span, text: str) -> bool:
+    if span.kind is SpanKind.LINES or _rest_of_line(document, span).strip():
+        return False
+    lines = _result_lines(document, span, text)
+    if len(lines) != 1 or not _says_something(lines[0]):
+        return False
+    for line in range(document.line_at(span.start) - 1, -1, -1):
+        above = document.line(line).strip()
+        if above:
+            return above == lines[0]
+    return False
+
+
+def _repeats_suffix(document: Document, span: Span, text: str) -> bool:
+    """Whether the lines the fill makes are the very ones that follow."""
+    rest = _rest_of_line(document, span).strip()
+    if rest:
+        return text.strip() == rest
+    lines = _result_lines(document, span, text)
+    below = _lines_below(document, span, len(lines))
+    return below == lines and any(map(_says_something, lines))
+
+
+def _says_something(line: str) -> bool:
+    """Whether a line has a word: brackets alone may well stand twice."""
+    return re.search(r"\w", line) is not None
+
+
+def _without_overlap(document: Document, span: Span, text: str) -> str:
+    """The fill without its tail where that repeats the head of what follows."""
+    rest = _rest_of_line(document, span)
+    if rest.strip():
+        return _without_repeated_head(document, span, text, rest.rstrip())
+    return _without_repeated_lines(document, span, text)
+
+
+def _without_repeated_head(document: Document, span: Span, text: str, rest: str) -> str:
+    for tail in {text, text.rstrip()}:
+        for size in range(min(len(rest), len(tail)), 0, -1):
+            shorter = tail[: len(tail) - size]
+            if tail.endswith(rest[:size]) and _may_cut(document, span, shorter, rest[:size]):
+                return shorter
+    return text
+
+
+def _may_cut(document: Document, span: Span, shorter: str, overlap: str) -> bool:
+    """Whether an overlap is a repetition and not, as in `f(x)` before `)`, the fill's own."""
+    if span.kind in _LITERALS:
+        return len(overlap) >= _LEAST_OVERLAP or not _says_something(overlap)
+    if len(overlap.strip()) < _LEAST_OVERLAP and set(overlap) - set(" \t)]}>;:,\"'`"):
+        return False
+    opened = unmatched(shorter, document.language).opened
+    return len(opened) <= len(unmatched(shorter + overlap, document.language).opened)
+
+
+def _without_repeated_lines(document: Document, span: Span, text: str) -> str:
+    lines = text.split("\n")
+    below = _lines_below(document, span, len(lines))
+    for size in range(min(len(lines) - 1, len(below)), 0, -1):
+        tail, kept = lines[-size:], "\n".join(lines[:-size])
+        if [line.strip() for line in tail] != below[:size]:
+            continue
+        opened = unmatched(kept, document.language).opened
+        if len(opened) <= len(unmatched(text, document.language).opened):
+            return kept.rstrip()
+    return text
+
+
+def _over_closers(document: Document, span: Span, text: str) -> int:
+    """Where the edit ends: past the closers right of the cursor that the fill brings as well."""
+    if span.kind in (*_LITERALS, SpanKind.LINES):
+        return span.end
+    rest = _rest_of_line(document, span)
+    end = 0
+    for bracket in unmatched(text, document.language).closed:
+        gap = len(rest[end:]) - len(rest[end:].lstrip())
+        if not rest.startswith(bracket.symbol, end + gap):
+            break
+        end += gap + 1
+    return span.end + end
+
+
+def _smallest(document: Document, start: int, end: int, text: str) -> Edit:
+    """Leaves out what the replaced text and the new one have in common at head and tail."""
+    old = document.text[start:end]
+    shared = min(len(old), len(text))
+    head = next((i for i in range(shared) if old[i] != text[i]), shared)
+    most = shared - head
+    tail = next((i for i in range(most) if old[-1 - i] != text[-1 - i]), most)
+    return Edit(start + head, end - tail, text[head : len(text) - tail])
+
+
+def _breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
+    """Whether there are more errors once span.start..end is `text` than there are now.
+
+    A gap that needs something is an error while it is empty (`x = `), so where the document has
+    errors the fill is also held to what a plain name in its place would leave.
+    """
+    if document.tree is None or span.kind is SpanKind.COMMENT:
+        return False
+    worse = new_errors(document, span.start, end, text + _closing(document, span, text))
+    if worse > 0:
+        return True
+    if not document.tree.root_node.has_error or errors_in(document.tree) + worse == 0:
+        return False
+    return worse > new_errors(document, span.start, span.end, _NAME)
+
+
+def _closing(document: Document, span: Span, text: str) -> str:
+    """The closers a one-line fill still needs when it ends by opening a bracket (`if (x) {`)."""
+    if not span.stop_at_newline or text.rstrip()[-1:] not in PAIRS:
+        return ""
+    opened = unmatched(text, document.language).opened
+    return "".join(PAIRS[bracket.symbol] for bracket in reversed(opened))

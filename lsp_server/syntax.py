@@ -1,0 +1,157 @@
+"""Grammars and the parse of a text. It knows tree-sitter and bytes (UTF-8), not LSP or spans.
+
+Grammars come from the single official wheels and are loaded when a language is first used.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from tree_sitter import Language, Parser, Point, Tree
+
+if TYPE_CHECKING:
+    from lsp_server.document import Document
+
+_GRAMMARS = {
+    "c": ("tree_sitter_c", "language"),
+    "cpp": ("tree_sitter_cpp", "language"),
+    "go": ("tree_sitter_go", "language"),
+    "java": ("tree_sitter_java", "language"),
+    "javascript": ("tree_sitter_javascript", "language"),
+    "python": ("tree_sitter_python", "language"),
+    "rust": ("tree_sitter_rust", "language"),
+    "typescript": ("tree_sitter_typescript", "language_typescript"),
+    "typescriptreact": ("tree_sitter_typescript", "language_tsx"),
+}
+"""LSP language id -> module and function that give its grammar."""
+
+_ALIASES = {
+    "c++": "cpp",
+    "javascript.jsx": "javascript",
+    "javascriptreact": "javascript",
+    "typescript.tsx": "typescriptreact",
+}
+"""Other names editors use -> a key of _GRAMMARS."""
+
+_SUFFIXES = {
+    **dict.fromkeys((".py", ".pyi", ".pyw"), "python"),
+    **dict.fromkeys((".js", ".mjs", ".cjs"), "javascript"),
+    ".jsx": "javascriptreact",
+    **dict.fromkeys((".ts", ".mts", ".cts"), "typescript"),
+    ".tsx": "typescriptreact",
+    ".go": "go",
+    ".rs": "rust",
+    ".java": "java",
+    ".c": "c",
+    **dict.fromkeys((".h", ".cc", ".cpp", ".cxx", ".c++", ".hh", ".hpp", ".hxx"), "cpp"),
+}
+
+UNKNOWN = "plaintext"
+"""The LSP language id of a file whose language is not known."""
+
+
+def language_of(path: str | PurePath) -> str:
+    """The LSP language id by the file's suffix; `plaintext` for an unknown one.
+
+    `.h` is read as C++, whose grammar also takes nearly all of C.
+    """
+    return _SUFFIXES.get(PurePath(path).suffix.lower(), UNKNOWN)
+
+
+def canonical(language: str) -> str:
+    """The language's key here: the same for all names of one grammar; unknown ones unchanged."""
+    return _ALIASES.get(language.lower(), language.lower())
+
+
+@cache
+def grammar(language: str) -> Language | None:
+    """The grammar for an LSP language id, loaded once; None when there is none."""
+    entry = _GRAMMARS.get(canonical(language))
+    if entry is None:
+        return None
+    module, function = entry
+    return Language(getattr(import_module(module), function)())
+
+
+def parse(language: str, text: str, old: Tree | None = None) -> Tree | None:
+    """The tree of `text`, or None for an unknown language.
+
+    `old` is a tree of the text before, already edited (`Tree.edit`); what did not change is reused.
+    """
+    known = grammar(language)
+    if known is None:
+        return None
+    # Two threads must not share a parser, and making one costs nothing.
+    parser = Parser(known)
+    return parser.parse(encode(text)) if old is None else parser.parse(encode(text), old)
+
+
+def encode(text: str) -> bytes:
+    """UTF-8, in which tree-sitter counts; a lone surrogate (three bytes) does not fail."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def byte_offset(text: str, offset: int) -> int:
+    """Code points -> bytes."""
+    return offset if text.isascii() else len(encode(text[:offset]))
+
+
+def code_point_offset(text: str, byte: int) -> int:
+    """Bytes -> code points; a byte within a character counts as that character's start."""
+    if text.isascii():
+        return byte
+    return len(encode(text)[:byte].decode("utf-8", "ignore"))
+
+
+def edit(tree: Tree, text: str, start: int, end: int, replacement: str) -> None:
+    """Tells `tree`, of `text`, that code points start..end are replaced. The tree is changed."""
+    start_point, end_point = _point(text, start), _point(text, end)
+    start_byte, end_byte = byte_offset(text, start), byte_offset(text, end)
+    new_bytes = encode(replacement)
+    newline = new_bytes.rfind(b"\n")
+    if newline < 0:
+        new_point = Point(start_point.row, start_point.column + len(new_bytes))
+    else:
+        rows = start_point.row + new_bytes.count(b"\n")
+        new_point = Point(rows, len(new_bytes) - newline - 1)
+    tree.edit(start_byte, end_byte, start_byte + len(new_bytes), start_point, end_point, new_point)
+
+
+def _point(text: str, offset: int) -> Point:
+    """Row and column (bytes) as tree-sitter counts them: only a line feed ends a row."""
+    row_start = text.rfind("\n", 0, offset) + 1
+    return Point(text.count("\n", 0, offset), len(encode(text[row_start:offset])))
+
+
+def errors_in(tree: Tree) -> int:
+    """How many ERROR and MISSING nodes the tree has. Descends only where there are some."""
+    cursor = tree.walk()
+    count = 0
+    while True:
+        node = cursor.node
+        assert node is not None
+        if node.has_error:
+            count += node.is_error or node.is_missing
+            if cursor.goto_first_child():
+                continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return count
+
+
+def new_errors(document: Document, start: int, end: int, replacement: str) -> int:
+    """How many more errors the document has when code points start..end become `replacement`.
+
+    0 for an unknown language. The document and its tree stay as they are.
+    """
+    if document.tree is None:
+        return 0
+    tree = document.tree.copy()
+    edit(tree, document.text, start, end, replacement)
+    text = document.text[:start] + replacement + document.text[end:]
+    after = parse(document.language, text, tree)
+    assert after is not None
+    return errors_in(after) - errors_in(document.tree)
