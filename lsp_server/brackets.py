@@ -35,7 +35,7 @@ _LITERALS = {
 """Patterns of comments and strings by language, longest first."""
 _UNKNOWN = (r"(?:^|(?<=\s))(?:#|//|--)[^\n]*", _DOUBLE, _SINGLE)
 
-_QUOTES = {"python": "\"'", "go": '"`', "rust": '"', "java": '"', "c": '"', "cpp": '"'}
+_QUOTES = {**dict.fromkeys(("python", "java", "c", "cpp"), "\"'"), "go": "\"'`", "rust": '"'}
 """What opens a string by language; `"`, `'` and a backtick in all others."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tree_sitter import Tree
@@ -55,10 +55,11 @@ class Document:
     language: str
     """LSP language id."""
     version: int
-    text: str
-    tree: Tree | None
+    # Left out of the representation: a person's code must not get into a log by way of it.
+    text: str = field(repr=False)
+    tree: Tree | None = field(repr=False)
     """Of `text`; None when the language has no grammar here."""
-    line_starts: tuple[int, ...]
+    line_starts: tuple[int, ...] = field(repr=False)
     r"""Code-point offset of each line's start; lines end at \n, \r\n or \r."""
 
     @classmethod

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
 from lsp_server.document import Document
 from lsp_server.spans import Span, SpanKind, indent_unit, indentation
-from lsp_server.syntax import errors_in, new_errors
+from lsp_server.syntax import errors_after, errors_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ def to_edit(
     text = _without_overlap(document, span, text)
     if not text.strip():
         return REPEATS_SUFFIX
+    text = _above_closer(document, span, text)
     end = _over_closers(document, span, text)
     text = text.replace("\n", document.line_end)
     if text == document.text[span.start : end]:
@@ -132,9 +133,7 @@ def _within_scope(text: str, span: Span) -> str:
                 kept.append(line)
             break
         kept.append(line)
-    # A last empty line brings the closing bracket right of the cursor onto a line of its own.
-    ends_line = len(kept) > 1 and not kept[-1].strip()
-    return "\n".join(kept).rstrip() + ("\n" + span.indent[: -depth or None] if ends_line else "")
+    return "\n".join(kept).rstrip()
 
 
 def _width(indent: str) -> int:
@@ -259,6 +258,15 @@ def _without_repeated_lines(document: Document, span: Span, text: str) -> str:
     return text
 
 
+def _above_closer(document: Document, span: Span, text: str) -> str:
+    """The lines of a block, with the brace right of the cursor brought onto a line of its own."""
+    rest = _rest_of_line(document, span).lstrip()
+    if span.kind is not SpanKind.BLOCK or "\n" not in text or rest[:1] not in CLOSERS:
+        return text
+    line = document.line(document.line_at(span.start))
+    return text.rstrip() + "\n" + indentation(line)
+
+
 def _over_closers(document: Document, span: Span, text: str) -> int:
     """Where the edit ends: past the closers right of the cursor that the fill brings as well."""
     if span.kind in (*_LITERALS, SpanKind.LINES):
@@ -291,12 +299,12 @@ def _breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     """
     if document.tree is None or span.kind is SpanKind.COMMENT:
         return False
-    worse = new_errors(document, span.start, end, text + _closing(document, span, text))
-    if worse > 0:
-        return True
-    if not document.tree.root_node.has_error or errors_in(document.tree) + worse == 0:
+    filled = errors_after(document, span.start, end, text + _closing(document, span, text))
+    if filled == 0:
         return False
-    return worse > new_errors(document, span.start, span.end, _NAME)
+    if filled > errors_in(document.tree):
+        return True
+    return filled > errors_after(document, span.start, span.end, _NAME)
 
 
 def _closing(document: Document, span: Span, text: str) -> str:

@@ -114,7 +114,7 @@ _IMPORT_LINES = {
     "javascript": _SLASH_IMPORT,
     "typescript": _SLASH_IMPORT,
     "typescriptreact": _SLASH_IMPORT,
-    "go": r"import\b",
+    "go": r"(?:import|package)\b",
     "java": r"(?:import|package)\b",
     "rust": r"(?:pub(?:\([^)]*\))?\s+)?(?:use|extern\s+crate)\b",
     "c": r"#\s*include\b",
@@ -197,7 +197,7 @@ def indent_unit(document: Document, line: int) -> str:
 def _default_unit(language: str) -> str:
     if syntax.canonical(language) == "go":
         return "\t"
-    return " " * (2 if syntax.canonical(language).startswith(("java", "type")) else 4)
+    return " " * (2 if syntax.canonical(language).startswith(("javascript", "type")) else 4)
 
 
 @dataclass(frozen=True)
@@ -310,6 +310,9 @@ class Place:
         symbol, offset = self.bracket
         if symbol != "{" or self.language in _BRACELESS:
             return True
+        # Broken C++ shows the body of a function as an initialiser.
+        if self.document.text[max(offset - 80, 0) : offset].rstrip().endswith((")", "=>")):
+            return False
         tree = self.document.tree
         byte = syntax.byte_offset(self.document.text, offset)
         node = tree.root_node.descendant_for_byte_range(byte, byte + 1) if tree else None

@@ -142,8 +142,8 @@ def errors_in(tree: Tree) -> int:
                 return count
 
 
-def new_errors(document: Document, start: int, end: int, replacement: str) -> int:
-    """How many more errors the document has when code points start..end become `replacement`.
+def errors_after(document: Document, start: int, end: int, replacement: str) -> int:
+    """`errors_in` of the document when code points start..end become `replacement`.
 
     0 for an unknown language. The document and its tree stay as they are.
     """
@@ -154,4 +154,10 @@ def new_errors(document: Document, start: int, end: int, replacement: str) -> in
     text = document.text[:start] + replacement + document.text[end:]
     after = parse(document.language, text, tree)
     assert after is not None
-    return errors_in(after) - errors_in(document.tree)
+    return errors_in(after)
+
+
+def new_errors(document: Document, start: int, end: int, replacement: str) -> int:
+    """How many more errors the document has after the replacement than before; see above."""
+    before = errors_in(document.tree) if document.tree is not None else 0
+    return errors_after(document, start, end, replacement) - before

@@ -1,0 +1,57 @@
+"""Brackets and open literals read by their words, in every language's way of writing them."""
+
+import pytest
+
+from lsp_server.brackets import open_literal, unmatched
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "opened", "closed"),
+    [
+        ("python", "f(a, [1", "([", ""),
+        ("python", "a) + b]", "", ")]"),
+        ("python", "'(' + \"[\" # {", "", ""),
+        ("python", "'''(\n(''' + (", "(", ""),
+        ("python", '"""( never closed', "", ""),
+        ("python", "'it\\'s (' + [", "[", ""),
+        ("python", "f(g[1)", "", ""),
+        ("python", "a // (b", "(", ""),
+        ("javascript", "`(\n` + f(/* ( */ {// (\n", "({", ""),
+        ("rust", "fn f<'a>(x: &'a str) { '(' ", "{", ""),
+        ("go", "x := '(' + `(` + \"(\" + (", "(", ""),
+        ("java", '"""\n(\n""" + (', "(", ""),
+        ("c", "'\\'' + '(' + (", "(", ""),
+        ("plaintext", "# (\n-- (\n(", "(", ""),
+        ("plaintext", "a#(", "(", ""),
+        ("python", "", "", ""),
+    ],
+)
+def test_unmatched(language: str, text: str, opened: str, closed: str) -> None:
+    found = unmatched(text, language)
+    assert "".join(bracket.symbol for bracket in found.opened) == opened
+    assert "".join(bracket.symbol for bracket in found.closed) == closed
+    for bracket in (*found.opened, *found.closed):
+        assert text[bracket.index] == bracket.symbol
+
+
+@pytest.mark.parametrize(
+    ("language", "line", "literal"),
+    [
+        ("python", "x = 'ab", "string"),
+        ("python", "x = 'ab'", None),
+        ("python", "x = 'a\\'b", "string"),
+        ("python", "x = \"it's", "string"),
+        ("python", "x = 1  # it's", "comment"),
+        ("python", "x = '#'", None),
+        ("rust", "fn f<'a>(x: &'a", None),
+        ("rust", 'x = "ab', "string"),
+        ("javascript", "x = `a", "string"),
+        ("javascript", "x = 1 // a", "comment"),
+        ("javascript", "x /* a */", None),
+        ("javascript", "x /* a", "comment"),
+        ("c", "char x = '", "string"),
+        ("plaintext", "x ;", None),
+    ],
+)
+def test_open_literal(language: str, line: str, literal: str | None) -> None:
+    assert open_literal(line, language) == literal

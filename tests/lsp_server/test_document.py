@@ -1,0 +1,228 @@
+"""Positions in three encodings, line ends of three kinds, and incremental changes of a text."""
+
+import random
+
+import pytest
+
+from lsp_server.document import Change, Document, Encoding
+
+UTF8, UTF16, UTF32 = Encoding.UTF8, Encoding.UTF16, Encoding.UTF32
+
+
+def opened(text: str, language: str = "python") -> Document:
+    return Document.open("file:///x.py", language, 1, text)
+
+
+def sexp(document: Document) -> str:
+    assert document.tree is not None
+    return str(document.tree.root_node)
+
+
+@pytest.mark.parametrize(
+    ("text", "starts"),
+    [
+        ("", (0,)),
+        ("a", (0,)),
+        ("a\n", (0, 2)),
+        ("a\r\nb", (0, 3)),
+        ("a\rb\r", (0, 2, 4)),
+        ("\r\n\r\n", (0, 2, 4)),
+        ("\n\r\n\r", (0, 1, 3, 4)),
+        ("a\u2028b\x0cc\x85d", (0,)),
+    ],
+)
+def test_lines_end_at_lf_crlf_and_cr_only(text: str, starts: tuple[int, ...]) -> None:
+    assert opened(text).line_starts == starts
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "bounds"),
+    [
+        ("ab\r\ncd", 0, (0, 2)),
+        ("ab\rcd", 0, (0, 2)),
+        ("ab\ncd", 1, (3, 5)),
+        ("ab\n", 1, (3, 3)),
+        ("\r\r\n", 1, (1, 1)),
+    ],
+)
+def test_line_bounds_leave_out_the_line_end(text: str, line: int, bounds: tuple[int, int]) -> None:
+    assert opened(text).line_bounds(line) == bounds
+
+
+@pytest.mark.parametrize(
+    ("text", "line_end"), [("", "\n"), ("a", "\n"), ("a\r\nb\n", "\r\n"), ("a\rb", "\r")]
+)
+def test_line_end_is_that_of_the_first_line(text: str, line_end: str) -> None:
+    assert opened(text).line_end == line_end
+
+
+@pytest.mark.parametrize(
+    ("encoding", "character"),
+    [(UTF8, 7), (UTF16, 5), (UTF32, 4)],
+)
+def test_the_quote_after_an_emoji(encoding: Encoding, character: int) -> None:
+    document = opened('y\nx="😋"\n')
+    assert document.offset(1, character, encoding) == 6
+    assert document.text[6] == '"'
+    assert document.position(6, encoding) == (1, character)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_every_offset_survives_the_way_there_and_back(encoding: Encoding) -> None:
+    document = opened("\ufeffé😋x\r\n\tß€𝄞\ry\n\n😋")
+    for offset in range(len(document.text) + 1):
+        if document.text[offset - 1 : offset + 1] == "\r\n":
+            continue
+        line, character = document.position(offset, encoding)
+        assert document.offset(line, character, encoding) == offset
+
+
+@pytest.mark.parametrize(
+    ("encoding", "character", "offset"),
+    [(UTF16, 2, 1), (UTF8, 2, 1), (UTF8, 3, 1), (UTF8, 5, 2)],
+)
+def test_a_unit_within_a_character_counts_as_its_start(
+    encoding: Encoding, character: int, offset: int
+) -> None:
+    assert opened("a😋b").offset(0, character, encoding) == offset
+
+
+@pytest.mark.parametrize(
+    ("line", "character", "offset"),
+    [(0, 99, 2), (1, 99, 6), (9, 0, 8), (-1, 5, 0), (0, -3, 0), (2, 0, 7), (2, 99, 8)],
+)
+@pytest.mark.parametrize("encoding", Encoding)
+def test_a_position_outside_the_file_is_clamped(
+    encoding: Encoding, line: int, character: int, offset: int
+) -> None:
+    assert opened("ab\r\ncd\ne").offset(line, character, encoding) == offset
+
+
+@pytest.mark.parametrize(("offset", "position"), [(-5, (0, 0)), (99, (1, 1)), (3, (0, 2))])
+def test_an_offset_outside_the_file_or_in_a_line_end_is_clamped(
+    offset: int, position: tuple[int, int]
+) -> None:
+    assert opened("ab\r\nc").position(offset, UTF16) == position
+
+
+def test_changes_apply_one_after_the_other() -> None:
+    document = opened("a\nb\n")
+    after = document.changed(2, [Change(0, 0, 0, 1, "x\ny"), Change(1, 1, 1, 1, "z")], UTF16)
+    assert (after.text, after.version, after.line_starts) == ("x\nyz\nb\n", 2, (0, 2, 5, 7))
+    assert (document.text, document.version) == ("a\nb\n", 1)
+
+
+def test_a_change_without_a_range_replaces_everything() -> None:
+    after = opened("a\nb\n").changed(2, [Change.whole("c\r\nd")], UTF8)
+    assert (after.text, after.line_starts) == ("c\r\nd", (0, 3))
+    assert sexp(after) == sexp(opened("c\r\nd"))
+
+
+def test_no_change_keeps_text_and_tree() -> None:
+    document = opened("a = 1\n")
+    after = document.changed(7, [], UTF16)
+    assert (after.version, after.text, after.tree) == (7, document.text, document.tree)
+
+
+def test_a_change_beyond_the_file_is_clamped_and_a_swapped_range_put_right() -> None:
+    document = opened("ab\ncd")
+    assert document.changed(2, [Change(9, 9, 12, 0, "!")], UTF16).text == "ab\ncd!"
+    assert document.changed(2, [Change(1, 1, 0, 1, "-")], UTF16).text == "a-d"
+
+
+def test_a_change_leaves_the_tree_before_it_alone() -> None:
+    document = opened("def f():\n    return 1\n")
+    before = sexp(document)
+    document.changed(2, [Change(1, 4, 1, 10, "(")], UTF16)
+    assert sexp(document) == before == sexp(opened(document.text))
+
+
+def test_an_unknown_language_has_lines_but_no_tree() -> None:
+    document = Document.open("file:///x", "brainfuck", 1, "+\n").changed(
+        2, [Change(0, 1, 0, 1, "\n-")], UTF16
+    )
+    assert document.tree is None
+    assert document.line_starts == (0, 2, 4)
+
+
+def test_a_lone_surrogate_is_a_character_like_others() -> None:
+    document = opened('x = "\ud83d"\n').changed(2, [Change(0, 6, 0, 6, "a")], UTF16)
+    assert document.text == 'x = "\ud83da"\n'
+    assert sexp(document) == sexp(opened(document.text))
+
+
+PIECES = [
+    "\n", "\r", "\r\n", "x", "é", "😋", "(", ")", '"', "'", "    ", "\t", ":", "def f():\n", "# c",
+    "return a + b", "{", "}", "//", "if x == 1:\r\n        y()\r\n", "", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("language", ["python", "cpp", "typescriptreact"])
+def test_changes_give_what_opening_the_text_anew_gives(
+    language: str, seed: int, encoding: Encoding
+) -> None:
+    """Text, line starts and text's pieces by any edits; the tree where a fresh parse has no error.
+
+    How tree-sitter mends broken text may depend on what it reused, so a broken text is only held
+    to being broken.
+    """
+    chance = random.Random(f"{language} {seed}")
+    document = Document.open("file:///x", language, 0, "def f(a, b):\r\n    return 'é😋'\n\n" * 3)
+    for version in range(1, 40):
+        changes, text = [], document.text
+        for _ in range(chance.randint(1, 2)):
+            before = Document.open("", "plaintext", 0, text)
+            start = chance.randint(0, len(text))
+            end = min(len(text), start + chance.choice([0, 0, 1, 3, 20]))
+            start, end = (before.offset(*before.position(o, UTF32), UTF32) for o in (start, end))
+            piece = chance.choice(PIECES)
+            first, last = (before.position(o, encoding) for o in (start, end))
+            changes.append(Change(*first, *last, piece))
+            text = text[:start] + piece + text[end:]
+        document = document.changed(version, changes, encoding)
+        fresh = Document.open("file:///x", language, version, text)
+        assert document.text == text
+        assert document.line_starts == fresh.line_starts
+        assert document.tree is not None
+        assert fresh.tree is not None
+        assert document.tree.root_node.has_error == fresh.tree.root_node.has_error
+        if not fresh.tree.root_node.has_error:
+            assert sexp(document) == sexp(fresh)
+
+
+@pytest.mark.parametrize(
+    ("language", "source"),
+    [
+        ("python", "def f(a, b):\n    x = a + b\n    if x > 3:\n        return foo(x, y=2)\n"),
+        ("javascript", "function f(a) {\n  const x = `é ${a}`;\n  return { x, y: [1] };\n}\n"),
+        ("go", "package a\n\nfunc f(a int) int {\n\tx := a + 1\n\treturn x\n}\n"),
+        ("rust", "fn f<'a>(a: &'a str) -> u8 {\n    let x = a.len();\n    x as u8\n}\n"),
+        ("java", "class A {\n    int f(int a) {\n        return a + 1;\n    }\n}\n"),
+        ("c", "int f(int a) {\n    return a + 1;\n}\n"),
+    ],
+)
+def test_typing_a_file_gives_its_tree(language: str, source: str) -> None:
+    """Character by character, through all the broken states between."""
+    document = Document.open("file:///x", language, 0, "")
+    for version, symbol in enumerate(source, 1):
+        line, character = document.position(len(document.text), UTF16)
+        change = Change(line, character, line, character, symbol)
+        document = document.changed(version, [change], UTF16)
+    assert document.text == source
+    assert sexp(document) == sexp(Document.open("file:///x", language, 0, source))
+
+
+def test_fifty_thousand_lines() -> None:
+    document = opened("    value = compute(é)\n" * 50_000)
+    assert len(document.line_starts) == 50_001
+    after = document.changed(2, [Change(25_000, 4, 25_000, 9, "x\r\ny")], UTF16)
+    assert len(after.line_starts) == 50_002
+    assert after.line(25_001) == "y = compute(é)"
+    assert after.line(50_000) == "    value = compute(é)"
+    assert after.line_starts == opened(after.text).line_starts
+
+
+def test_the_representation_shows_no_code() -> None:
+    assert "secret" not in repr(opened("secret = 1\n"))

@@ -1,0 +1,204 @@
+"""From fills to edits: what is mended, what is refused, and the range an editor gets.
+
+In the tables ▮ is the cursor; ⟦...⟧ is what the edit puts in, without what it replaces.
+"""
+
+# ruff: noqa: E501 - a row of a table is one line
+
+import pytest
+
+from lsp_server.document import Document
+from lsp_server.edits import Edit, InlineEdit, Rejected, inline_item, to_edit
+from lsp_server.spans import Span, choose, choose_lines
+
+CURSOR = "▮"
+
+
+def marked(language: str, source: str) -> tuple[Document, Span, int]:
+    before, after = source.split(CURSOR)
+    document = Document.open("file:///x", language, 1, before + after)
+    span = choose(document, len(before))
+    assert isinstance(span, Span), span
+    return document, span, len(before)
+
+
+def shown(document: Document, edit: Edit | Rejected) -> str:
+    if isinstance(edit, Rejected):
+        assert edit.detail.endswith(".")
+        return edit.reason
+    return f"{document.text[: edit.start]}⟦{edit.text}⟧{document.text[edit.end :]}"
+
+
+def result(language: str, source: str, fill: str) -> str:
+    document, span, _ = marked(language, source)
+    return shown(document, to_edit(document, span, fill))
+
+
+MENDED = [
+    ("as it is", "python", "x = ▮\n", "foo(1)", "x = ⟦foo(1)⟧\n"),
+    ("one line of several", "python", "x = ▮\n", "1\ny = 2\n", "x = ⟦1⟧\n"),
+    ("trailing blanks", "python", "x = ▮\n", "1  \t", "x = ⟦1⟧\n"),
+    ("trailing blanks before a blank", "python", "x = ▮ + 3\n", "a ", "x = ⟦a⟧ + 3\n"),
+    ("trailing blank that is needed", "javascript", "x = ▮+ 3;\n", "a ", "x = ⟦a ⟧+ 3;\n"),
+    ("leading blank kept", "python", "x =▮\n", " 1", "x =⟦ 1⟧\n"),
+    ("closer already there", "python", "f(▮)\n", "a)", "f(⟦a⟧)\n"),
+    ("two closers already there", "python", "f(g(▮))\n", "a))", "f(g(⟦a⟧))\n"),
+    ("own closer", "python", "f(▮)\n", "g(a)", "f(⟦g(a)⟧)\n"),
+    ("own closer and one more", "python", "f(▮)\n", "g(a))", "f(⟦g(a)⟧)\n"),
+    ("closer with more after it", "python", "f(▮)\n", "a).b(c)", "f(⟦a).b(c⟧)\n"),
+    ("closer and subscript after it", "python", "f(▮)\n", "a)[0]", "f(⟦a)[0]⟧\n"),
+    ("closer and semicolon", "javascript", "f(▮);\n", "a);", "f(⟦a⟧);\n"),
+    ("closer and colon", "python", "if f(▮):\n    pass\n", "a):", "if f(⟦a⟧):\n    pass\n"),
+    ("closer after a blank", "python", "f( ▮ )\n", "a )", "f( ⟦a⟧ )\n"),
+    ("quote already there", "python", "x = 'a▮'\n", "b'", "x = 'a⟦b⟧'\n"),
+    ("quote and closer", "python", "f('▮')\n", "a')", "f('⟦a⟧')\n"),
+    ("bracket in a string is text", "python", "x = '▮)'\n", "(a)", "x = '⟦(a⟧)'\n"),
+    ("the rest of the line repeated", "python", "x = ▮ + 3\n", "y + 3", "x = ⟦y⟧ + 3\n"),
+    ("the next line repeated", "python", "def f():\n    ▮\n\ny = 2\n", "    x = 1\ny = 2", "def f():\n    ⟦x = 1⟧\n\ny = 2\n"),
+    ("brace on the next line repeated", "c", "int f(void) {\n    ▮\n}\n", "return 1;\n}", "int f(void) {\n    ⟦return 1;⟧\n}\n"),
+    ("brace of its own", "c", "int f(void) {\n    ▮\n}\n", "if (x) {\n        y();\n    }", "int f(void) {\n    ⟦if (x) {\n        y();\n    }⟧\n}\n"),
+    ("brace right of the cursor", "javascript", "function f() {▮}\n", "\n  return 1;\n}", "function f() {⟦\n  return 1;\n⟧}\n"),
+    ("line end before the brace right of the cursor", "javascript", "function f() {▮}\n", "\n  return 1;\n", "function f() {⟦\n  return 1;\n⟧}\n"),
+    ("brace right of the cursor, deeper", "javascript", "if (a) {\n  if (b) {▮}\n}\n", "\n    c();\n  }", "if (a) {\n  if (b) {⟦\n    c();\n  ⟧}\n}\n"),
+    ("no line end before the brace right of the cursor", "javascript", "if (a) {\n  if (b) {▮}\n}\n", "\n    c();", "if (a) {\n  if (b) {⟦\n    c();\n  ⟧}\n}\n"),
+    ("one line before the brace right of the cursor", "javascript", "f(() => {▮});\n", " return 1; ", "f(() => {⟦ return 1;⟧});\n"),
+    ("block never closed", "javascript", "function f() {▮\n", "\n  return 1;\n}\n", "function f() {⟦\n  return 1;\n}⟧\n"),
+    ("lines after the block", "python", "def f():\n    ▮\n", "return 1\n\ndef g():\n    pass", "def f():\n    ⟦return 1⟧\n"),
+    ("indentation twice", "python", "def f():\n    x = 1\n    ▮\n", "    return x", "def f():\n    x = 1\n    ⟦return x⟧\n"),
+    ("body after the colon", "python", "def f():▮\n", "\n    return 1\n", "def f():⟦\n    return 1⟧\n"),
+    ("body from column 0", "python", "def f():\n▮\n", "    return 1", "def f():\n⟦    return 1⟧\n"),
+    ("tabs for spaces", "go", "package a\n\nfunc f() {\n\t▮\n}\n", "if x {\n        y()\n    }", "package a\n\nfunc f() {\n\t⟦if x {\n\t\ty()\n\t}⟧\n}\n"),
+    ("spaces for tabs", "python", "if a:\n  b()\nif c:\n  ▮\n", "if d:\n\t\te()", "if a:\n  b()\nif c:\n  ⟦if d:\n    e()⟧\n"),
+    ("Windows line ends", "python", "x = 1\r\ndef f():\r\n    ▮\r\n", "a()\n    b()", "x = 1\r\ndef f():\r\n    ⟦a()\r\n    b()⟧\r\n"),
+    ("old Macintosh line ends", "c", "int f(void) {\r    ▮\r}\r", "a();\n    b();", "int f(void) {\r    ⟦a();\r    b();⟧\r}\r"),
+    ("Windows line ends in the fill", "python", "def f():\n    ▮\n", "a()\r\n    b()\r\n", "def f():\n    ⟦a()\n    b()⟧\n"),
+    ("head of a block", "javascript", "if ▮\n", "(x) {", "if ⟦(x) {⟧\n"),
+    ("list begun", "python", "x = ▮\n", "foo([", "x = ⟦foo([⟧\n"),
+    ("emoji", "python", "x = '😋' + ▮\n", "'é😋'", "x = '😋' + ⟦'é😋'⟧\n"),
+    ("a repeated word by chance", "python", "x = ▮\nb = 3\n", "b", "x = ⟦b⟧\nb = 3\n"),
+    ("brackets may stand on two lines", "javascript", "f({\n  a: () => {\n    b();\n  }\n▮\n", "}", "f({\n  a: () => {\n    b();\n  }\n⟦}⟧\n"),
+    ("comment with an open bracket", "python", "# see ▮\nx = 1\n", "(the book", "# see ⟦(the book⟧\nx = 1\n"),
+    ("no syntax is known", "plaintext", "x = ▮\n", "((", "x = ⟦((⟧\n"),
+    ("broken elsewhere", "python", "y = (\nx = ▮\n", "foo(1)", "y = (\nx = ⟦foo(1)⟧\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "fill", "expected"),
+    [pytest.param(*row, id=what) for what, *row in MENDED],
+)
+def test_mended(language: str, source: str, fill: str, expected: str) -> None:
+    assert result(language, source, fill) == expected
+
+
+REFUSED = [
+    ("nothing", "python", "x = ▮\n", "", "empty"),
+    ("blanks", "python", "x = ▮\n", " \t ", "empty"),
+    ("a line end where one line is wanted", "python", "x = ▮\n", "\ny = 1", "empty"),
+    ("only line ends", "python", "def f():\n    ▮\n", "\n\n", "empty"),
+    ("the line above", "python", "x = 1\n▮\n", "x = 1", "repeats-line-above"),
+    ("the line above, completed", "python", "self.x = 1\nself.▮\n", "x = 1", "repeats-line-above"),
+    ("the line above, past a blank one", "python", "x = 1\n\n▮\n", "x = 1", "repeats-line-above"),
+    ("the line above, indented", "c", "void f() {\n    a();\n    ▮\n}\n", "a();", "repeats-line-above"),
+    ("the line below", "python", "▮\nx = 1\n", "x = 1", "repeats-suffix"),
+    ("the line below, completed", "python", "x = ▮\nx = 1\n", "1", "repeats-suffix"),
+    ("the lines below", "python", "def f():▮\nx = 1\n", "\nx = 1\n", "repeats-suffix"),
+    ("the closer right of the cursor", "python", "f(▮)\n", ")", "repeats-suffix"),
+    ("the rest of the line", "python", "x = a▮ + 3\n", " + 3", "repeats-suffix"),
+    ("the quote right of the cursor", "python", "x = 'a▮'\n", "'", "repeats-suffix"),
+    ("bracket too many", "python", "x = ▮\n", "1)", "breaks-syntax"),
+    ("bracket never closed", "python", "x = ▮\n", "foo(1, 2", "breaks-syntax"),
+    ("string never closed", "python", "x = ▮\n", "'a", "breaks-syntax"),
+    ("call in a call never closed", "python", "f(▮)\n", "g(a", "breaks-syntax"),
+    ("no expression", "python", "x = ▮\n", "= = 1", "breaks-syntax"),
+    ("nonsense in C", "c", "int f(void) {\n    a();\n    ▮\n}\n", "} else ]", "breaks-syntax"),
+    ("nonsense in Go", "go", "package a\n\nvar x = ▮\n", ":= )", "breaks-syntax"),
+    ("nonsense in Rust", "rust", "fn f() {\n    let x = ▮;\n}\n", "let let", "breaks-syntax"),
+    ("nonsense in Java", "java", "class A {\n    int x = ▮;\n}\n", "class {", "breaks-syntax"),
+    ("nonsense in TypeScript", "typescript", "let x: ▮ = 1;\n", "((", "breaks-syntax"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "fill", "reason"),
+    [pytest.param(*row, id=what) for what, *row in REFUSED],
+)
+def test_refused(language: str, source: str, fill: str, reason: str) -> None:
+    assert result(language, source, fill) == reason
+
+
+def test_the_syntax_check_can_be_left_out() -> None:
+    document, span, _ = marked("python", "x = ▮\n")
+    assert isinstance(to_edit(document, span, "foo(1, 2"), Rejected)
+    assert to_edit(document, span, "foo(1, 2", check_syntax=False) == Edit(4, 4, "foo(1, 2")
+
+
+def test_the_document_is_as_it_was_after_a_refusal() -> None:
+    document, span, _ = marked("python", "x = ▮\ny = 2\n")
+    before = str(document.tree.root_node) if document.tree else ""
+    to_edit(document, span, "((")
+    assert document.tree is not None
+    assert str(document.tree.root_node) == before
+
+
+def lines_result(text: str, first: int, last: int, fill: str) -> str:
+    document = Document.open("file:///x.py", "python", 1, text)
+    span = choose_lines(document, first, last)
+    assert isinstance(span, Span)
+    return shown(document, to_edit(document, span, fill))
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "fill", "expected"),
+    [
+        ("a = 1\nb = 2\nc = 3\n", 1, 1, "b = 20", "a = 1\nb = 2⟦0⟧\nc = 3\n"),
+        ("a = 1\nb = 2\nc = 3\n", 0, 1, "a = 1\nx = 2\n", "a = 1\n⟦x⟧ = 2\nc = 3\n"),
+        ("a = 1\r\nb = 2\r\n", 0, 1, "a = 1\nb = 3", "a = 1\r\nb = ⟦3⟧\r\n"),
+        ("def f():\n    return 1\n", 1, 1, "    return 2", "def f():\n    return ⟦2⟧\n"),
+        ("a = 1\nb = 2\n", 1, 1, "b = 2", "unchanged"),
+        ("a = 1\nb = 2\n", 1, 1, "", "empty"),
+        ("a = 1\nb = 2\n", 1, 1, "b = (", "breaks-syntax"),
+        ("a = 1\nb = 2\nc = 3\n", 1, 1, "x = 2\nc = 3", "a = 1\n⟦x⟧ = 2\nc = 3\n"),
+    ],
+)
+def test_whole_lines(text: str, first: int, last: int, fill: str, expected: str) -> None:
+    assert lines_result(text, first, last, fill) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "fill", "expected"),
+    [
+        (
+            "x = 1\nx = os.pa▮\n",
+            "th.join(a)",
+            InlineEdit(1, 13, 15, "path.join(a)", "path.join(a)"),
+        ),
+        ("x = ▮\n", "1", InlineEdit(0, 4, 4, "1", "1")),
+        ("f(▮)\n", "a)[0]", InlineEdit(0, 2, 3, "a)[0]", "a)[0]")),
+        ("f(ab▮)\n", "c)[0]", InlineEdit(0, 2, 5, "abc)[0]", "abc)[0]")),
+        ("y = 1\nx = '😋' + ab▮\n", "c", InlineEdit(1, 16, 18, "abc", "abc")),
+        ("def f():▮\n", "\n    a()", InlineEdit(0, 8, 8, "\n    a()", "\n    a()")),
+    ],
+)
+def test_inline_item_starts_at_the_typed_token(
+    source: str, fill: str, expected: InlineEdit
+) -> None:
+    document, span, offset = marked("python", source)
+    edit = to_edit(document, span, fill)
+    assert isinstance(edit, Edit)
+    item = inline_item(document, edit, offset)
+    assert item == expected
+    applied = document.text[: edit.start] + edit.text + document.text[edit.end :]
+    assert document.text[: item.start] + item.text + document.text[item.end :] == applied
+
+
+def test_inline_item_keeps_what_stands_between_the_cursor_and_the_edit() -> None:
+    document = Document.open("file:///x.py", "python", 1, "f(ab)\n")
+    item = inline_item(document, Edit(5, 5, " + 1"), 4)
+    assert (item.start, item.end, item.text) == (2, 5, "ab) + 1")
+
+
+def test_an_edit_on_another_line_is_no_inline_item() -> None:
+    document = Document.open("file:///x.py", "python", 1, "a\nb\n")
+    with pytest.raises(ValueError, match="not on line 0"):
+        inline_item(document, Edit(2, 3, "c"), 0)

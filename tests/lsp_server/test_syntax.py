@@ -1,0 +1,136 @@
+"""Grammars by name and suffix, and the count of what a parse finds wrong."""
+
+import pytest
+from tree_sitter import Tree
+
+from lsp_server import syntax
+from lsp_server.document import Document
+
+
+@pytest.mark.parametrize(
+    ("path", "language"),
+    [
+        ("a.py", "python"),
+        ("/x/A.PYI", "python"),
+        ("a.mjs", "javascript"),
+        ("a.jsx", "javascriptreact"),
+        ("a.ts", "typescript"),
+        ("a.tsx", "typescriptreact"),
+        ("a.d.ts", "typescript"),
+        ("a.go", "go"),
+        ("a.rs", "rust"),
+        ("A.java", "java"),
+        ("a.c", "c"),
+        ("a.h", "cpp"),
+        ("a.cc", "cpp"),
+        ("a.hpp", "cpp"),
+        ("Makefile", "plaintext"),
+        (".py", "plaintext"),
+        ("", "plaintext"),
+    ],
+)
+def test_language_of(path: str, language: str) -> None:
+    assert syntax.language_of(path) == language
+
+
+SOURCES = {
+    "python": "x = 1\n",
+    "javascript": "let x = 1;\n",
+    "javascriptreact": "let x = <p />;\n",
+    "javascript.jsx": "let x = <p />;\n",
+    "typescript": "let x: number = <number>1;\n",
+    "typescriptreact": "let x: A = <p />;\n",
+    "typescript.tsx": "let x: A = <p />;\n",
+    "go": "package a\n",
+    "rust": "fn f() {}\n",
+    "java": "class A {}\n",
+    "c": "int x;\n",
+    "cpp": "class A {};\n",
+    "c++": "class A {};\n",
+    "Python": "x = 1\n",
+}
+
+
+@pytest.mark.parametrize(("language", "source"), SOURCES.items())
+def test_each_language_parses_its_own(language: str, source: str) -> None:
+    tree = syntax.parse(language, source)
+    assert tree is not None
+    assert tree.root_node.end_byte == len(source)
+    assert syntax.errors_in(tree) == 0
+
+
+def test_a_grammar_is_loaded_once() -> None:
+    assert syntax.grammar("python") is syntax.grammar("python")
+
+
+@pytest.mark.parametrize("language", ["plaintext", "", "lua"])
+def test_an_unknown_language_has_no_grammar_and_no_tree(language: str) -> None:
+    assert syntax.grammar(language) is None
+    assert syntax.parse(language, "x") is None
+
+
+def parsed(language: str, source: str) -> Tree:
+    tree = syntax.parse(language, source)
+    assert tree is not None
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "errors"),
+    [
+        ("python", "", 0),
+        ("python", "x = 1\n", 0),
+        ("python", "x = \n", 1),
+        ("python", "x = (1\n", 1),
+        ("c", "int x\n", 1),
+        ("c", "int f() { return 1 }\nint g() { return 2 }\n", 2),
+        ("javascript", "f(;\n\nlet y = 1;\n", 1),
+    ],
+)
+def test_errors_in(language: str, source: str, errors: int) -> None:
+    assert syntax.errors_in(parsed(language, source)) == errors
+
+
+def test_errors_of_a_very_deep_tree_are_counted() -> None:
+    assert syntax.errors_in(parsed("python", "x = " + "(" * 5_000)) > 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "replacement", "more"),
+    [
+        ("x = ", "\n", "1", -1),
+        ("x = ", "\n", "(1", 0),
+        ("x = 1", "\n", " + 2", 0),
+        ("x = 1", "\n", ")", 1),
+        ("é = '😋'", "\ny = (2)\n", " + (3)", 0),
+        ("é = '😋'", "\ny = (2)\n", " + (", 2),
+    ],
+)
+def test_new_errors(before: str, after: str, replacement: str, more: int) -> None:
+    document = Document.open("file:///x.py", "python", 1, before + after)
+    tree = str(document.tree.root_node) if document.tree else ""
+    assert syntax.new_errors(document, len(before), len(before), replacement) == more
+    assert document.tree is not None
+    assert str(document.tree.root_node) == tree
+
+
+def test_a_text_that_takes_the_place_of_another_counts_too() -> None:
+    document = Document.open("file:///x.py", "python", 1, "x = (((\ny = 1\n")
+    assert syntax.new_errors(document, 4, 7, "2") < 0
+
+
+def test_an_unknown_language_has_no_errors() -> None:
+    document = Document.open("file:///x", "plaintext", 1, "((")
+    assert syntax.new_errors(document, 0, 0, "((") == 0
+
+
+@pytest.mark.parametrize("text", ["abc", "é😋ß", "a\r\né\n😋", ""])
+def test_bytes_and_code_points(text: str) -> None:
+    for offset in range(len(text) + 1):
+        byte = syntax.byte_offset(text, offset)
+        assert byte == len(text[:offset].encode())
+        assert syntax.code_point_offset(text, byte) == offset
+
+
+def test_a_byte_within_a_character_is_that_characters_start() -> None:
+    assert syntax.code_point_offset("a😋b", 3) == 1
