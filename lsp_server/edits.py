@@ -69,9 +69,9 @@ def to_edit(
 ) -> Edit | Rejected:
     """The edit that puts a fill into its span, mended; or why it is not to be shown."""
     text = _trimmed(document, span, fill_text)
+    text = _indented(document, span, _within_scope(document, span, text))
     if not text.strip():
         return EMPTY
-    text = _indented(document, span, _within_scope(text, span))
     if _repeats_line_above(document, span, text):
         return REPEATS_LINE_ABOVE
     if _repeats_suffix(document, span, text):
@@ -117,23 +117,35 @@ def _trimmed(document: Document, span: Span, text: str) -> str:
     return text.rstrip(" \t") if after[0] in " \t" else text
 
 
-def _within_scope(text: str, span: Span) -> str:
+def _within_scope(document: Document, span: Span, text: str) -> str:
     """The lines of an empty block's fill up to the first that leaves the block.
 
-    One closing bracket ends the fill where it stands. The limit by indentation is Tabby's.
+    A closing bracket is the last line that is kept. The limit by indentation is Tabby's.
     """
     if span.kind is not SpanKind.BLOCK:
         return text
-    depth = _width(span.indent)
+    least = _least_width(document, span)
     first, *others = text.split("\n")
     kept = [first]
     for line in others:
-        if line.strip() and _width(indentation(line)) < depth:
+        if line.strip() and _width(indentation(line)) < least:
             if line.lstrip()[0] in CLOSERS:
                 kept.append(line)
             break
         kept.append(line)
     return "\n".join(kept).rstrip()
+
+
+def _least_width(document: Document, span: Span) -> int:
+    """How far a line must be indented, in columns, to be in the block."""
+    line = document.line_at(span.start)
+    before = document.text[document.line_starts[line] : span.start]
+    if before.strip():
+        return _width(indentation(before)) + 1
+    if before:
+        return _width(span.indent)
+    # The indentation is a guess here: anything deeper than the block's head will do.
+    return _width(span.indent) - _width(indent_unit(document, line)) + 1
 
 
 def _width(indent: str) -> int:
@@ -299,7 +311,9 @@ def _breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     """
     if document.tree is None or span.kind is SpanKind.COMMENT:
         return False
-    filled = errors_after(document, span.start, end, text + _closing(document, span, text))
+    filled = errors_after(document, span.start, end, text)
+    if filled and (closing := _closing(document, span, text)):
+        filled = min(filled, errors_after(document, span.start, end, text + closing))
     if filled == 0:
         return False
     if filled > errors_in(document.tree):

@@ -16,12 +16,12 @@ from functools import cached_property
 from tree_sitter import Node
 
 from lsp_server import syntax
-from lsp_server.brackets import open_literal, unmatched
+from lsp_server.brackets import PAIRS, open_literal, unmatched
 from lsp_server.document import Document
 
 
 class SpanKind(StrEnum):
-    """What stands at the gap."""
+    """What stands at the gap. BLOCK is a body, or brackets over several lines, still empty."""
 
     LINE_END = "line-end"
     EXPRESSION = "expression"
@@ -322,16 +322,18 @@ class Place:
 
     @cached_property
     def head(self) -> int | None:
-        """The line that opens the block the cursor is in when that block is still empty."""
+        """The line that opens the body or brackets the cursor is in while they are empty."""
         if self.literal is not None:
             return None
         if self.before.strip():
             line: int | None = self.line
         else:
             line = next(self._code_above(), None)
-        if line is None or self.in_values or not self._opens_block(line):
+        if line is None:
             return None
-        return line if self._nothing_follows(line) else None
+        if self.in_values:
+            return line if self._opens_values(line) else None
+        return line if self._opens_block(line) and self._nothing_follows(line) else None
 
     def _code_above(self) -> Iterator[int]:
         """Lines above the cursor's, nearest first, without blank ones, comments and docstrings."""
@@ -361,6 +363,19 @@ class Place:
         opening = self.document.line(min(node.start_point.row, line))
         column = len(syntax.encode(indentation(opening)))
         return node if node.start_point.column == column else None
+
+    def _opens_values(self, line: int) -> bool:
+        """Whether a line ends with the innermost bracket and a later one begins with its closer."""
+        assert self.bracket is not None
+        symbol, offset = self.bracket
+        start = self.document.line_starts[line]
+        text = _without_comment(self.document.line(line), self.language).rstrip()
+        if self.after.strip() or offset != start + len(text) - 1:
+            return False
+        below = (
+            self.document.line(n) for n in range(self.line + 1, len(self.document.line_starts))
+        )
+        return next(filter(str.strip, below), "").lstrip().startswith(PAIRS[symbol])
 
     def _opens_block(self, line: int) -> bool:
         text = self.document.line(line) if line != self.line else self.before
@@ -440,12 +455,12 @@ def _kind(place: Place) -> SpanKind:
 def _code_kind(place: Place) -> SpanKind:
     if _is_within(place, _DECORATORS, _DECORATOR_LINES.get(place.language, _AT), whole=True):
         return SpanKind.DECORATOR
+    if place.head is not None:
+        return SpanKind.BLOCK
     if _is_call(place):
         return SpanKind.ARGUMENTS
     if place.in_values:
         return SpanKind.EXPRESSION
-    if place.head is not None:
-        return SpanKind.BLOCK
     if set(place.after) - set(" \t}"):
         return SpanKind.EXPRESSION
     return SpanKind.LINE_END if place.before.strip() else SpanKind.STATEMENT
