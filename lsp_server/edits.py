@@ -7,11 +7,12 @@ indentation, overlap with what follows), then judged (repetition, syntax).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
 from lsp_server.document import Document
-from lsp_server.spans import Span, SpanKind, indent_unit, indentation
+from lsp_server.spans import Span, SpanKind, indent_unit, indentation, seen_indent_unit
 from lsp_server.syntax import errors_after, errors_in
 
 
@@ -68,7 +69,23 @@ def to_edit(
     document: Document, span: Span, fill_text: str, *, check_syntax: bool = True
 ) -> Edit | Rejected:
     """The edit that puts a fill into its span, mended; or why it is not to be shown."""
-    text = _trimmed(document, span, fill_text)
+    text = _mended(document, span, fill_text)
+    if isinstance(text, Rejected):
+        return text
+    for shorter in (text, *_cut_back(span, text)):
+        whole = _above_closer(document, span, shorter)
+        end = _over_closers(document, span, whole)
+        new = whole.replace("\n", document.line_end)
+        if new == document.text[span.start : end]:
+            return UNCHANGED
+        if not check_syntax or not _breaks_syntax(document, span, end, new):
+            return _smallest(document, span.start, end, new)
+    return BREAKS_SYNTAX
+
+
+def _mended(document: Document, span: Span, text: str) -> str | Rejected:
+    """The fill within its scope, indented and without what follows anyway; or why it is nothing."""
+    text = _trimmed(document, span, text)
     text = _indented(document, span, _within_scope(document, span, text))
     if not text.strip():
         return EMPTY
@@ -77,16 +94,29 @@ def to_edit(
     if _repeats_suffix(document, span, text):
         return REPEATS_SUFFIX
     text = _without_overlap(document, span, text)
-    if not text.strip():
-        return REPEATS_SUFFIX
-    text = _above_closer(document, span, text)
-    end = _over_closers(document, span, text)
-    text = text.replace("\n", document.line_end)
-    if text == document.text[span.start : end]:
-        return UNCHANGED
-    if check_syntax and _breaks_syntax(document, span, end, text):
-        return BREAKS_SYNTAX
-    return _smallest(document, span.start, end, text)
+    return text if text.strip() else REPEATS_SUFFIX
+
+
+def _cut_back(span: Span, text: str) -> Iterator[str]:
+    """Beginnings of a block's fill that may parse where all of it does not.
+
+    A fill that ran into its limit breaks off within a line, or within a statement of several: so
+    first without its last line, then without its last line at the block's own depth and all below.
+    """
+    lines = text.split("\n")
+    if span.kind is not SpanKind.BLOCK or len(lines) < 2:
+        return
+    depth = _width(span.indent)
+    base = [n for n, line in enumerate(lines) if line.strip() and _depth(lines, n) <= depth]
+    for count in dict.fromkeys((len(lines) - 1, base[-1] if base else 0)):
+        shorter = "\n".join(lines[:count]).rstrip()
+        if shorter.strip():
+            yield shorter
+
+
+def _depth(lines: list[str], number: int) -> int:
+    """Columns a line of a fill is indented; its first line stands where the cursor is."""
+    return _width(indentation(lines[number])) if number else 0
 
 
 def inline_item(document: Document, edit: Edit, offset: int) -> InlineEdit:
@@ -160,22 +190,21 @@ def _indented(document: Document, span: Span, text: str) -> str:
     first, *others = text.split("\n")
     if before and not before.strip() and span.kind is not SpanKind.LINES:
         first = first.lstrip(" \t")
-    tabs = "\t" in indent_unit(document, line) if not span.indent else "\t" in span.indent
-    unit = indent_unit(document, line)
-    lines = (_reindented(other, unit, tabs) for other in others)
-    first = first if before else _reindented(first, unit, tabs)
-    return "\n".join((first, *lines))
+    unit = "\t" if "\t" in span.indent else seen_indent_unit(document, line)
+    if unit is not None:
+        others = [_reindented(other, unit) for other in others]
+        first = first if before else _reindented(first, unit)
+    return "\n".join((first, *others))
 
 
-def _reindented(line: str, unit: str, tabs: bool) -> str:
+def _reindented(line: str, unit: str) -> str:
+    """A line with its indentation in tabs or in spaces, whichever `unit` is."""
     indent = indentation(line)
-    if tabs and " " in indent:
+    if unit == "\t":
         columns = len(indent.replace("\t", "    "))
         new = "\t" * (columns // 4) + " " * (columns % 4)
-    elif not tabs and "\t" in indent:
-        new = indent.replace("\t", unit)
     else:
-        return line
+        new = indent.replace("\t", unit)
     return new + line[len(indent) :]
 
 

@@ -8,6 +8,7 @@ choice also holds where the parse is broken and where there is no grammar.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -173,25 +174,26 @@ def indentation(line: str) -> str:
 
 
 def indent_unit(document: Document, line: int) -> str:
-    """One level of indentation as the lines around a line have it: a tab, or 1 to 8 spaces."""
+    """One level of indentation: as the lines around have it, else as the language is written."""
+    return seen_indent_unit(document, line) or _default_unit(document.language)
+
+
+def seen_indent_unit(document: Document, line: int) -> str | None:
+    """The step by which lines around a line go deeper most often: a tab or 2 to 8 spaces."""
     first = max(line - _LOOK_AROUND_LINES, 0)
     last = min(line + _LOOK_AROUND_LINES, len(document.line_starts) - 1)
-    counts: dict[str, int] = {}
+    steps: Counter[str] = Counter()
     above = ""
-    for number in range(first, last + 1):
-        text = document.line(number)
+    for text in map(document.line, range(first, last + 1)):
         if not text.strip():
             continue
         indent = indentation(text)
         if len(indent) > len(above):
-            step = "\t" if "\t" in indent else " " * (len(indent) - len(above))
-            counts[step] = counts.get(step, 0) + 1
+            steps["\t" if "\t" in indent else " " * (len(indent) - len(above))] += 1
         above = indent
     # One space is what continuation lines of block comments have.
-    steps = {step: count for step, count in counts.items() if step == "\t" or 2 <= len(step) <= 8}
-    if steps:
-        return max(steps, key=lambda step: steps[step])
-    return _default_unit(document.language)
+    likely = [step for step, _ in steps.most_common() if step == "\t" or 2 <= len(step) <= 8]
+    return likely[0] if likely else None
 
 
 def _default_unit(language: str) -> str:
@@ -339,30 +341,31 @@ class Place:
         """Lines above the cursor's, nearest first, without blank ones, comments and docstrings."""
         line = self.line - 1
         while line >= 0:
-            text = self.document.line(line)
-            node = self._literal_line(line) if text.strip() else None
-            if node is not None:
-                line = node.start_point.row
-            elif text.strip():
-                yield line
+            if self.document.line(line).strip():
+                start = self._literal_start(line)
+                if start is None:
+                    yield line
+                else:
+                    line = start
             line -= 1
 
-    def _literal_line(self, line: int) -> Node | None:
-        """The comment or docstring that a line of text belongs to, from its first character on."""
+    def _literal_start(self, line: int) -> int | None:
+        """The first line of the comment or docstring that a line ends with and is all of."""
         tree = self.document.tree
-        start, end = self.document.line_bounds(line)
-        end = start + len(self.document.text[start:end].rstrip())
         if tree is None:
             return None
+        start = self.document.line_bounds(line)[0]
+        end = start + len(self.document.line(line).rstrip())
         byte = syntax.byte_offset(self.document.text, end)
         node = tree.root_node.descendant_for_byte_range(byte - 1, byte)
         while node is not None and node.type not in _COMMENTS | _STRINGS:
             node = node.parent
         if node is None:
             return None
-        opening = self.document.line(min(node.start_point.row, line))
-        column = len(syntax.encode(indentation(opening)))
-        return node if node.start_point.column == column else None
+        opening = syntax.code_point_offset(self.document.text, node.start_byte)
+        first = self.document.line_at(opening)
+        before = self.document.text[self.document.line_starts[first] : opening]
+        return None if before.strip() else first
 
     def _opens_values(self, line: int) -> bool:
         """Whether a line ends with the innermost bracket and a later one begins with its closer."""

@@ -5,11 +5,14 @@ In the tables ▮ is the cursor; ⟦...⟧ is what the edit puts in, without wha
 
 # ruff: noqa: E501 - a row of a table is one line
 
+import random
+
 import pytest
 
 from lsp_server.document import Document
 from lsp_server.edits import Edit, InlineEdit, Rejected, inline_item, to_edit
-from lsp_server.spans import Span, choose, choose_lines
+from lsp_server.spans import Span, SpanKind, choose, choose_lines
+from lsp_server.syntax import errors_in, parse
 
 CURSOR = "▮"
 
@@ -67,6 +70,10 @@ MENDED = [
     ("body less indented than the file", "cpp", "void f() {\n    a();\n}\nstruct T {▮\n};\n", "\n  int x;\n  int y;\n};\nint z;", "void f() {\n    a();\n}\nstruct T {⟦\n  int x;\n  int y;⟧\n};\n"),
     ("object's body", "javascript", "const x = {▮\n};\n", "\n  a: 1,\n  b: 2,\n};\n", "const x = {⟦\n  a: 1,\n  b: 2,⟧\n};\n"),
     ("list goes on below", "python", "x = {\n    ▮\n        1,\n    ],\n}\n", "'a': [", "x = {\n    ⟦'a': [⟧\n        1,\n    ],\n}\n"),
+    ("last line broken off", "python", "def f():\n    ▮\n", "x = 1\n    y = foo(", "def f():\n    ⟦x = 1⟧\n"),
+    ("last statement broken off", "python", "def f():\n    ▮\n", "a()\n    return [\n        1,\n        (2", "def f():\n    ⟦a()⟧\n"),
+    ("last line broken off before a brace", "c", "int f(void) {▮}\n", "\n    a();\n    b(", "int f(void) {⟦\n    a();\n⟧}\n"),
+    ("indentation kept where none is to be seen", "c", "int f(void) {\n▮\n}\n", "\treturn 1;", "int f(void) {\n⟦\treturn 1;⟧\n}\n"),
     ("indentation twice", "python", "def f():\n    x = 1\n    ▮\n", "    return x", "def f():\n    x = 1\n    ⟦return x⟧\n"),
     ("body after the colon", "python", "def f():▮\n", "\n    return 1\n", "def f():⟦\n    return 1⟧\n"),
     ("body from column 0", "python", "def f():\n▮\n", "    return 1", "def f():\n⟦    return 1⟧\n"),
@@ -114,6 +121,7 @@ REFUSED = [
     ("bracket never closed", "python", "x = ▮\n", "foo(1, 2", "breaks-syntax"),
     ("string never closed", "python", "x = ▮\n", "'a", "breaks-syntax"),
     ("call in a call never closed", "python", "f(▮)\n", "g(a", "breaks-syntax"),
+    ("all of a block broken", "python", "def f():\n    ▮\n", "foo(\n        1", "breaks-syntax"),
     ("no expression", "python", "x = ▮\n", "= = 1", "breaks-syntax"),
     ("nonsense in C", "c", "int f(void) {\n    a();\n    ▮\n}\n", "} else ]", "breaks-syntax"),
     ("nonsense in Go", "go", "package a\n\nvar x = ▮\n", ":= )", "breaks-syntax"),
@@ -129,6 +137,45 @@ REFUSED = [
 )
 def test_refused(language: str, source: str, fill: str, reason: str) -> None:
     assert result(language, source, fill) == reason
+
+
+PIECES = [
+    "x", " ", "\n", "    ", "\t", "(", ")", "[", "]", "{", "}", "'", '"', ":", ";", ",", " + 1", "foo(a)",
+    "return x", "😋", "# c", "// c", "if (x) {", "\r\n", "é", "",
+]  # fmt: skip
+
+SOURCES = [
+    ("python", "def f(a):\r\n    x = g(▮)\r\n    return '😋'\r\n"),
+    ("python", "def f(a):\n    ▮\n\ndef g(a):\n    return (1\n"),
+    ("javascript", "foo(() => {▮});\n"),
+    ("typescriptreact", "const x = <p id={▮}>é</p>;\n"),
+    ("go", "package a\n\nfunc f() {\n\t▮\n}\n"),
+    ("rust", "fn f<'a>(x: &'a str) {\n    let y = x.▮;\n}\n"),
+    ("java", "class A {\n    int x = g(1, ▮\n}\n"),
+    ("cpp", "struct T {▮};\n"),
+    ("plaintext", "a\n  b▮\n"),
+]
+
+
+@pytest.mark.parametrize(("language", "source"), SOURCES)
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_the_model_writes(language: str, source: str, seed: int) -> None:
+    """Any fill gives an edit at the cursor that brings no errors but open brackets, or a reason."""
+    chance = random.Random(f"{source} {seed}")
+    document, span, offset = marked(language, source)
+    before = errors_in(document.tree) if document.tree else 0
+    for _ in range(60):
+        fill = "".join(chance.choices(PIECES, k=chance.randint(0, 8)))
+        edit = to_edit(document, span, fill)
+        if isinstance(edit, Rejected):
+            continue
+        item = inline_item(document, edit, offset)
+        text = document.text[: item.start] + item.text + document.text[item.end :]
+        assert text == document.text[: edit.start] + edit.text + document.text[edit.end :]
+        assert text != document.text
+        if span.kind is SpanKind.BLOCK:
+            tree = parse(language, text)
+            assert tree is None or errors_in(tree) <= before
 
 
 def test_the_syntax_check_can_be_left_out() -> None:
