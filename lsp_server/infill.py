@@ -1,0 +1,100 @@
+"""The way of a gap: document and span -> prompt -> fills -> edits. All that fills goes this way.
+
+It knows no LSP and no tensor; where the span comes from (`spans.choose`, `spans.choose_lines`) and
+what becomes of the edits is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from engine.prompt import Fill, FillOptions, Prompt, Step
+from lsp_server.document import Document
+from lsp_server.edits import Edit, Rejected, to_edit
+from lsp_server.prompt import prompt_for
+from lsp_server.spans import Span
+
+SECOND_TRY = 3
+"""Candidates that are asked for when none of fewer may be shown."""
+
+
+class Filler(Protocol):
+    """What is wanted of `engine.Engine`."""
+
+    def fill(
+        self,
+        prompt: Prompt,
+        options: FillOptions = ...,
+        *,
+        cancelled: Callable[[], bool] = ...,
+        on_step: Callable[[Step], None] | None = ...,
+    ) -> tuple[Fill, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A fill that may be shown, as an edit of the document it was made for."""
+
+    edit: Edit
+    span: Span
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There is nothing to suggest. Not an error."""
+
+    reason: str
+    """A stable name."""
+    detail: str
+    """A sentence for people."""
+
+
+def never() -> bool:
+    """Nobody cancels."""
+    return False
+
+
+def infill(
+    document: Document,
+    span: Span,
+    engine: Filler,
+    options: FillOptions,
+    *,
+    cancelled: Callable[[], bool] = never,
+    on_step: Callable[[Step], None] | None = None,
+) -> tuple[Suggestion, ...] | Nothing:
+    """The suggestions for a span, best first, or why there are none.
+
+    `options` are limits: a fill is at most `options.max_tokens` and at most as long as the span
+    allows. Raises what `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
+    """
+    prompt = prompt_for(document, span)
+    rejected: list[Rejected] = []
+    for wanted in _within(span, options):
+        fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step)
+        judged = [(to_edit(document, span, fill.text), fill) for fill in fills]
+        if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
+            return tuple(_distinct(shown))
+        rejected += [edit for edit, _ in judged if isinstance(edit, Rejected)]
+    return Nothing(rejected[0].reason, rejected[0].detail)
+
+
+def _within(span: Span, options: FillOptions) -> list[FillOptions]:
+    """The options for the first and, if all its candidates are rejected, for a second try."""
+    first = replace(
+        options,
+        max_tokens=min(options.max_tokens, span.max_tokens),
+        stop_at_newline=options.stop_at_newline or span.stop_at_newline,
+    )
+    if options.candidates >= SECOND_TRY:
+        return [first]
+    return [first, replace(first, candidates=SECOND_TRY)]
+
+
+def _distinct(suggestions: list[Suggestion]) -> list[Suggestion]:
+    """Without those whose edit an earlier one makes already; mending makes fills equal."""
+    first = {suggestion.edit: suggestion for suggestion in reversed(suggestions)}
+    return [suggestion for suggestion in suggestions if first[suggestion.edit] is suggestion]

@@ -1,0 +1,61 @@
+"""From a span to the prompt: the text before and after the gap, cut to a constant size.
+
+It knows text, not tokens: the engine keeps what fits its model, so the cut here is generous. It
+only sees to it that a request costs the same in a file of 50 lines and of 50,000.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+
+from engine.prompt import Prompt
+from lsp_server.document import Document
+from lsp_server.spans import Span
+
+PREFIX_CHARACTERS = 8_000
+"""At least so much text is given before the gap, where there is so much."""
+HOP_CHARACTERS = 4_000
+"""The prefix begins anew only after so much more text."""
+SUFFIX_CHARACTERS = 3_000
+"""At least so much text is given after the gap, where there is so much."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character: an editor may send one, UTF-8 cannot hold it."""
+
+
+def prompt_for(document: Document, span: Span) -> Prompt:
+    r"""The prompt for a gap: whole lines where lines are not huge, line ends as \n, no BOM."""
+    prefix = document.text[_prefix_start(document, span.start) : span.start]
+    suffix = document.text[span.end : _suffix_end(document, span.end)]
+    return Prompt(_plain(prefix), _plain(suffix))
+
+
+def _prefix_start(document: Document, end: int) -> int:
+    """Where the prefix of a gap at `end` begins: a line start that stays while one types.
+
+    A window that slid with the cursor would give the engine another first token at each keystroke,
+    and nothing of its cached context could be used again. So the start jumps from line to line over
+    HOP_CHARACTERS at once.
+    """
+    hop = (end - PREFIX_CHARACTERS) // HOP_CHARACTERS * HOP_CHARACTERS
+    if hop <= 0:
+        return 0
+    line_start = document.line_starts[bisect_right(document.line_starts, hop) - 1]
+    return line_start if hop - line_start < HOP_CHARACTERS else hop
+
+
+def _suffix_end(document: Document, start: int) -> int:
+    """Where the suffix of a gap at `start` ends: at the end of a line."""
+    least = start + SUFFIX_CHARACTERS
+    if least >= len(document.text):
+        return len(document.text)
+    line = bisect_left(document.line_starts, least)
+    line_end = document.line_starts[line] if line < len(document.line_starts) else least
+    return line_end if line_end - least < SUFFIX_CHARACTERS else least
+
+
+def _plain(text: str) -> str:
+    """Text as a model was trained on it."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
