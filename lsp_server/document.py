@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 
 from tree_sitter import Tree
 
@@ -57,34 +58,36 @@ class Document:
     version: int
     # Left out of the representation: a person's code must not get into a log by way of it.
     text: str = field(repr=False)
-    tree: Tree | None = field(repr=False)
-    """Of `text`; None when the language has no grammar here."""
     line_starts: tuple[int, ...] = field(repr=False)
     r"""Code-point offset of each line's start; lines end at \n, \r\n or \r."""
+    _earlier: Tree | None = field(default=None, repr=False, compare=False)
+    """The tree of an earlier text, told of every edit since then."""
 
     @classmethod
     def open(cls, uri: str, language: str, version: int, text: str) -> Document:
         """Reads the text anew."""
-        tree = syntax.parse(language, text)
-        return cls(uri, language, version, text, tree, (0, *_line_starts(text, 0, len(text))))
+        return cls(uri, language, version, text, (0, *_line_starts(text, 0, len(text))))
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        """Of `text`, parsed when first asked for; None when the language has no grammar here."""
+        return syntax.parse(self.language, self.text, self._earlier)
 
     def changed(self, version: int, changes: Sequence[Change], encoding: Encoding) -> Document:
         """The document after `changes`, each in terms of the text that the one before left.
 
-        The text is parsed once, reusing the tree. Positions outside the file are clamped.
+        Positions outside the file are clamped. What the changes leave as it is need not be parsed
+        again, however many versions lie between two looks at the tree.
         """
+        known: Tree | None = self.__dict__.get("tree", self._earlier)
+        tree = known.copy() if known is not None else None
         document = self
-        tree = self.tree.copy() if self.tree is not None else None
         for change in changes:
             start, end = document._range(change, encoding)
             if tree is not None:
                 syntax.edit(tree, document.text, start, end, change.text)
             document = document._replaced(start, end, change.text)
-        if document.text != self.text:
-            tree = syntax.parse(self.language, document.text, tree)
-        else:
-            tree = self.tree
-        return Document(self.uri, self.language, version, document.text, tree, document.line_starts)
+        return replace(document, version=version, _earlier=tree)
 
     def _range(self, change: Change, encoding: Encoding) -> tuple[int, int]:
         if change.start_line is None:
@@ -107,7 +110,7 @@ class Document:
         tail = starts[after + 1 :]
         moved = tuple(map(shift.__add__, tail)) if shift else tail
         lines = (*starts[: first + 1], *fresh, *moved)
-        return Document(self.uri, self.language, self.version, text, None, lines)
+        return Document(self.uri, self.language, self.version, text, lines)
 
     def line_at(self, offset: int) -> int:
         """The 0-based line that holds a code-point offset."""

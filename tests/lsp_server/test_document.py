@@ -121,7 +121,7 @@ def test_a_change_without_a_range_replaces_everything() -> None:
 def test_no_change_keeps_text_and_tree() -> None:
     document = opened("a = 1\n")
     after = document.changed(7, [], UTF16)
-    assert (after.version, after.text, after.tree) == (7, document.text, document.tree)
+    assert (after.version, after.text, sexp(after)) == (7, document.text, sexp(document))
 
 
 def test_a_change_beyond_the_file_is_clamped_and_a_swapped_range_put_right() -> None:
@@ -203,13 +203,16 @@ def test_changes_give_what_opening_the_text_anew_gives(
         ("c", "int f(int a) {\n    return a + 1;\n}\n"),
     ],
 )
-def test_typing_a_file_gives_its_tree(language: str, source: str) -> None:
-    """Character by character, through all the broken states between."""
+@pytest.mark.parametrize("every", [1, 7])
+def test_typing_a_file_gives_its_tree(language: str, source: str, every: int) -> None:
+    """Character by character, through all the broken states between, looking at some."""
     document = Document.open("file:///x", language, 0, "")
     for version, symbol in enumerate(source, 1):
         line, character = document.position(len(document.text), UTF16)
         change = Change(line, character, line, character, symbol)
         document = document.changed(version, [change], UTF16)
+        if version % every == 0:
+            assert document.tree is not None
     assert document.text == source
     assert sexp(document) == sexp(Document.open("file:///x", language, 0, source))
 
