@@ -76,18 +76,26 @@ class Document:
     def changed(self, version: int, changes: Sequence[Change], encoding: Encoding) -> Document:
         """The document after `changes`, each in terms of the text that the one before left.
 
-        Positions outside the file are clamped. What the changes leave as it is need not be parsed
-        again, however many versions lie between two looks at the tree.
+        Positions outside the file are clamped.
+        """
+        document = self
+        for change in changes:
+            document = document.replaced(*document._range(change, encoding), change.text)
+        return replace(document, version=version)
+
+    def replaced(self, start: int, end: int, replacement: str) -> Document:
+        """The document if code points start..end were `replacement`; its version stays.
+
+        What is not replaced need not be parsed again, however many texts lie between two looks at
+        the tree.
         """
         known: Tree | None = self.__dict__.get("tree", self._earlier)
         tree = known.copy() if known is not None else None
-        document = self
-        for change in changes:
-            start, end = document._range(change, encoding)
-            if tree is not None:
-                syntax.edit(tree, document.text, start, end, change.text)
-            document = document._replaced(start, end, change.text)
-        return replace(document, version=version, _earlier=tree)
+        if tree is not None:
+            syntax.edit(tree, self.text, start, end, replacement)
+        text = self.text[:start] + replacement + self.text[end:]
+        starts = self._line_starts_after(start, end, len(replacement), text)
+        return replace(self, text=text, line_starts=starts, _earlier=tree)
 
     def _range(self, change: Change, encoding: Encoding) -> tuple[int, int]:
         if change.start_line is None:
@@ -96,21 +104,19 @@ class Document:
         end = self.offset(change.end_line, change.end_character, encoding)
         return min(start, end), max(start, end)
 
-    def _replaced(self, start: int, end: int, replacement: str) -> Document:
-        """Text and lines after one replacement; the tree is left out."""
-        text = self.text[:start] + replacement + self.text[end:]
+    def _line_starts_after(self, start: int, end: int, size: int, text: str) -> tuple[int, ...]:
+        """The line starts of `text`, in which start..end of this one became `size` characters."""
         starts = self.line_starts
         # A line feed may join a carriage return left of it, so lines are read anew from the one
         # that holds the character before the change to the first that starts after it.
         first = bisect_right(starts, max(start - 1, 0)) - 1
         after = bisect_right(starts, end)
-        shift = len(replacement) - (end - start)
+        shift = size - (end - start)
         stop = starts[after] + shift if after < len(starts) else len(text)
         fresh = _line_starts(text, starts[first], stop)
         tail = starts[after + 1 :]
         moved = tuple(map(shift.__add__, tail)) if shift else tail
-        lines = (*starts[: first + 1], *fresh, *moved)
-        return Document(self.uri, self.language, self.version, text, lines)
+        return (*starts[: first + 1], *fresh, *moved)
 
     def line_at(self, offset: int) -> int:
         """The 0-based line that holds a code-point offset."""
