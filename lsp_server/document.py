@@ -118,6 +118,11 @@ class Document:
         moved = tuple(map(shift.__add__, tail)) if shift else tail
         return (*starts[: first + 1], *fresh, *moved)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the text in UTF-8."""
+        return syntax.byte_offset(self.text, len(self.text))
+
     def line_at(self, offset: int) -> int:
         """The 0-based line that holds a code-point offset."""
         return bisect_right(self.line_starts, max(offset, 0)) - 1

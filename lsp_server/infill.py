@@ -6,11 +6,11 @@ what becomes of the edits is the caller's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
-from engine.prompt import Fill, FillOptions, Prompt, Step
+from engine import Engine, Fill, FillOptions
+from engine.engine import never
+from engine.prompt import Cancelled, OnStep
 from lsp_server.document import Document
 from lsp_server.edits import Edit, Rejected, to_edit
 from lsp_server.prompt import prompt_for
@@ -18,19 +18,6 @@ from lsp_server.spans import Span
 
 SECOND_TRY = 3
 """Candidates that are asked for when none of fewer may be shown."""
-
-
-class Filler(Protocol):
-    """What is wanted of `engine.Engine`."""
-
-    def fill(
-        self,
-        prompt: Prompt,
-        options: FillOptions = ...,
-        *,
-        cancelled: Callable[[], bool] = ...,
-        on_step: Callable[[Step], None] | None = ...,
-    ) -> tuple[Fill, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +39,14 @@ class Nothing:
     """A sentence for people."""
 
 
-def never() -> bool:
-    """Nobody cancels."""
-    return False
-
-
 def infill(
     document: Document,
     span: Span,
-    engine: Filler,
+    engine: Engine,
     options: FillOptions,
     *,
-    cancelled: Callable[[], bool] = never,
-    on_step: Callable[[Step], None] | None = None,
+    cancelled: Cancelled = never,
+    on_step: OnStep | None = None,
 ) -> tuple[Suggestion, ...] | Nothing:
     """The suggestions for a span, best first, or why there are none.
 

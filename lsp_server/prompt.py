@@ -13,11 +13,11 @@ from engine.prompt import Prompt
 from lsp_server.document import Document
 from lsp_server.spans import Span
 
-PREFIX_CHARACTERS = 8_000
+PREFIX_CHARACTERS = 4_000
 """At least so much text is given before the gap, where there is so much."""
 HOP_CHARACTERS = 4_000
 """The prefix begins anew only after so much more text."""
-SUFFIX_CHARACTERS = 3_000
+SUFFIX_CHARACTERS = 2_000
 """At least so much text is given after the gap, where there is so much."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -1,0 +1,327 @@
+"""What an editor is served: suggestions for places in its open documents.
+
+Decisions only. It knows no LSP (`server` translates), no tensor (`host` has the engine) and not how
+a gap is filled (`infill`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from functools import partial
+from time import perf_counter
+from urllib.parse import unquote, urlsplit
+
+from engine import Engine, Step
+from engine.errors import CancelledError, LacunaError
+from engine.prompt import Cancelled
+from lsp_server import globs, spans
+from lsp_server.document import Document
+from lsp_server.edits import InlineEdit, inline_item
+from lsp_server.host import Host
+from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.offers import Offer, Offers
+from lsp_server.settings import Settings
+from lsp_server.spans import NoSpan
+from lsp_server.status import Counts, State, Status
+
+DISABLED = Nothing("disabled", "Lacuna is switched off in the settings.")
+LANGUAGE = Nothing("disabled-language", "This language is switched off in the settings.")
+EXCLUDED = Nothing("excluded", "The file matches excludedGlobs, so it is never read.")
+TOO_LARGE = Nothing("too-large", "The file is larger than maxFileBytes.")
+BINARY = Nothing("binary", "The file is no text: it has a zero byte.")
+NOT_OPEN = Nothing("not-open", "The editor has not opened this document.")
+LOADING = Nothing("loading", "The model is still loading.")
+SUPERSEDED = Nothing("superseded", "Another request came before this one was done.")
+STALE = Nothing("stale", "The document has changed since.")
+NOT_EXTENDING = Nothing("not-extending", "The fill does not go on from the completion selected.")
+
+logger = logging.getLogger(__name__)
+Found = tuple[Suggestion, ...] | Nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The entry selected in the editor's popup: code points start..end would become `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Suggestions are wanted at a cursor."""
+
+    document: Document
+    offset: int
+    """Of the cursor, in code points."""
+    wanted: int = 1
+    """How many at most."""
+    selected: Selected | None = None
+
+    def completed(self) -> tuple[Document, int]:
+        """Document and cursor as they would be with the selected entry in place."""
+        if self.selected is None:
+            return self.document, self.offset
+        start, text = self.selected.start, self.selected.text
+        return self.document.replaced(start, self.selected.end, text), start + len(text)
+
+    def item(self, suggestion: Suggestion) -> InlineEdit | None:
+        """The suggestion as an item of the document as it is; None when it must not be shown.
+
+        With an entry selected, an editor shows only what begins with it and has its range.
+        """
+        document, offset = self.completed()
+        edit = suggestion.edit
+        if self.selected is None:
+            return inline_item(document, edit, offset)
+        if (edit.start, edit.end) != (offset, offset):
+            return None
+        start, end, text = self.selected.start, self.selected.end, self.selected.text + edit.text
+        return InlineEdit(self.document.line_at(start), start, end, text, filter_text=text)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whole lines written anew."""
+
+    document: Document
+    suggestion: Suggestion
+
+    @property
+    def text(self) -> str:
+        """What the lines become."""
+        edit, span, old = self.suggestion.edit, self.suggestion.span, self.document.text
+        return old[span.start : edit.start] + edit.text + old[edit.end : span.end]
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What a document was last offered, and where."""
+
+    request: Request
+    offers: tuple[Offer, ...]
+
+
+class Completer:
+    """One editor's documents, settings and suggestions. All methods belong to the event loop."""
+
+    def __init__(self, host: Host, on_status: Callable[[Status], None]) -> None:
+        self._host = host
+        self._on_status = on_status
+        self._told: Status | None = None
+        self._opened_for: Settings | None = None
+        self._error: str | None = None
+        self._latency_ms: float | None = None
+        self._last: dict[str, _Last] = {}
+        self._why: dict[str, Nothing] = {}
+        self.settings = Settings()
+        self.documents: dict[str, Document] = {}
+        self.counts = Counts()
+        self.offers = Offers(self.counts)
+
+    # Documents
+
+    def put(self, document: Document) -> None:
+        """A document was opened or has changed: what is being computed for it is stale."""
+        self.documents[document.uri] = document
+        self._host.cancel(document.uri)
+        self._host.cancel(_lines_key(document.uri))
+
+    def close(self, uri: str) -> None:
+        """Forgets a document."""
+        self._host.cancel(uri)
+        self._host.cancel(_lines_key(uri))
+        for known in (self.documents, self._last, self._why):
+            known.pop(uri, None)
+
+    # Settings and engine
+
+    async def configure(self, settings: Settings) -> None:
+        """Takes settings over and opens the engine they ask for, if that is another one.
+
+        An engine that cannot be opened is told by status; the next settings are tried again.
+        """
+        self.settings = settings
+        self._last.clear()
+        opened = self._opened_for
+        if settings.enabled and (opened is None or settings.needs_other_engine(opened)):
+            self._opened_for, self._error = settings, None
+            self._host.drop()
+            self._tell()
+            await self._open(settings)
+        self._tell()
+
+    async def _open(self, settings: Settings) -> None:
+        try:
+            await self._host.open(settings)
+        except LacunaError as error:
+            self._not_opened(settings, str(error))
+        except Exception as error:  # whatever the runtime's libraries raise: the server lives on
+            logger.exception("The model could not be loaded")
+            self._not_opened(settings, f"The model could not be loaded: {error}")
+
+    def _not_opened(self, settings: Settings, message: str) -> None:
+        if self._opened_for is settings:
+            self._opened_for = None
+            self._error = f"{message.rstrip('.')}. `lacuna doctor` checks all that is needed."
+
+    @property
+    def status(self) -> Status:
+        """What the server is doing."""
+        engine = self._host.engine
+        if not self.settings.enabled:
+            return Status(State.OFF, DISABLED.detail)
+        if self._error is not None:
+            return Status(State.ERROR, self._error)
+        if engine is None:
+            return Status(State.LOADING, LOADING.detail)
+        name, runtime = engine.card.name, engine.runtime
+        state = State.COMPUTING if self._host.is_busy else State.READY
+        message = f"{name} on {runtime.provider}, {runtime.threads} threads"
+        return Status(state, message, self._latency_ms, name, runtime.provider)
+
+    def _tell(self) -> None:
+        if (status := self.status) != self._told:
+            self._told = status
+            self._on_status(status)
+
+    # Suggestions
+
+    async def suggest(self, request: Request) -> tuple[Offer, ...]:
+        """Offers for a cursor, best first; empty when there is nothing to offer (see `why`)."""
+        started = perf_counter()
+        self.counts.requested += 1
+        uri = request.document.uri
+        if refusal := self._refusal(request.document):
+            return self._nothing(uri, refusal)
+        if rest := self._typed_along(request):
+            return rest
+        steps: list[Step] = []
+        job = partial(_search, request, self.settings, steps)
+        found = await self._turn(uri, request.document, job)
+        if isinstance(found, Nothing):
+            return self._nothing(uri, found)
+        items = [(suggestion, request.item(suggestion)) for suggestion in found]
+        offers = tuple(self.offers.add(s, item, steps) for s, item in items if item is not None)
+        if not offers:
+            return self._nothing(uri, NOT_EXTENDING)
+        self._why.pop(uri, None)
+        self._last[uri] = _Last(request, offers)
+        self._latency_ms = 1e3 * (perf_counter() - started)
+        self._tell()
+        return offers
+
+    async def fill_lines(self, document: Document, first: int, last: int) -> Lines | Nothing:
+        """Lines first..last (0-based, inclusive) filled anew, or why not."""
+        self.counts.requested += 1
+        found = await self._filled_lines(document, first, last)
+        if isinstance(found, Nothing):
+            self._nothing(document.uri, found)
+            return found
+        self._why.pop(document.uri, None)
+        self._tell()
+        return Lines(document, found[0])
+
+    async def _filled_lines(self, document: Document, first: int, last: int) -> Found:
+        if refusal := self._refusal(document):
+            return refusal
+        span = spans.choose_lines(document, first, last)
+        if isinstance(span, NoSpan):
+            return Nothing(span.reason, span.detail)
+        options = replace(self.settings.fill_options, max_tokens=span.max_tokens)
+        return await self._turn(
+            _lines_key(document.uri),
+            document,
+            lambda engine, cancelled: infill(document, span, engine, options, cancelled=cancelled),
+        )
+
+    def why(self, uri: str) -> Nothing | None:
+        """Why the last request on a document gave nothing; None if it gave something."""
+        return self._why.get(uri) if uri in self.documents else NOT_OPEN
+
+    def _refusal(self, document: Document) -> Nothing | None:
+        """Why a document is not to be read at all, or cannot be now."""
+        settings = self.settings
+        if not settings.enabled:
+            return DISABLED
+        if document.language in settings.disabled_languages:
+            return LANGUAGE
+        if globs.matches(unquote(urlsplit(document.uri).path), settings.excluded_globs):
+            return EXCLUDED
+        if document.size > settings.max_file_bytes:
+            return TOO_LARGE
+        if "\0" in document.text:
+            return BINARY
+        if self._host.engine is None:
+            return Nothing("no-engine", self._error) if self._error else LOADING
+        return None
+
+    def _typed_along(self, request: Request) -> tuple[Offer, ...]:
+        """What is left of the last offer when its beginning was typed since: no model needed."""
+        last = self._last.get(request.document.uri)
+        if last is None or request.wanted > 1 or request.selected or last.request.selected:
+            return ()
+        before, cursor = last.request.document, last.request.offset
+        for offer in last.offers:
+            if rest := offer.rest(before, cursor, request.document, request.offset):
+                self._why.pop(request.document.uri, None)
+                return (rest,)
+        return ()
+
+    async def _turn(
+        self, key: Hashable, document: Document, job: Callable[[Engine, Cancelled], Found]
+    ) -> Found:
+        """Runs a job in its turn. Failures and stale answers are nothing to suggest."""
+        self._error = None
+        turn = self._host.turn(key, job)
+        self._tell()
+        try:
+            found = await turn
+        except CancelledError:
+            return SUPERSEDED
+        except asyncio.CancelledError:
+            self.counts.cancelled += 1
+            raise
+        except LacunaError as error:
+            self._error = str(error)
+            return Nothing("engine-failed", str(error))
+        if self.documents.get(document.uri) is not document:
+            return STALE
+        return found
+
+    def _nothing(self, uri: str, nothing: Nothing) -> tuple[Offer, ...]:
+        """Notes why there is nothing to offer. What came too late says nothing of the document."""
+        if nothing in (SUPERSEDED, STALE):
+            self.counts.cancelled += 1
+        else:
+            self.counts.nothing += 1
+            self._why[uri] = nothing
+        self._tell()
+        return ()
+
+
+def _search(
+    request: Request, settings: Settings, steps: list[Step], engine: Engine, cancelled: Cancelled
+) -> Found:
+    """Chooses a span and fills it, on the engine's thread; the trace is left in `steps`."""
+    document, offset = request.completed()
+    span = spans.choose(document, offset, multiline=settings.multiline == "auto")
+    if isinstance(span, NoSpan):
+        return Nothing(span.reason, span.detail)
+    options = replace(settings.fill_options, candidates=request.wanted)
+
+    def keep(step: Step) -> None:
+        if step.index == 0:  # a second try begins anew
+            steps.clear()
+        steps.append(step)
+
+    return infill(document, span, engine, options, cancelled=cancelled, on_step=keep)
+
+
+def _lines_key(uri: str) -> Hashable:
+    """Whole lines take turns of their own: a suggestion wanted meanwhile does not cancel them."""
+    return ("lines", uri)

@@ -1,0 +1,258 @@
+"""The language server's handlers: LSP in, one call, LSP out. What is decided is decided elsewhere.
+
+docs/protocol.md is the contract.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+from uuid import uuid4
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+from pygls.lsp.server import LanguageServer
+
+from lsp_server import transport, wire
+from lsp_server.completer import NOT_OPEN, STALE, Completer
+from lsp_server.document import Document, Encoding
+from lsp_server.host import Host, Opener, open_engine
+from lsp_server.settings import Problem, Settings, read_settings
+from lsp_server.status import State, Status
+
+TRIGGERS = (".", "(", "=")
+"""Where an editor without inline completion asks, besides in words."""
+
+
+class Server(LanguageServer):
+    """pygls' server, with Lacuna's completer behind it."""
+
+    def __init__(self, opener: Opener) -> None:
+        super().__init__("lacuna", version("lacuna-ls"))
+        self.host = Host(opener)
+        self.completer = Completer(self.host, self.tell)
+        self.first_settings: object = None
+        """As the editor gave them with `initialize`."""
+        self.is_shut_down = False
+        self._progress: asyncio.Task[None] | None = None
+
+    @property
+    def encoding(self) -> Encoding:
+        """The unit of LSP characters agreed on."""
+        return Encoding(self.workspace.position_encoding or Encoding.UTF16)
+
+    def document(self, params: Any) -> Document | None:
+        """The open document that a message is about."""
+        return self.completer.documents.get(params.text_document.uri)
+
+    def tell(self, status: Status) -> None:
+        """Tells the editor a new status; while the model loads it shows progress."""
+        self.protocol.notify("lacuna/status", wire.status(status))
+        if self._progress is not None:
+            self._progress.cancel()
+            self._progress = None
+        shows_progress = get_capability(self.client_capabilities, "window.work_done_progress")
+        if status.state is State.LOADING and shows_progress:
+            self._progress = asyncio.ensure_future(_show_progress(self, status.message))
+
+    def settings(self, given: object) -> Settings:
+        """The settings given; what is wrong with them is told."""
+        settings, problems = read_settings(given)
+        for problem in problems:
+            self._tell_problem(problem)
+        return settings
+
+    def _tell_problem(self, problem: Problem) -> None:
+        if problem.is_unknown:
+            log = types.LogMessageParams(types.MessageType.Info, problem.message)
+            self.window_log_message(log)
+        else:
+            show = types.ShowMessageParams(types.MessageType.Warning, problem.message)
+            self.window_show_message(show)
+
+
+async def _show_progress(server: Server, title: str) -> None:
+    """Shows progress in the editor until cancelled."""
+    token = f"lacuna-{uuid4()}"
+    await server.work_done_progress.create_async(token)
+    server.work_done_progress.begin(token, types.WorkDoneProgressBegin(title))
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        server.work_done_progress.end(token, types.WorkDoneProgressEnd())
+
+
+def run(tcp: tuple[str, int] | None = None, opener: Opener = open_engine) -> int:
+    """Serves one client, on standard input and output or on a loopback address, until it leaves.
+
+    Returns 0 when the client said goodbye (`shutdown`) and 1 when it just disappeared. Raises
+    InputError for an address that cannot be listened on.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # At INFO it logs every message, and with it the user's code; at WARNING late cancellations.
+    logging.getLogger("pygls").setLevel(logging.ERROR)
+    server = make_server(opener)
+    reads, writes = transport.one_client(*tcp) if tcp else transport.standard_streams()
+    try:
+        server.start_io(reads, writes)
+    except ConnectionError:
+        pass
+    finally:
+        server.host.close()
+    return 0 if server.is_shut_down else 1
+
+
+def make_server(opener: Opener) -> Server:
+    """A server with all its handlers."""
+    server = Server(opener)
+    for method, (handler, options) in _FEATURES.items():
+        server.feature(method, options)(handler)
+    server.command(wire.ACCEPTED)(accepted_command)
+    # In place of pygls' own, which keep a second copy and walk over all its lines at each change.
+    for method, handler in _SYNCHRONISATION.items():
+        server.protocol.fm.add_builtin_feature(method, partial(handler, server))
+    return server
+
+
+# Life
+
+
+def initialize(ls: Server, params: types.InitializeParams) -> None:
+    ls.first_settings = params.initialization_options
+    if get_capability(params.capabilities, "text_document.inline_completion") is None:
+        options = types.CompletionOptions(trigger_characters=TRIGGERS)
+        ls.feature(types.TEXT_DOCUMENT_COMPLETION, options)(completion)
+    if params.process_id is not None:
+        transport.end_with(params.process_id)
+
+
+async def initialized(ls: Server, params: types.InitializedParams) -> None:
+    await ls.completer.configure(ls.settings(ls.first_settings))
+
+
+async def did_change_configuration(ls: Server, params: types.DidChangeConfigurationParams) -> None:
+    if isinstance(params.settings, dict) and "lacuna" in params.settings:
+        await ls.completer.configure(ls.settings(params.settings["lacuna"]))
+
+
+def shutdown(ls: Server, params: None) -> None:
+    ls.is_shut_down = True
+    ls.host.close()
+
+
+# Documents
+
+
+def did_open(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
+    item = params.text_document
+    ls.completer.put(Document.open(item.uri, item.language_id, item.version, item.text))
+
+
+def did_change(ls: Server, params: types.DidChangeTextDocumentParams) -> None:
+    if document := ls.document(params):
+        changes = [wire.change(event) for event in params.content_changes]
+        ls.completer.put(document.changed(params.text_document.version, changes, ls.encoding))
+
+
+def did_close(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
+    ls.completer.close(params.text_document.uri)
+
+
+# Suggestions
+
+
+async def inline_completion(
+    ls: Server, params: types.InlineCompletionParams
+) -> types.InlineCompletionList:
+    document, context = ls.document(params), params.context
+    if document is None:
+        return types.InlineCompletionList(items=[])
+    request = wire.request(document, params.position, ls.encoding)
+    if context.trigger_kind is types.InlineCompletionTriggerKind.Invoked:
+        request = replace(request, wanted=ls.completer.settings.candidates)
+    if info := context.selected_completion_info:
+        request = replace(request, selected=wire.selected(document, info, ls.encoding))
+    offers = await ls.completer.suggest(request)
+    return types.InlineCompletionList(
+        [wire.inline_item(document, offer, ls.encoding) for offer in offers]
+    )
+
+
+async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList:
+    document = ls.document(params)
+    if document is None:
+        return types.CompletionList(is_incomplete=False, items=[])
+    offers = await ls.completer.suggest(wire.request(document, params.position, ls.encoding))
+    items = [wire.completion_item(document, offer, ls.encoding) for offer in offers]
+    return types.CompletionList(is_incomplete=True, items=items)
+
+
+async def fill_lines(ls: Server, params: Any) -> dict[str, Any]:
+    wanted = wire.param(params, "textDocument.version", int)
+    first, last = wire.param(params, "startLine", int), wire.param(params, "endLine", int)
+    document = ls.completer.documents.get(wire.param(params, "textDocument.uri", str))
+    if document is None:
+        return wire.lines(NOT_OPEN, wanted, ls.encoding)
+    if document.version != wanted:
+        return wire.lines(STALE, document.version, ls.encoding)
+    found = await ls.completer.fill_lines(document, first, last)
+    return wire.lines(found, document.version, ls.encoding)
+
+
+# What became of them, and why
+
+
+def accepted_command(ls: Server, offer: str) -> None:
+    ls.completer.offers.accepted(offer)
+
+
+def accepted(ls: Server, params: Any) -> None:
+    ls.completer.offers.accepted(wire.param(params, "id", str))
+
+
+def partially_accepted(ls: Server, params: Any) -> None:
+    ls.completer.offers.partially_accepted(wire.param(params, "id", str))
+
+
+def shown(ls: Server, params: Any) -> None:
+    ls.completer.offers.shown(wire.param(params, "id", str))
+
+
+def get_status(ls: Server, params: Any) -> dict[str, Any]:
+    counts = wire.counts(ls.completer.counts)
+    return {**wire.status(ls.completer.status), "counts": counts}
+
+
+def why(ls: Server, params: Any) -> dict[str, Any]:
+    return wire.reason(ls.completer.why(wire.param(params, "textDocument.uri", str)))
+
+
+def trace(ls: Server, params: Any) -> dict[str, Any]:
+    return wire.trace(ls.completer.offers.trace(wire.optional_param(params, "id", str)))
+
+
+_FEATURES: dict[str, tuple[Any, Any]] = {
+    types.INITIALIZE: (initialize, None),
+    types.INITIALIZED: (initialized, None),
+    types.WORKSPACE_DID_CHANGE_CONFIGURATION: (did_change_configuration, None),
+    types.SHUTDOWN: (shutdown, None),
+    # Without options pygls would not announce it.
+    types.TEXT_DOCUMENT_INLINE_COMPLETION: (inline_completion, types.InlineCompletionOptions()),
+    "lacuna/fillLines": (fill_lines, None),
+    "lacuna/shown": (shown, None),
+    "lacuna/accepted": (accepted, None),
+    "lacuna/partiallyAccepted": (partially_accepted, None),
+    "lacuna/getStatus": (get_status, None),
+    "lacuna/why": (why, None),
+    "lacuna/trace": (trace, None),
+}
+_SYNCHRONISATION: dict[str, Callable[[Server, Any], None]] = {
+    types.TEXT_DOCUMENT_DID_OPEN: did_open,
+    types.TEXT_DOCUMENT_DID_CHANGE: did_change,
+    types.TEXT_DOCUMENT_DID_CLOSE: did_close,
+}

@@ -1,0 +1,145 @@
+"""Between Lacuna's own data and what goes over the wire. It decides nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+from engine import Step
+from lsp_server.completer import Lines, Request, Selected
+from lsp_server.document import Change, Document, Encoding
+from lsp_server.infill import Nothing
+from lsp_server.offers import Offer
+from lsp_server.status import Counts, Status
+
+T = TypeVar("T")
+
+ACCEPTED = "lacuna.accepted"
+"""The command of every item."""
+
+
+def param(params: Any, path: str, kind: type[T]) -> T:
+    """A value within the parameters of one of Lacuna's own messages, such as `textDocument.uri`.
+
+    Raises JsonRpcInvalidParams when it is missing or of another type.
+    """
+    value = optional_param(params, path, kind)
+    if value is None:
+        raise JsonRpcInvalidParams(f"params.{path} is missing")
+    return value
+
+
+def optional_param(params: Any, path: str, kind: type[T]) -> T | None:
+    """The same, or None."""
+    value = params
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    if value is not None and type(value) is not kind:
+        raise JsonRpcInvalidParams(f"params.{path} must be {kind.__name__}")
+    return value
+
+
+def change(event: types.TextDocumentContentChangeEvent) -> Change:
+    """One change of a document."""
+    if isinstance(event, types.TextDocumentContentChangeWholeDocument):
+        return Change.whole(event.text)
+    start, end = event.range.start, event.range.end
+    return Change(start.line, start.character, end.line, end.character, event.text)
+
+
+def request(document: Document, position: types.Position, encoding: Encoding) -> Request:
+    """Suggestions are wanted at a position."""
+    return Request(document, _offset(document, position, encoding))
+
+
+def selected(
+    document: Document, info: types.SelectedCompletionInfo, encoding: Encoding
+) -> Selected:
+    """The entry selected in the editor's popup."""
+    start = _offset(document, info.range.start, encoding)
+    return Selected(start, _offset(document, info.range.end, encoding), info.text)
+
+
+def inline_item(document: Document, offer: Offer, encoding: Encoding) -> types.InlineCompletionItem:
+    """An offer as ghost text."""
+    item = offer.item
+    return types.InlineCompletionItem(
+        insert_text=item.text,
+        filter_text=item.filter_text,
+        range=_range(document, item.start, item.end, encoding),
+        command=_accepted(offer),
+    )
+
+
+def completion_item(document: Document, offer: Offer, encoding: Encoding) -> types.CompletionItem:
+    """An offer as an entry of a popup, its first line the label."""
+    item = offer.item
+    lines = item.text.strip().splitlines()
+    return types.CompletionItem(
+        label=lines[0] + (" …" if len(lines) > 1 else ""),
+        kind=types.CompletionItemKind.Snippet,
+        detail="Lacuna",
+        documentation=item.text if len(lines) > 1 else None,
+        filter_text=item.filter_text,
+        insert_text_mode=types.InsertTextMode.AsIs,
+        text_edit=types.TextEdit(_range(document, item.start, item.end, encoding), item.text),
+        command=_accepted(offer),
+    )
+
+
+def lines(found: Lines | Nothing, version: int, encoding: Encoding) -> dict[str, Any]:
+    """The result of lacuna/fillLines."""
+    if isinstance(found, Nothing):
+        return {"version": version, "edits": [], "text": "", **reason(found)}
+    edit = found.suggestion.edit
+    range_ = _range(found.document, edit.start, edit.end, encoding)
+    edits = [types.TextEdit(range_, edit.text)]
+    return {"version": version, "edits": edits, "text": found.text, "reason": None}
+
+
+def reason(nothing: Nothing | None) -> dict[str, Any]:
+    """The result of lacuna/why."""
+    if nothing is None:
+        return {"reason": None}
+    return {"reason": nothing.reason, "detail": nothing.detail}
+
+
+def status(status: Status) -> dict[str, Any]:
+    """The parameters of lacuna/status."""
+    facts: dict[str, Any] = {"state": status.state.value, "message": status.message}
+    if status.latency_ms is not None:
+        facts["latencyMs"] = round(status.latency_ms, 1)
+    if status.model is not None:
+        facts |= {"model": status.model, "provider": status.provider}
+    return facts
+
+
+def counts(counts: Counts) -> dict[str, int]:
+    """The counts of lacuna/getStatus."""
+    facts = asdict(counts)
+    facts["partiallyAccepted"] = facts.pop("partially_accepted")
+    return facts
+
+
+def trace(found: tuple[str, tuple[Step, ...]] | None) -> dict[str, Any]:
+    """The result of lacuna/trace."""
+    if found is None:
+        return {"id": None, "steps": []}
+    offer, steps = found
+    return {"id": offer, "steps": [asdict(step) for step in steps]}
+
+
+def _accepted(offer: Offer) -> types.Command:
+    return types.Command("Tell Lacuna", ACCEPTED, arguments=[offer.id])
+
+
+def _offset(document: Document, position: types.Position, encoding: Encoding) -> int:
+    return document.offset(position.line, position.character, encoding)
+
+
+def _range(document: Document, start: int, end: int, encoding: Encoding) -> types.Range:
+    first, last = (document.position(offset, encoding) for offset in (start, end))
+    return types.Range(types.Position(*first), types.Position(*last))
