@@ -1,7 +1,7 @@
 """Every error the engine raises.
 
 LacunaError
-├── ModelFolderError      no folder, a file missing, altered or cut short, a card that does not validate
+├── ModelFolderError      no folder, a file missing, altered or cut short, a card that is wrong
 ├── RuntimeMissingError   onnxruntime is not installed
 ├── PromptError           a prompt or option that cannot be served
 ├── EngineFailedError     the runtime failed in the middle of a request

@@ -1,8 +1,8 @@
 """The seam between decoding and compute: what a cached-family model can do, in numpy.
 
 `session.py` implements it with ONNX Runtime, `fake.py` with a script. Decoding sees only this.
-Shapes: L layers, G key/value heads, D head size, n context tokens, B candidates, C canvas positions,
-K proposals a position.
+Shapes: L layers, G key/value heads, D head size, n context tokens, B candidates, C canvas
+positions, K proposals a position.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """Keys (already rotated to their positions) and values of n tokens: each float32 [L, G, n, D]."""
+    """Keys, already rotated to their positions, and values of n tokens."""
 
     keys: Floats
+    """float32 [L, G, n, D]."""
     values: Floats
+    """The same shape."""
 
     def __len__(self) -> int:
         return int(self.keys.shape[2])
@@ -35,7 +37,7 @@ class Proposal:
     """What one denoising step proposes for each canvas position (logit shift already undone)."""
 
     ids: Ids
-    """[B, C, K] the K most probable tokens, most probable first; the mask token is never among them."""
+    """[B, C, K] the K most probable tokens, most probable first; never the mask token."""
     log_probs: Floats
     """[B, C, K] their natural-log probabilities under the full softmax."""
     end_log_prob: Floats
@@ -51,18 +53,30 @@ class Model(Protocol):
     def card(self) -> Card: ...
 
     def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
-        """Keys and values of `ids` [n], read causally by the base after `past`, at `position`, position+1 ..."""
+        """Keys and values of `ids` [n], read causally by the base after `past`, from `position` on."""
         ...
 
-    def next_log_probs(self, ids: Ids, position: int, past: KeyValues | None) -> tuple[KeyValues, Proposal]:
-        """The base left to right: as encode, plus the proposal for the token after each of `ids` (B=1, C=n)."""
+    def next_log_probs(
+        self, ids: Ids, position: int, past: KeyValues | None
+    ) -> tuple[KeyValues, Proposal]:
+        """The base left to right: as encode, plus the proposal for the token after each of `ids`.
+
+        The proposal has B=1, C=n.
+        """
         ...
 
-    def denoise(self, canvas: Ids, position: int, context: KeyValues) -> Proposal:
-        """One forward pass: `canvas` [B, 1+C] is the last prefix token, then C positions (mask id = open).
+    def denoise(
+        self,
+        canvas: Ids,
+        position: int,
+        context: KeyValues,
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> Proposal:
+        """One forward pass over `canvas` [B, 1+C]: the last prefix token, then C positions.
 
-        `position` is the position of the last prefix token; `context` holds prefix (without its last
-        token) and suffix, in any order, since keys carry their positions.
+        Open positions hold the mask id. `position` is that of the last prefix token; `context` holds
+        prefix (without its last token) and suffix, in any order, since keys carry their positions. `wanted` [B, C] are the
+        positions to propose for (None: all); the others propose nothing, with log-probability -inf.
         """
         ...
 

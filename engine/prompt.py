@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .choose import Policy
+
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """Text of another file that may help; it is placed before the prefix as a comment-free block."""
+    """Text of another file that may help; it is placed before the prefix."""
 
     path: str
     text: str
@@ -38,8 +40,16 @@ class FillOptions:
     """Most tokens of one fill, over all canvases."""
     steps: int | None = None
     """Denoising steps allowed for one canvas; None: as many as the threshold needs."""
+    policy: Policy = Policy.THRESHOLD
+    """How a step chooses what it commits; see choose.py."""
     threshold: float = 0.9
     """Positions whose most probable token reaches this probability are committed together."""
+    top_k: int = 4
+    """Positions that a step commits under the policy top-k."""
+    entropy: float = 0.35
+    """Nats that a step may risk under the policy entropy."""
+    remask: float = 0.0
+    """A committed token whose probability falls below this is masked again; 0: never."""
     temperature: float = 0.0
     """0 is greedy; above 0 tokens are sampled."""
     seed: int = 0
@@ -91,7 +101,7 @@ class Cell:
     """One canvas position as a person sees it after a step."""
 
     text: str
-    """The committed token's text, the model's present guess if it is still masked, "" after the end."""
+    """The committed token's text, the present guess if it is still masked, "" after the end."""
     state: str
     """"masked", "new" (committed at this step), "committed", "remasked" or "end"."""
     probability: float

@@ -1,0 +1,17 @@
+"""The model's side of Lacuna: tokens, canvas, denoising. It knows nothing of editors."""
+
+from .engine import Engine, default_model_folder
+from .prompt import Cell, Fill, FillOptions, Finish, Prompt, Snippet, Step, Timings
+
+__all__ = [
+    "Cell",
+    "Engine",
+    "Fill",
+    "FillOptions",
+    "Finish",
+    "Prompt",
+    "Snippet",
+    "Step",
+    "Timings",
+    "default_model_folder",
+]

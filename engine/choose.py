@@ -1,0 +1,119 @@
+"""Which positions of a canvas to commit at a step: policies as pure functions of numpy arrays.
+
+Every policy takes what a step proposes and gives the positions it commits; none knows a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .model import Floats
+
+Bools = NDArray[np.bool_]
+
+
+class Policy(StrEnum):
+    """How a denoising step chooses what it commits."""
+
+    THRESHOLD = "threshold"
+    TOP_K = "top-k"
+    ENTROPY = "entropy"
+    STABLE = "stable"
+    ONE = "one"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A policy with its numbers."""
+
+    policy: Policy = Policy.THRESHOLD
+    threshold: float = 0.9
+    """Probability for THRESHOLD and STABLE."""
+    top_k: int = 4
+    """Tokens a step for TOP_K."""
+    entropy: float = 0.35
+    """Nats a step may risk for ENTROPY."""
+    divergence: float = 0.01
+    """Nats by which a distribution may have moved since the last step for STABLE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What a step believes about each position [C]."""
+
+    eligible: Bools
+    """Open positions that may be committed now: the text's and the end's own."""
+    probability: Floats
+    """Of the token proposed there."""
+    entropy: Floats
+    """Of its whole distribution, in nats."""
+    moved: Floats
+    """Kullback-Leibler divergence to the step before, in nats; infinite at the first step."""
+
+
+def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
+    """The positions to commit: at least one, and all of them when this is the last step."""
+    if choice.policy is Policy.THRESHOLD:
+        chosen = above_threshold(beliefs, choice.threshold)
+    elif choice.policy is Policy.TOP_K:
+        chosen = most_probable(beliefs, choice.top_k)
+    elif choice.policy is Policy.ENTROPY:
+        chosen = within_entropy(beliefs, choice.entropy)
+    elif choice.policy is Policy.STABLE:
+        chosen = stable(beliefs, choice.threshold, choice.divergence)
+    else:
+        chosen = most_probable(beliefs, 1)
+    wanted = int(beliefs.eligible.sum())
+    least = 1 if steps_left is None else -(-wanted // max(steps_left, 1))
+    if chosen.sum() < least:
+        chosen = chosen | most_probable(beliefs, least)
+    return chosen
+
+
+def above_threshold(beliefs: Beliefs, threshold: float) -> Bools:
+    """All positions whose token reaches a probability (Fast-dLLM, arXiv 2505.22618)."""
+    return beliefs.eligible & (beliefs.probability >= threshold)
+
+
+def most_probable(beliefs: Beliefs, count: int) -> Bools:
+    """The `count` positions with the most probable tokens (LLaDA's low-confidence remasking)."""
+    score = np.where(beliefs.eligible, beliefs.probability, -np.inf)
+    chosen = np.zeros(len(score), bool)
+    chosen[np.argsort(-score, kind="stable")[:count]] = True
+    return chosen & beliefs.eligible
+
+
+def within_entropy(beliefs: Beliefs, budget: float) -> Bools:
+    """The most certain positions whose joint error stays bounded (EB-Sampler, arXiv 2505.24857).
+
+    In the order of entropy, as many as keep the sum of their entropies less the largest of them,
+    a bound on what treating them as independent can lose, within `budget` nats.
+    """
+    order = np.argsort(np.where(beliefs.eligible, beliefs.entropy, np.inf), kind="stable")
+    order = order[: int(beliefs.eligible.sum())]
+    risk = np.cumsum(beliefs.entropy[order]) - beliefs.entropy[order]
+    chosen = np.zeros(len(beliefs.eligible), bool)
+    chosen[order[risk <= budget]] = True
+    return chosen
+
+
+def stable(beliefs: Beliefs, threshold: float, divergence: float) -> Bools:
+    """Probable positions whose distribution has settled (KLASS, arXiv 2511.05664)."""
+    return above_threshold(beliefs, threshold) & (beliefs.moved <= divergence)
+
+
+def most_likely_length(end_log_prob: Floats, least: int, most: int) -> int:
+    """How many positions stand before the end: one decision from the whole canvas.
+
+    `end_log_prob` [C]: log-probability of the end at each position. A canvas that ends after n
+    tokens has the end at n and everywhere right of it, so the n that makes this pattern most
+    likely is taken, of those from `least` to `most` (at most C, which is no end at all).
+    """
+    end = np.minimum(end_log_prob.astype(np.float64), -1e-9)
+    text = np.log(-np.expm1(end))
+    likelihood = np.concatenate([[0.0], np.cumsum(text)]) + np.append(np.cumsum(end[::-1])[::-1], 0)
+    return least + int(np.argmax(likelihood[least : most + 1]))

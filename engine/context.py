@@ -1,0 +1,158 @@
+"""What stands around the gap, as keys and values: read by the base once, kept for the next request.
+
+Prefix and suffix are read the same way, causally from position 0; the suffix's keys are then
+rotated to their place after the canvas, so typing moves a suffix without reading it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import CancelledError
+from .model import Floats, Ids, KeyValues, Model
+from .prompt import Cancelled
+
+CHUNK = 128
+"""Tokens read in one pass: between two passes a request can be cancelled."""
+HOP = 128
+"""Tokens by which a prefix that outgrows its limit is cut at once."""
+
+
+def window(ids: Ids, limit: int) -> Ids:
+    """The end of `ids` that fits `limit` tokens, cut in hops: as text grows its start stays put,
+    so that what is cached of it remains a beginning."""
+    over = len(ids) - limit
+    return ids if over <= 0 else ids[min(-(-over // HOP) * HOP, len(ids) - 1) :]
+
+
+@dataclass(slots=True)
+class Run:
+    """Tokens read from position 0 on, in buffers that grow."""
+
+    ids: Ids
+    keys: Floats
+    """[L, G, capacity, D], of which the first len(ids) tokens are in use."""
+    values: Floats
+
+    @classmethod
+    def empty(cls, layers: int, kv_heads: int, head_size: int) -> Run:
+        nothing = np.zeros((layers, kv_heads, 0, head_size), np.float32)
+        return cls(np.zeros(0, np.int64), nothing, nothing)
+
+    def shared(self, ids: Ids) -> int:
+        """How many tokens `ids` begins with that this run holds."""
+        length = min(len(ids), len(self.ids))
+        different = np.flatnonzero(self.ids[:length] != ids[:length])
+        return int(different[0]) if len(different) else length
+
+    def first(self, length: int) -> KeyValues:
+        """Views of the first `length` tokens; they change when the run is written again."""
+        return KeyValues(self.keys[:, :, :length], self.values[:, :, :length])
+
+    def put(self, ids: Ids, at: int, new: KeyValues) -> None:
+        """Writes tokens at index `at`; what stood there and after is dropped."""
+        end = at + len(ids)
+        if end > self.keys.shape[2]:
+            self.keys = _grown(self.keys, at, end + CHUNK // 2)
+            self.values = _grown(self.values, at, end + CHUNK // 2)
+        self.keys[:, :, at:end] = new.keys
+        self.values[:, :, at:end] = new.values
+        self.ids = np.concatenate([self.ids[:at], ids])
+
+
+def _grown(buffer: Floats, kept: int, capacity: int) -> Floats:
+    layers, kv_heads, _, head_size = buffer.shape
+    grown = np.empty((layers, kv_heads, capacity, head_size), np.float32)
+    grown[:, :, :kept] = buffer[:, :, :kept]
+    return grown
+
+
+class Runs:
+    """The runs read last, at most `capacity` tokens together."""
+
+    def __init__(self, model: Model, capacity: int) -> None:
+        self._model = model
+        self._capacity = capacity
+        self._runs: list[Run] = []
+
+    @property
+    def tokens(self) -> int:
+        """Tokens kept."""
+        return sum(len(run.ids) for run in self._runs)
+
+    def read(self, ids: Ids, cancelled: Cancelled) -> KeyValues:
+        """Keys and values of `ids` at positions 0..n-1: only what no kept run begins with is read.
+
+        The result is valid until the next call. Raises CancelledError between two passes.
+        """
+        run = self._run_for(ids)
+        for start in range(run.shared(ids), len(ids), CHUNK):
+            if cancelled():
+                raise CancelledError("cancelled while the context was read")
+            part = ids[start : start + CHUNK]
+            past = run.first(start) if start else None
+            run.put(part, start, self._model.encode(part, start, past))
+        self._keep(run)
+        return run.first(len(ids))
+
+    def _run_for(self, ids: Ids) -> Run:
+        """The kept run that shares most, if writing on loses no more than it saves; else a new."""
+        best = max(self._runs, key=lambda run: run.shared(ids), default=None)
+        if best is not None and len(best.ids) <= 2 * best.shared(ids):
+            return best
+        card = self._model.card
+        return Run.empty(card.layers, card.kv_heads, card.head_size)
+
+    def _keep(self, run: Run) -> None:
+        """Puts a run in front and forgets the oldest beyond the capacity, never this one."""
+        self._runs = [run, *(other for other in self._runs if other is not run)]
+        while len(self._runs) > 1 and self.tokens > self._capacity:
+            self._runs.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The tokens around a gap."""
+
+    prefix: Ids
+    """[n], at least one."""
+    suffix: Ids
+    """[m], may be empty."""
+
+    @property
+    def position(self) -> int:
+        """Position of the last prefix token, which is the first input of a canvas pass."""
+        return len(self.prefix) - 1
+
+    def followed_by(self, tokens: Ids, limit: int) -> Surroundings:
+        """The same after `tokens` have been filled in, for the next canvas."""
+        return Surroundings(window(np.concatenate([self.prefix, tokens]), limit), self.suffix)
+
+
+class ContextCache:
+    """Keys and values around gaps; remembers the last two of full size, so two files alternate."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._prefixes = Runs(model, 2 * model.card.max_prefix)
+        self._suffixes = Runs(model, 2 * model.card.max_suffix)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens kept; never more than twice what the model can see at once."""
+        return self._prefixes.tokens + self._suffixes.tokens
+
+    def around(self, gap: Surroundings, size: int, cancelled: Cancelled) -> KeyValues:
+        """Keys and values around a canvas of `size`: the prefix without its last token, the suffix.
+
+        The suffix stands at positions n + size, n + size + 1, ... Raises CancelledError.
+        """
+        prefix = self._prefixes.read(gap.prefix[:-1], cancelled)
+        suffix = self._suffixes.read(gap.suffix, cancelled)
+        moved = self._model.rotate(suffix.keys, len(gap.prefix) + size)
+        return KeyValues(
+            np.concatenate([prefix.keys, moved], axis=2),
+            np.concatenate([prefix.values, suffix.values], axis=2),
+        )

@@ -1,0 +1,193 @@
+"""A loaded model that fills gaps. `Engine.fill` is the way of a gap through the model.
+
+It knows nothing of editors: text around a gap in, fills out.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .card import Card
+from .choose import Choice
+from .clock import Clock
+from .context import ContextCache, Surroundings, window
+from .denoise import Rules
+from .errors import PromptError
+from .filling import Draft, Filling
+from .model import Model
+from .prompt import Cancelled, Fill, FillOptions, Finish, OnStep, Prompt
+from .tokenizer import REPLACEMENT, FileTokenizer, Tokenizer
+from .trace import Trace
+
+if TYPE_CHECKING:
+    from .session import Runtime
+
+DEFAULT_MODEL = "lacuna-135m"
+CHARACTERS_PER_TOKEN = 16
+"""Text further from the gap than this times the token limit is not even tokenized."""
+
+
+def default_model_folder() -> Path:
+    """$LACUNA_MODEL, else the folder shipped beside the code, else that among the user's data."""
+    if chosen := os.environ.get("LACUNA_MODEL"):
+        return Path(chosen)
+    shipped = Path(__file__).resolve().parent.parent / "models" / DEFAULT_MODEL
+    if shipped.is_dir():
+        return shipped
+    from platformdirs import user_data_path
+
+    return user_data_path("lacuna") / "models" / DEFAULT_MODEL
+
+
+def never() -> bool:
+    """The `cancelled` of a request that nobody cancels."""
+    return False
+
+
+class Engine:
+    """One model and what it remembers of the last texts. Not thread-safe: one request at a time."""
+
+    def __init__(self, model: Model, tokenizer: Tokenizer, runtime: Runtime) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._cache = ContextCache(model)
+        self.runtime = runtime
+        """Where and how the model runs."""
+
+    @classmethod
+    def open(cls, folder: Path | None = None, provider: str = "auto", threads: int = 0) -> Engine:
+        """Loads a model folder (None: the default one); about two seconds on two cores.
+
+        Raises ModelFolderError (missing, altered, unknown version) and RuntimeMissingError.
+        """
+        from .session import Session
+
+        folder = folder or default_model_folder()
+        session = Session.open(folder, provider, threads)
+        return cls(session, FileTokenizer(folder / "tokenizer.json"), session.runtime)
+
+    @property
+    def card(self) -> Card:
+        """What the model says of itself."""
+        return self._model.card
+
+    @property
+    def cached_tokens(self) -> int:
+        """Tokens whose keys and values are kept for the next request."""
+        return self._cache.tokens
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a text is."""
+        return len(self._tokenizer.encode(text))
+
+    def warm_up(self) -> None:
+        """A small fill, so that the first real one is not slow."""
+        self.fill(Prompt("def f(x):\n    return ", "\n"), FillOptions(max_tokens=4, steps=1))
+
+    def fill(
+        self,
+        prompt: Prompt,
+        options: FillOptions | None = None,
+        *,
+        cancelled: Cancelled = never,
+        on_step: OnStep | None = None,
+    ) -> tuple[Fill, ...]:
+        """Up to `options.candidates` different fills of the gap, the most probable first.
+
+        There is at least one; its text may be empty. `on_step` sees every step of the first
+        candidate. `cancelled` is asked before each forward pass. Raises CancelledError, PromptError
+        (an option out of its range) and EngineFailedError.
+        """
+        options = options or FillOptions()
+        check(options)
+        clock = Clock()
+        with clock.measured("tokenize"):
+            gap = self._surroundings(prompt)
+        filling = Filling(
+            model=self._model,
+            cache=self._cache,
+            options=options,
+            rules=self._rules(options),
+            cancelled=cancelled,
+            clock=clock,
+            trace=Trace(self._tokenizer, on_step) if on_step else None,
+        )
+        return ranked([self._fill(draft, options, clock) for draft in filling.drafts(gap)])
+
+    def _surroundings(self, prompt: Prompt) -> Surroundings:
+        """The prompt in tokens, cut to what the model can see."""
+        card = self.card
+        before = "".join(f"{snippet.text}\n\n" for snippet in prompt.snippets) + prompt.prefix
+        before = tail(before, card.max_prefix * CHARACTERS_PER_TOKEN)
+        after = prompt.suffix[: card.max_suffix * CHARACTERS_PER_TOKEN]
+        prefix = np.array(self._tokenizer.encode(before) or [card.start_id], np.int64)
+        suffix = np.array(self._tokenizer.encode(after), np.int64)
+        return Surroundings(window(prefix, card.max_prefix), suffix[: card.max_suffix])
+
+    def _rules(self, options: FillOptions) -> Rules:
+        return Rules(
+            choice=Choice(options.policy, options.threshold, options.top_k, options.entropy),
+            steps=options.steps,
+            temperature=options.temperature,
+            newline=self._tokenizer.newline if options.stop_at_newline else None,
+            remask=options.remask,
+        )
+
+    def _fill(self, draft: Draft, options: FillOptions, clock: Clock) -> Fill:
+        """What a draft says, as text."""
+        assert draft.finish is not None
+        tokens, finish = draft.tokens[: options.max_tokens], draft.finish
+        if len(draft.tokens) > options.max_tokens:
+            finish = Finish.LENGTH
+        # A character may be cut in two where the limit fell.
+        text = self._tokenizer.decode(tokens).rstrip(REPLACEMENT)
+        if options.stop_at_newline and "\n" in text:
+            text, finish = text.split("\n", 1)[0], Finish.NEWLINE
+        return Fill(
+            text=text,
+            tokens=len(tokens) + (finish is Finish.END),
+            steps=draft.steps,
+            finish=finish,
+            mean_log_prob=float(np.mean(draft.log_probs)) if draft.log_probs else 0.0,
+            timings=clock.timings(),
+        )
+
+
+def tail(text: str, limit: int) -> str:
+    """The end of a text, at most `limit` characters; its start moves in hops of a quarter."""
+    over = len(text) - limit
+    hop = limit // 4
+    return text if over <= 0 else text[-(-over // hop) * hop :]
+
+
+def ranked(fills: list[Fill]) -> tuple[Fill, ...]:
+    """The most probable first; of fills with the same text only the first."""
+    different = {fill.text: fill for fill in reversed(fills)}
+    return tuple(sorted(different.values(), key=lambda fill: -fill.mean_log_prob))
+
+
+LEAST = {
+    "max_tokens": 1,
+    "steps": 1,
+    "candidates": 1,
+    "top_k": 1,
+    "temperature": 0.0,
+    "entropy": 0.0,
+}
+"""The smallest value an option may have."""
+
+
+def check(options: FillOptions) -> None:
+    """Raises PromptError naming the first option that is out of its range."""
+    for field in fields(options):
+        value, least = getattr(options, field.name), LEAST.get(field.name)
+        if value is not None and least is not None and value < least:
+            raise PromptError(f"{field.name} is {value}; it must be at least {least}")
+    for name in ("threshold", "remask"):
+        if not 0.0 <= getattr(options, name) <= 1.0:
+            raise PromptError(f"{name} is {getattr(options, name)}; it must be from 0 to 1")

@@ -1,0 +1,175 @@
+"""An engine that fills from a script: the whole path without weights or ONNX Runtime.
+
+It is what a real model cannot be told to be: slow, failing, repeating itself. Only compute is
+scripted; canvas, denoising and cache are the real ones.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .card import Card
+from .engine import Engine, never
+from .errors import EngineFailedError
+from .model import Floats, Ids, KeyValues, Proposal
+from .prompt import Cancelled, Fill, FillOptions, OnStep, Prompt
+from .session import Runtime
+
+FIRST_BYTE = 17
+"""Token id of the byte 0; smaller ids are special."""
+CARD = Card(
+    name="scripted",
+    family="cached",
+    mask_id=16,
+    end_id=0,
+    start_id=0,
+    vocabulary=FIRST_BYTE + 256,
+    layers=1,
+    kv_heads=1,
+    head_size=2,
+    hidden=2,
+    rope_theta=10000.0,
+    logit_shift=True,
+    canvas_sizes=(8, 16, 32),
+    max_prefix=512,
+    max_suffix=192,
+    proposals=4,
+)
+SURE, UNSURE = math.log(0.95), math.log(0.6)
+
+
+class ByteTokenizer:
+    """One token a byte of UTF-8."""
+
+    newline: NDArray[np.bool_] = np.arange(CARD.vocabulary) == FIRST_BYTE + ord("\n")
+
+    def encode(self, text: str) -> list[int]:
+        """See Tokenizer.encode."""
+        return [FIRST_BYTE + byte for byte in text.encode("utf-8", "replace")]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See Tokenizer.decode."""
+        return bytes(i - FIRST_BYTE for i in ids if i >= FIRST_BYTE).decode("utf-8", "replace")
+
+
+@dataclass
+class ScriptedModel:
+    """Proposes `text` at every canvas, sure of a few positions at a time."""
+
+    step_seconds: float = 0.0
+    sure: int = 8
+    """Open positions that a step is sure of, from the left."""
+    text: str = ""
+    fails: bool = False
+    card: Card = CARD
+    encoded: list[int] = field(default_factory=list)
+    """Tokens read by each encode, for tests of the cache."""
+    batches: list[int] = field(default_factory=list)
+    """Canvases of each denoise."""
+    _start: int | None = None
+
+    def begin(self, text: str, fails: bool) -> None:
+        """A new request, to be filled with `text`."""
+        self.text, self.fails, self._start = text, fails, None
+
+    def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
+        """See Model.encode: each key holds its token's id."""
+        self.encoded.append(len(ids))
+        values = np.zeros((1, 1, len(ids), 2), np.float32)
+        values[..., 0] = ids
+        return KeyValues(values.copy(), values)
+
+    def next_log_probs(
+        self, ids: Ids, position: int, past: KeyValues | None
+    ) -> tuple[KeyValues, Proposal]:
+        """See Model.next_log_probs: proposes the script from the first call's end on."""
+        end = position + len(ids)
+        self._start = end if self._start is None else self._start
+        script = self._script(end - self._start - len(ids) + 1, len(ids))
+        everywhere = np.ones(len(ids), bool)
+        return self.encode(ids, position, past), self._proposal(script[None], everywhere[None])
+
+    def denoise(
+        self,
+        canvas: Ids,
+        position: int,
+        context: KeyValues,
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> Proposal:
+        """See Model.denoise."""
+        self.batches.append(len(canvas))
+        time.sleep(self.step_seconds)
+        if self.fails:
+            raise EngineFailedError("the script says that this request fails")
+        self._start = position if self._start is None else self._start
+        size = canvas.shape[1] - 1
+        script = self._script(position - self._start, size)
+        is_open = canvas[:, 1:] == self.card.mask_id
+        return self._proposal(np.tile(script, (len(canvas), 1)), is_open)
+
+    def rotate(self, keys: Floats, by: int) -> Floats:
+        """See Model.rotate: nothing is encoded in the keys' angles here."""
+        return keys.copy()
+
+    def _script(self, start: int, size: int) -> Ids:
+        """The tokens of the script from `start` on, then ends."""
+        tokens = ByteTokenizer().encode(self.text)[max(start, 0) :][:size]
+        return np.array(tokens + [self.card.end_id] * (size - len(tokens)), np.int64)
+
+    def _proposal(self, script: Ids, is_open: NDArray[np.bool_]) -> Proposal:
+        """[B, C] tokens -> a proposal that puts them first, and other bytes after them."""
+        others = FIRST_BYTE + ord("a") + np.arange(self.card.proposals - 1)
+        ids = np.empty((*script.shape, self.card.proposals), np.int64)
+        ids[..., 0] = script
+        ids[..., 1:] = others
+        sure = is_open & (np.cumsum(is_open, axis=1) <= self.sure)
+        best = np.where(sure, SURE, UNSURE).astype(np.float32)
+        rest = np.log((1 - np.exp(best)) / 8).astype(np.float32)
+        log_probs = np.repeat(rest[..., None], self.card.proposals, axis=2)
+        log_probs[..., 0] = best
+        end = np.where(script == self.card.end_id, best, rest).astype(np.float32)
+        return Proposal(ids, log_probs, end, best)
+
+
+class ScriptedEngine(Engine):
+    """An engine whose request i is filled with texts[i % len(texts)]."""
+
+    def __init__(
+        self, model: ScriptedModel, texts: Sequence[str], fail_on: Collection[int]
+    ) -> None:
+        runtime = Runtime(provider="cpu", threads=1, reason="scripted", version="scripted")
+        super().__init__(model, ByteTokenizer(), runtime)
+        self.script = model
+        self.requests = 0
+        """Requests so far."""
+        self._texts = texts
+        self._fail_on = fail_on
+
+    def warm_up(self) -> None:
+        """Nothing: a warm-up would use up a text of the script."""
+
+    def fill(
+        self,
+        prompt: Prompt,
+        options: FillOptions | None = None,
+        *,
+        cancelled: Cancelled = never,
+        on_step: OnStep | None = None,
+    ) -> tuple[Fill, ...]:
+        """See Engine.fill."""
+        request, self.requests = self.requests, self.requests + 1
+        self.script.begin(self._texts[request % len(self._texts)], request in self._fail_on)
+        return super().fill(prompt, options, cancelled=cancelled, on_step=on_step)
+
+
+def scripted_engine(
+    texts: Sequence[str], *, step_seconds: float = 0.0, fail_on: Collection[int] = ()
+) -> ScriptedEngine:
+    """A real engine over a scripted model: each step takes at least `step_seconds`."""
+    return ScriptedEngine(ScriptedModel(step_seconds), texts, fail_on)

@@ -1,0 +1,128 @@
+"""One gap filled canvas by canvas, from its tokens to drafts. It knows no text.
+
+The first canvas of all candidates is one batch; what does not fit it goes on in a next canvas, with
+the filled one appended to the prefix.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .canvas import Canvas
+from .choose import most_likely_length
+from .clock import Clock
+from .context import ContextCache, Surroundings
+from .denoise import Candidate, Forward, Observe, Rules, begun, denoise, proposal_of
+from .model import Ids, Model, Proposal
+from .prompt import Cancelled, FillOptions, Finish
+from .trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What has been filled so far."""
+
+    gap: Surroundings
+    """What stands around the next canvas."""
+    tokens: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()
+    steps: int = 0
+    finish: Finish | None = None
+    """None while no canvas has ended."""
+
+    def after(self, candidate: Candidate, max_prefix: int) -> Draft:
+        """The draft with one more canvas."""
+        canvas = candidate.canvas
+        held = canvas.log_probs[: canvas.length + canvas.is_closed]
+        return Draft(
+            self.gap.followed_by(np.array(canvas.tokens, np.int64), max_prefix),
+            (*self.tokens, *canvas.tokens),
+            (*self.log_probs, *map(float, held)),
+            self.steps + candidate.passes,
+            Finish.END if canvas.is_closed else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """One request."""
+
+    model: Model
+    cache: ContextCache
+    options: FillOptions
+    rules: Rules
+    cancelled: Cancelled
+    clock: Clock
+    trace: Trace | None
+
+    def drafts(self, gap: Surroundings) -> list[Draft]:
+        """A finished draft of each candidate."""
+        begun_drafts = self._first_canvas(gap)
+        return [
+            self._finished(d, self.trace if not i else None) for i, d in enumerate(begun_drafts)
+        ]
+
+    def _first_canvas(self, gap: Surroundings) -> list[Draft]:
+        seeds = [self.options.seed + i for i in range(self.options.candidates)]
+        sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
+        for passes, size in enumerate(sizes):
+            start = time.perf_counter()
+            forward = self._forward(gap, size)
+            first = Candidate(self._blank(size), np.random.default_rng(seeds[0]), passes)
+            blank = first.canvas
+            proposal = proposal_of(forward(blank.ids[None], blank.open[None]), 0)
+            if size == sizes[-1] or most_likely_length(proposal.end_log_prob, 0, size) < size:
+                break
+        candidates = begun(first, proposal, seeds, self.rules)
+        observe = self.trace.after_step if self.trace else None
+        if observe:
+            observe(first, blank, (time.perf_counter() - start) * 1e3)
+        denoise(candidates, forward, self.rules, self.cancelled, observe)
+        return [Draft(gap).after(c, self.model.card.max_prefix) for c in candidates]
+
+    def _finished(self, draft: Draft, trace: Trace | None) -> Draft:
+        """The draft with as many further canvases as it needs and may have."""
+        while draft.finish is None and len(draft.tokens) < self.options.max_tokens:
+            size = self.model.card.canvas_sizes[-1]
+            candidate = Candidate(self._blank(size), np.random.default_rng(self.options.seed))
+            if trace:
+                trace.canvas += 1
+            observe: Observe | None = trace.after_step if trace else None
+            forward = self._forward(draft.gap, size)
+            denoise([candidate], forward, self.rules, self.cancelled, observe)
+            draft = draft.after(candidate, self.model.card.max_prefix)
+        return draft if draft.finish else replace(draft, finish=Finish.LENGTH)
+
+    def _blank(self, size: int) -> Canvas:
+        card = self.model.card
+        return Canvas.masked(size, card.mask_id, card.end_id)
+
+    def _forward(self, gap: Surroundings, size: int) -> Forward:
+        """The model over canvases of one size in this gap; the context is read here, once."""
+        with self.clock.measured("context"):
+            context = self.cache.around(gap, size, self.cancelled)
+
+        def forward(canvases: Ids, wanted: NDArray[np.bool_]) -> Proposal:
+            last = np.full((len(canvases), 1), gap.prefix[-1], np.int64)
+            with self.clock.measured("denoise"):
+                rows = np.concatenate([last, canvases], axis=1)
+                return self.model.denoise(rows, gap.position, context, wanted)
+
+        return forward
+
+
+def starting_sizes(sizes: Sequence[int], options: FillOptions) -> Sequence[int]:
+    """The canvas sizes to try in turn, each when no end is in sight on the one before.
+
+    A line is short as a rule, so it starts on 16 positions or fewer; several lines start on the
+    largest canvas. None is larger than the fill may become.
+    """
+    enough = next((i for i, size in enumerate(sizes) if size >= options.max_tokens), len(sizes) - 1)
+    short = [i for i, size in enumerate(sizes) if size <= 16]
+    start = short[-1] if options.stop_at_newline and short else len(sizes) - 1
+    return sizes[min(start, enough) : enough + 1]

@@ -1,0 +1,69 @@
+"""Text <-> token ids. It knows the model folder's tokenizer.json, nothing of canvases or models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ModelFolderError
+
+REPLACEMENT = "\ufffd"
+"""What a decoder writes for bytes that are no whole character."""
+
+
+class Tokenizer(Protocol):
+    """Text <-> token ids of one model."""
+
+    @property
+    def newline(self) -> NDArray[np.bool_]:
+        """[vocabulary] whether a token's text holds a line feed."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of `text`, without any special token."""
+        ...
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids`; bytes that are no whole character become U+FFFD."""
+        ...
+
+
+class FileTokenizer:
+    """A tokenizer.json of the Hugging Face tokenizers library."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ModelFolderError when the file cannot be read."""
+        from tokenizers import Tokenizer as Library
+
+        try:
+            self._library = Library.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception
+            raise ModelFolderError(f"{path}: is no tokenizer ({error})") from None
+        # A file may well contain the text of a special token; it is text there.
+        self._library.encode_special_tokens = True
+
+    @cached_property
+    def newline(self) -> NDArray[np.bool_]:
+        """See Tokenizer.newline."""
+        vocabulary = self._library.get_vocab()
+        table = np.zeros(max(vocabulary.values()) + 1, bool)
+        # Byte-level BPE writes the byte 10 as this letter.
+        table[[index for token, index in vocabulary.items() if "\u010a" in token]] = True
+        return table
+
+    def encode(self, text: str) -> list[int]:
+        """See Tokenizer.encode."""
+        # A lone surrogate, which an editor may send, has no UTF-8.
+        clean = text.encode("utf-8", "replace").decode("utf-8")
+        ids: list[int] = self._library.encode(clean, add_special_tokens=False).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """See Tokenizer.decode."""
+        text: str = self._library.decode(list(ids), skip_special_tokens=True)
+        return text

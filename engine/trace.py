@@ -1,0 +1,44 @@
+"""The canvas as a person sees it after each step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .canvas import Canvas
+from .denoise import Candidate
+from .prompt import Cell, OnStep, Step
+from .tokenizer import Tokenizer
+
+
+@dataclass(slots=True)
+class Trace:
+    """Tells `on_step` of every step of the candidate it observes."""
+
+    tokenizer: Tokenizer
+    on_step: OnStep
+    canvas: int = 0
+    """Which canvas of the fill is being denoised."""
+    index: int = 0
+    """Steps told so far."""
+
+    def after_step(self, candidate: Candidate, before: Canvas, ms: float) -> None:
+        """Tells of the step that took a candidate from the canvas `before` to its present one."""
+        cells = tuple(self._cell(candidate, before, place) for place in range(len(before)))
+        self.on_step(Step(self.canvas, self.index, cells, ms))
+        self.index += 1
+
+    def _cell(self, candidate: Candidate, before: Canvas, place: int) -> Cell:
+        canvas = candidate.canvas
+        token = int(canvas.ids[place])
+        if token == canvas.mask_id:
+            state = "remasked" if before.ids[place] != canvas.mask_id else "masked"
+            guess = int(candidate.guesses[place])
+            text = "" if guess == canvas.end_id else self.tokenizer.decode([guess])
+            return Cell(text, state, float(candidate.probabilities[place]))
+        if token == canvas.end_id:
+            return Cell("", "end", float(np.exp(canvas.log_probs[place])))
+        state = "committed" if before.ids[place] == token else "new"
+        text = self.tokenizer.decode([token])
+        return Cell(text, state, float(np.exp(canvas.log_probs[place])))

