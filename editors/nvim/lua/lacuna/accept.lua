@@ -1,0 +1,100 @@
+--- Puts the suggestion, or its next word or line, into the buffer: one undo step of its own, the server told.
+
+local client = require('lacuna.client')
+local request = require('lacuna.request')
+local suggestion = require('lacuna.suggestion')
+
+local M = {}
+
+---@alias lacuna.Piece 'whole'|'word'|'line'
+
+---@param rest string
+---@return string
+local function next_word(rest)
+  local blank = rest:match('^%s*')
+  local from = #blank + 1
+  -- Bytes of 128 and more belong to letters beyond ASCII, and are never cut apart.
+  return blank
+    .. (rest:match('^[%w_\128-\255]+', from) or rest:match('^[^%w_\128-\255%s]+', from) or '')
+end
+
+---@param rest string
+---@param piece lacuna.Piece
+---@return string
+function M.cut(rest, piece)
+  if piece == 'word' then
+    return next_word(rest)
+  elseif piece == 'line' then
+    return rest:match('^\n*[^\n]*')
+  end
+  return rest
+end
+
+--- How many bytes after the cursor go when `text` comes: all that the suggestion replaces for its end, for a piece
+--- of it those characters that stand in the piece.
+---@param text string
+---@param fit lacuna.Fit
+---@return integer
+local function replaced_by(text, fit)
+  if text == fit.rest then
+    return fit.replaced
+  end
+  local taken, from = 0, 1
+  while taken < fit.replaced do
+    local at = text:find(fit.after:sub(taken + 1, taken + 1), from, true)
+    if not at then
+      break
+    end
+    taken, from = taken + 1, at + 1
+  end
+  return taken
+end
+
+--- Everything that follows is an undo step of its own.
+local function break_undo()
+  vim.bo.undolevels = vim.bo.undolevels
+end
+
+---@param text string
+---@param replaced integer bytes after the cursor
+local function insert(text, replaced)
+  local moment = request.moment()
+  local lines = vim.split(text, '\n', { plain = true })
+  local row, col, buf = moment.row, moment.col, moment.buf
+  break_undo()
+  vim.api.nvim_buf_set_text(buf, row, col, row, col + replaced, lines)
+  local last_col = #lines == 1 and col + #text or #lines[#lines]
+  vim.api.nvim_win_set_cursor(0, { row + #lines, last_col })
+  break_undo()
+end
+
+---@param text string
+---@return integer in the units of the position encoding
+local function length(text)
+  local lsp = client.get()
+  return vim.str_utfindex(text, lsp and lsp.offset_encoding or 'utf-8')
+end
+
+--- Put a piece of the suggestion into the buffer. False when none is shown that fits the buffer as it is now.
+---@param piece lacuna.Piece
+---@return boolean
+function M.accept(piece)
+  local fit, current = suggestion.fit(), suggestion.current()
+  if not fit or not current or not request.inserting() then
+    return false
+  end
+  local text = M.cut(fit.rest, piece)
+  local whole = text == fit.rest
+  insert(text, replaced_by(text, fit))
+  if whole then
+    suggestion.clear()
+    suggestion.report('lacuna/accepted', { id = current.id })
+  else
+    local accepted = length(fit.typed .. text)
+    suggestion.report('lacuna/partiallyAccepted', { id = current.id, acceptedLength = accepted })
+    suggestion.redraw()
+  end
+  return true
+end
+
+return M

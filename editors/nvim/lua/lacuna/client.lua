@@ -1,0 +1,257 @@
+--- The server: found, started, attached to buffers, started again when it dies.
+
+local config = require('lacuna.config')
+local notice = require('lacuna.notice')
+local scope = require('lacuna.scope')
+
+local M = {}
+
+local MOST_RESTARTS = 5
+local FIRST_DELAY_MS = 200 -- doubled at each restart
+local LOG_BYTES = 1000000 -- a longer log is begun anew
+
+---@class lacuna.Server
+---@field id? integer the vim.lsp client
+---@field wanted boolean it should be running
+---@field process? table identity of the running process; one that was stopped on purpose is no longer it
+---@field restarts integer since the user last started it
+---@field gone? string why it is not running
+
+---@type lacuna.Server
+local server = { wanted = false, restarts = 0, gone = 'setup() has not been called.' }
+
+---@type table<string, fun(params: any)> handlers of the server's own notifications, set by the modules that want them
+M.notifications = {}
+---@type fun(client: vim.lsp.Client)[] called when a server is ready for requests
+M.on_ready = {}
+---@type fun()[] called when the server has gone
+M.on_gone = {}
+
+---@return string
+function M.log_path()
+  return vim.fs.joinpath(vim.fn.stdpath('log') --[[@as string]], 'lacuna.log')
+end
+
+---@return vim.lsp.Client? the running client
+function M.get()
+  local client = server.id and vim.lsp.get_client_by_id(server.id)
+  return client and not client:is_stopped() and client.initialized and client or nil
+end
+
+---@param buf integer
+---@return vim.lsp.Client? the client, when it has this buffer
+function M.of(buf)
+  local client = M.get()
+  return client and client.attached_buffers[buf] and client or nil
+end
+
+--- Why the server is not running; nil when it is, or is on its way.
+---@return string?
+function M.gone()
+  return server.gone
+end
+
+---@return integer
+function M.restarts()
+  return server.restarts
+end
+
+---@return string? last line the server wrote to its log
+local function last_words()
+  local file = io.open(M.log_path(), 'r')
+  if not file then
+    return nil
+  end
+  local size = file:seek('end')
+  file:seek('set', math.max(0, size - 2000))
+  local lines = vim.split(vim.trim(file:read('a')), '\n')
+  file:close()
+  return lines[#lines] ~= '' and lines[#lines] or nil
+end
+
+local function begin_log()
+  vim.fn.mkdir(vim.fs.dirname(M.log_path()), 'p')
+  local stat = vim.uv.fs_stat(M.log_path())
+  local file = io.open(M.log_path(), stat and stat.size > LOG_BYTES and 'w' or 'a')
+  if file then
+    file:write(os.date('%Y-%m-%d %H:%M:%S started by Neovim\n'))
+    file:close()
+  end
+end
+
+--- The command, its error output going to a log of its own; Neovim would file each line of it as an error.
+---@return string[]
+local function logged(cmd)
+  if vim.fn.has('win32') == 1 then
+    return cmd
+  end
+  return { 'sh', '-c', 'exec "$@" 2>>"$0"', M.log_path(), unpack(cmd) }
+end
+
+---@param problem string
+local function stay_off(problem)
+  server.gone = problem
+  server.wanted = false
+  notice.error(('%s Mend that, then :LacunaRestart. Log: %s'):format(problem, M.log_path()))
+end
+
+---@param code integer
+---@param signal integer
+local function died(code, signal)
+  local words = last_words()
+  local cause = signal ~= 0 and ('signal %d'):format(signal) or ('exit code %d'):format(code)
+  local problem = ('the server ended with %s%s.'):format(
+    cause,
+    words and ' (' .. words .. ')' or ''
+  )
+  server.id = nil
+  server.gone = problem
+  for _, hear in ipairs(M.on_gone) do
+    hear()
+  end
+  if server.restarts >= MOST_RESTARTS then
+    return stay_off(
+      ('%s It was started again %d times and stays off.'):format(problem, MOST_RESTARTS)
+    )
+  end
+  server.restarts = server.restarts + 1
+  if server.restarts == 1 then
+    notice.warn(('%s It is started again, at most %d times.'):format(problem, MOST_RESTARTS))
+  end
+  vim.defer_fn(function()
+    if server.wanted and not server.id then
+      M.start()
+    end
+  end, FIRST_DELAY_MS * 2 ^ (server.restarts - 1))
+end
+
+--- vim.lsp's way to a process of ours. It warns at each exit that is not clean; here the user is told once, so it
+--- is told that all are clean.
+---@param dispatchers vim.lsp.rpc.Dispatchers
+---@return vim.lsp.rpc.PublicClient
+local function connect(dispatchers)
+  local on_exit = dispatchers.on_exit
+  local process = {}
+  server.process = process
+  local ours = vim.tbl_extend('force', dispatchers, {
+    on_exit = function(code, signal)
+      on_exit(0, 0)
+      vim.schedule(function()
+        if server.process == process and vim.v.exiting == vim.NIL then
+          died(code, signal)
+        end
+      end)
+    end,
+  })
+  return vim.lsp.rpc.start(logged(config.current.cmd), ours)
+end
+
+---@return lsp.ClientCapabilities
+local function capabilities()
+  local all = vim.lsp.protocol.make_client_capabilities()
+  all.textDocument.inlineCompletion = { dynamicRegistration = false }
+  return all
+end
+
+---@return table<string, lsp.Handler>
+local function handlers()
+  local all = {} ---@type table<string, lsp.Handler>
+  for method, hear in pairs(M.notifications) do
+    all[method] = function(_, params)
+      hear(params)
+    end
+  end
+  return all
+end
+
+---@return vim.lsp.ClientConfig
+local function client_config()
+  return {
+    name = 'lacuna',
+    cmd = connect,
+    root_dir = vim.fs.root(0, '.git') or vim.uv.cwd(),
+    init_options = config.current.settings,
+    settings = { lacuna = config.current.settings },
+    capabilities = capabilities(),
+    handlers = handlers(),
+    get_language_id = function(_, filetype)
+      return scope.language_id(filetype)
+    end,
+    on_init = function(client)
+      for _, hear in ipairs(M.on_ready) do
+        hear(client)
+      end
+    end,
+  }
+end
+
+local function launch()
+  local program = config.current.cmd[1]
+  if vim.fn.executable(program) == 0 then
+    local remedy = 'Install it (pip install lacuna-ls), or set cmd in setup().'
+    return stay_off(('"%s" was not found. %s'):format(program, remedy))
+  end
+  begin_log()
+  server.id = vim.lsp.start(client_config(), {
+    attach = false,
+    silent = true,
+    reuse_client = function()
+      return false -- a client that is being stopped must not be taken again
+    end,
+  })
+  if not server.id then
+    stay_off(('"%s" could not be started.'):format(program))
+  end
+end
+
+--- Attach the server to a buffer it may see, detach it from one it may not. The first it may see starts it.
+---@param buf integer
+function M.consider(buf)
+  if not server.wanted or server.gone or not vim.api.nvim_buf_is_loaded(buf) then
+    return
+  end
+  local may = scope.left_alone(buf) == nil
+  if may and not server.id then
+    launch()
+  end
+  local attached = server.id and vim.lsp.buf_is_attached(buf, server.id)
+  if may and server.id and not attached then
+    vim.lsp.buf_attach_client(buf, server.id)
+  elseif attached and not may then
+    vim.lsp.buf_detach_client(buf, server.id)
+  end
+end
+
+--- Have the server run as long as there is a buffer it may see.
+function M.start()
+  server.wanted = true
+  server.gone = nil
+  for _, buf in ipairs(vim.api.nvim_list_bufs()) do
+    M.consider(buf)
+  end
+end
+
+---@param reason string
+local function stop(reason)
+  local client = server.id and vim.lsp.get_client_by_id(server.id)
+  server = { wanted = false, restarts = 0, gone = reason }
+  if client then
+    client:stop()
+  end
+  for _, hear in ipairs(M.on_gone) do
+    hear()
+  end
+end
+
+--- Stop the server on purpose; it is not started again.
+function M.stop()
+  stop('You stopped the server; :LacunaRestart starts it.')
+end
+
+--- Start anew, with all restarts to spend again.
+function M.restart()
+  stop('It is being restarted.')
+  M.start()
+end
+
+return M

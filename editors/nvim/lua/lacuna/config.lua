@@ -1,0 +1,163 @@
+--- What a user may set, its defaults, and the check of what was given.
+
+local M = {}
+
+---@class lacuna.Keys
+---@field accept? string insert-mode key: the whole suggestion
+---@field accept_word? string its next word
+---@field accept_line? string its next line
+---@field next? string the next candidate; with nothing shown: ask now
+---@field prev? string the candidate before
+---@field dismiss? string take the suggestion away
+
+---@class lacuna.DebounceBounds
+---@field min integer shortest wait after a key, ms
+---@field max integer longest wait after a key, ms
+
+--- What the server knows; the names, types and defaults of docs/protocol.md. Keys left out have the server's default.
+---@class lacuna.Settings
+---@field enabled? boolean
+---@field disabledLanguages string[] LSP language ids that are left alone
+---@field excludedGlobs string[] files that are never opened on the server
+---@field maxFileBytes integer larger files are never opened on the server
+---@field model? string
+---@field provider? 'auto'|'cpu'|'cuda'
+---@field threads? integer
+---@field multiline? 'auto'|'never'
+---@field maxTokens? integer
+---@field steps? integer
+---@field threshold? number
+---@field candidates? integer
+
+---@class lacuna.Config
+---@field cmd string[] the server
+---@field keys lacuna.Keys
+---@field ghost 'own'|'builtin' who draws: this plugin, or Neovim 0.12's vim.lsp.inline_completion
+---@field debounce lacuna.DebounceBounds
+---@field battery 'ignore'|'saver'|'pause' when automatic requests stop on battery
+---@field settings lacuna.Settings
+
+---@type lacuna.Keys
+local DEFAULT_KEYS = {
+  accept = '<Tab>',
+  accept_word = '<M-w>',
+  accept_line = '<M-l>',
+  next = '<M-n>',
+  prev = '<M-p>',
+  dismiss = '<C-]>',
+}
+
+---@return lacuna.Config
+function M.defaults()
+  return {
+    cmd = { 'lacuna', 'serve' },
+    keys = {},
+    ghost = 'own',
+    debounce = { min = 60, max = 300 },
+    battery = 'saver',
+    settings = {
+      disabledLanguages = {},
+      excludedGlobs = {
+        '**/.env',
+        '**/.env.*',
+        '**/*.pem',
+        '**/*.key',
+        '**/id_rsa*',
+        '**/secrets.*',
+      },
+      maxFileBytes = 2000000,
+    },
+  }
+end
+
+---@param value any
+---@return boolean
+local function is_glob(value)
+  return type(value) == 'string' and (pcall(vim.glob.to_lpeg, value:lower()))
+end
+
+---@type table<string, fun(value: any): boolean>
+local CHECKS = {
+  ['a list of words'] = function(v)
+    return vim.islist(v)
+      and #v > 0
+      and vim.iter(v):all(function(word)
+        return type(word) == 'string'
+      end)
+  end,
+  ['true, false or a table of keys'] = function(v)
+    return type(v) == 'boolean'
+      or type(v) == 'table'
+        and vim.iter(v):all(function(name, key)
+          return DEFAULT_KEYS[name] ~= nil and type(key) == 'string'
+        end)
+  end,
+  ['"own" or "builtin"'] = function(v)
+    return v == 'own' or v == 'builtin'
+  end,
+  ['a table with min <= max in ms'] = function(v)
+    return type(v) == 'table'
+      and type(v.min or 60) == 'number'
+      and type(v.max or 300) == 'number'
+      and (v.min or 60) <= (v.max or 300)
+  end,
+  ['"ignore", "saver" or "pause"'] = function(v)
+    return v == 'ignore' or v == 'saver' or v == 'pause'
+  end,
+  ['a table of server settings'] = function(v)
+    return type(v) == 'table'
+      and vim.islist(v.disabledLanguages or {})
+      and vim.islist(v.excludedGlobs or {})
+      and vim.iter(v.excludedGlobs or {}):all(is_glob)
+      and type(v.maxFileBytes or 0) == 'number'
+  end,
+}
+
+---@type table<string, string> option -> what it must be (a key of CHECKS)
+local OPTIONS = {
+  cmd = 'a list of words',
+  keys = 'true, false or a table of keys',
+  ghost = '"own" or "builtin"',
+  debounce = 'a table with min <= max in ms',
+  battery = '"ignore", "saver" or "pause"',
+  settings = 'a table of server settings',
+}
+
+---@param keys boolean|lacuna.Keys
+---@return lacuna.Keys
+local function resolved_keys(keys)
+  if type(keys) == 'table' then
+    return keys
+  end
+  return keys and DEFAULT_KEYS or {}
+end
+
+---@type lacuna.Config
+M.current = M.defaults()
+
+--- Set the configuration. A bad option keeps its default and is named in the result.
+---@param given? table
+---@return string[] problems
+function M.set(given)
+  local problems = {} ---@type string[]
+  local accepted = {} ---@type table<string, any>
+  for option, value in pairs(given or {}) do
+    local wanted = OPTIONS[option]
+    if not wanted then
+      table.insert(problems, ('there is no option "%s" (see :help lacuna-options)'):format(option))
+    elseif not CHECKS[wanted](value) then
+      local seen = vim.inspect(value, { newline = ' ', indent = '' })
+      table.insert(
+        problems,
+        ('%s must be %s, not %s; the default is used'):format(option, wanted, seen)
+      )
+    else
+      accepted[option] = value
+    end
+  end
+  accepted.keys = resolved_keys(accepted.keys or false)
+  M.current = vim.tbl_deep_extend('force', M.defaults(), accepted)
+  return problems
+end
+
+return M

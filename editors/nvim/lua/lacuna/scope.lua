@@ -1,0 +1,131 @@
+--- Which buffers Lacuna has to do with, and why not the others; and what the user has paused.
+
+local config = require('lacuna.config')
+local power = require('lacuna.power')
+
+local M = {}
+
+---@class lacuna.Reason
+---@field reason string stable name; those of docs/protocol.md where the server has the same
+---@field detail string a sentence for people
+
+-- Neovim's filetypes that LSP names otherwise.
+local LANGUAGE_IDS = { sh = 'shellscript', cs = 'csharp', text = 'plaintext', tex = 'latex' }
+
+---@param filetype string
+---@return string
+function M.language_id(filetype)
+  return LANGUAGE_IDS[filetype] or filetype
+end
+
+---@type table<string, vim.lpeg.Pattern>
+local patterns = {}
+
+--- As the server reads a glob: case is ignored, and one that does not start at the root may start at any folder.
+---@param glob string
+---@return vim.lpeg.Pattern
+local function pattern(glob)
+  if not patterns[glob] then
+    local anywhere = vim.startswith(glob, '/') and glob or '**/' .. glob
+    patterns[glob] = vim.glob.to_lpeg(anywhere:lower())
+  end
+  return patterns[glob]
+end
+
+---@param path string
+---@return string? the excluding glob
+local function excluding_glob(path)
+  local normal = vim.fs.normalize(path):lower()
+  for _, glob in ipairs(config.current.settings.excludedGlobs) do
+    if pattern(glob):match(normal) then
+      return glob
+    end
+  end
+end
+
+---@param buf integer
+---@return integer bytes
+local function size(buf)
+  return vim.api.nvim_buf_get_offset(buf, vim.api.nvim_buf_line_count(buf))
+end
+
+---@param reason string
+---@param detail string
+---@return lacuna.Reason
+local function because(reason, detail)
+  return { reason = reason, detail = detail }
+end
+
+--- Why this buffer's text must not reach the server, or nil when it may.
+---@param buf integer
+---@return lacuna.Reason?
+function M.left_alone(buf)
+  local settings = config.current.settings
+  local name = vim.api.nvim_buf_get_name(buf)
+  local language = M.language_id(vim.bo[buf].filetype)
+  if vim.bo[buf].buftype ~= '' or not vim.bo[buf].modifiable then
+    return because('not-a-file', 'This buffer is not an ordinary file.')
+  elseif name == '' then
+    return because('no-name', 'This buffer has no name; give it one with :file or :write.')
+  elseif language == '' then
+    return because('no-filetype', 'This buffer has no filetype; set one with :setfiletype.')
+  elseif vim.list_contains(settings.disabledLanguages, language) then
+    return because('disabled', ('"%s" is one of settings.disabledLanguages.'):format(language))
+  end
+  local glob = excluding_glob(name)
+  if glob then
+    return because(
+      'excluded',
+      ('settings.excludedGlobs holds "%s", which matches this file.'):format(glob)
+    )
+  elseif size(buf) > settings.maxFileBytes then
+    local detail = 'The file has %d bytes, more than settings.maxFileBytes (%d).'
+    return because('too-large', detail:format(size(buf), settings.maxFileBytes))
+  end
+end
+
+---@type { everywhere: boolean, filetypes: table<string, true> }
+local paused = { everywhere = false, filetypes = {} }
+
+--- Stop automatic requests everywhere, or for one filetype.
+---@param filetype? string
+function M.pause(filetype)
+  if filetype then
+    paused.filetypes[filetype] = true
+  else
+    paused.everywhere = true
+  end
+end
+
+--- Undo pause; without a filetype, all of it.
+---@param filetype? string
+function M.resume(filetype)
+  if filetype then
+    paused.filetypes[filetype] = nil
+  else
+    paused = { everywhere = false, filetypes = {} }
+  end
+end
+
+--- Why no automatic request is sent for this buffer, or nil.
+---@param buf integer
+---@return lacuna.Reason?
+function M.quiet(buf)
+  local filetype = vim.bo[buf].filetype
+  if paused.everywhere then
+    return because('paused', 'You paused Lacuna everywhere; :LacunaResume resumes it.')
+  elseif paused.filetypes[filetype] then
+    return because(
+      'paused',
+      ('You paused %s; :LacunaResume %s resumes it.'):format(filetype, filetype)
+    )
+  elseif vim.fn.pumvisible() == 1 then
+    return because('menu', 'The completion menu is open.')
+  elseif vim.fn.reg_executing() ~= '' then
+    return because('macro', 'A macro is running.')
+  end
+  local why = power.reason(config.current.battery)
+  return why and because('battery', ('Automatic requests stopped: %s.'):format(why)) or nil
+end
+
+return M

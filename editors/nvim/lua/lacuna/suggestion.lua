@@ -1,0 +1,215 @@
+--- The suggestion on the screen: asked for as the user types, kept while they type along, cleared when it no longer fits.
+
+local candidate = require('lacuna.candidate')
+local client = require('lacuna.client')
+local config = require('lacuna.config')
+local debounce = require('lacuna.debounce')
+local ghost = require('lacuna.ghost')
+local request = require('lacuna.request')
+local scope = require('lacuna.scope')
+
+local M = {}
+
+---@class lacuna.Shown
+---@field buf integer
+---@field candidates lacuna.Candidate[]
+---@field index integer 1-based
+---@field invoked boolean asked for by a key: the count is drawn
+---@field reported table<string, true> ids the server has been told were shown
+
+local shown ---@type lacuna.Shown?
+local rhythm = debounce.rhythm()
+
+--- How the buffer was when last looked at, to tell a key from a movement, and a deletion from typing.
+---@type { moment?: lacuna.Moment, bytes: integer }
+local last = { bytes = 0 }
+
+---@return lacuna.Candidate?
+function M.current()
+  return shown and shown.candidates[shown.index]
+end
+
+--- What is left of the shown suggestion at the cursor; nil when nothing is shown or it does not fit.
+---@return lacuna.Fit?
+function M.fit()
+  local moment = request.moment()
+  if not shown or shown.buf ~= moment.buf then
+    return nil
+  end
+  return candidate.fit(M.current(), moment.buf, moment.row, moment.col)
+end
+
+--- A suggestion is shown at the cursor.
+---@return boolean
+function M.visible()
+  return M.fit() ~= nil
+end
+
+--- The server could be asked at the cursor.
+---@return boolean
+function M.possible()
+  return request.inserting() and client.of(vim.api.nvim_get_current_buf()) ~= nil
+end
+
+--- Tell the server what became of a suggestion.
+---@param method string
+---@param params table
+function M.report(method, params)
+  local lsp = client.get()
+  if lsp and params.id then
+    lsp:notify(method, params)
+  end
+end
+
+---@return string
+local function count()
+  if not shown.invoked or #shown.candidates < 2 then
+    return ''
+  end
+  return (' (%d/%d)'):format(shown.index, #shown.candidates)
+end
+
+--- Take the suggestion away.
+function M.clear()
+  if shown then
+    ghost.clear(shown.buf)
+    shown = nil
+  end
+end
+
+--- Draw what is left of the suggestion, or clear it when it no longer fits.
+---@return boolean drawn
+function M.redraw()
+  local fit = M.fit()
+  if not fit or vim.fn.pumvisible() == 1 then
+    M.clear()
+    return false
+  end
+  local moment = request.moment()
+  ghost.draw({ buf = moment.buf, row = moment.row, col = moment.col }, fit, count())
+  local id = M.current().id
+  if id and not shown.reported[id] then
+    shown.reported[id] = true
+    M.report('lacuna/shown', { id = id })
+  end
+  return true
+end
+
+---@param found lacuna.Candidate[]
+---@param invoked boolean
+local function show(found, invoked)
+  M.clear()
+  if #found > 0 then
+    local buf = vim.api.nvim_get_current_buf()
+    shown = { buf = buf, candidates = found, index = 1, invoked = invoked, reported = {} }
+    M.redraw()
+  end
+end
+
+---@param found lacuna.Candidate[]
+local function show_automatic(found)
+  show(found, false)
+end
+
+--- Ask after the pause that the user's typing calls for.
+---@param deleted boolean the last key removed text; who holds Backspace wants nothing meanwhile
+local function ask_later(deleted)
+  local buf = vim.api.nvim_get_current_buf()
+  if not client.of(buf) or scope.left_alone(buf) or scope.quiet(buf) then
+    return request.cancel()
+  end
+  local bounds = config.current.debounce
+  request.later(deleted and bounds.max or debounce.wait(rhythm, bounds), show_automatic)
+end
+
+---@alias lacuna.Change 'none'|'moved'|'typed'|'deleted'
+
+--- Take note of the buffer as it is, and of what has happened to it. Neovim tells of a key by several events.
+---@return lacuna.Change
+local function note()
+  local before, bytes_before = last.moment, last.bytes
+  local moment = request.moment()
+  local bytes = vim.api.nvim_buf_get_offset(moment.buf, vim.api.nvim_buf_line_count(moment.buf))
+  last = { moment = moment, bytes = bytes }
+  if vim.deep_equal(before, moment) then
+    return 'none'
+  elseif before and before.buf == moment.buf and before.tick == moment.tick then
+    return 'moved'
+  elseif before and before.buf == moment.buf and bytes < bytes_before then
+    return 'deleted'
+  end
+  return 'typed'
+end
+
+--- Something happened in insert mode: a key, a movement. Keep the suggestion when it still fits, else ask anew.
+function M.refresh()
+  local change = note()
+  if change == 'none' then
+    return
+  elseif change ~= 'moved' then
+    debounce.key(rhythm, vim.uv.now())
+  end
+  if shown and M.redraw() then
+    return
+  elseif change == 'moved' then
+    request.cancel()
+  else
+    ask_later(change == 'deleted')
+  end
+end
+
+--- Insert mode begins: here a suggestion is wanted without a key.
+function M.enter()
+  note()
+  rhythm.last = nil
+  ask_later(false)
+end
+
+--- Insert mode or the buffer is left: nothing is shown, nothing is computed.
+function M.leave()
+  request.cancel()
+  M.clear()
+end
+
+--- Take the suggestion away at the user's wish.
+---@return boolean was_shown
+function M.dismiss()
+  local was_shown = shown ~= nil
+  M.leave()
+  return was_shown
+end
+
+---@param found lacuna.Candidate[]
+---@param before lacuna.Candidate? what was shown when they were asked for
+---@param step integer
+local function show_invoked(found, before, step)
+  show(found, true)
+  if not shown or not before then
+    return
+  end
+  for i, one in ipairs(found) do
+    if one.text == before.text then
+      shown.index = (i - 1 + step) % #found + 1
+      break
+    end
+  end
+  M.redraw()
+end
+
+--- Show the next candidate, or one further; the server is asked for them at the first time.
+---@param step integer 1 or -1
+function M.cycle(step)
+  if shown and shown.invoked then
+    shown.index = (shown.index - 1 + step) % #shown.candidates + 1
+    M.redraw()
+    return
+  end
+  local fit = M.fit()
+  -- The server is asked at the cursor, so its texts begin there, not where the shown one began.
+  local before = fit and vim.tbl_extend('force', M.current(), { text = fit.rest }) or nil
+  request.now(request.INVOKED, function(found)
+    show_invoked(found, before, step)
+  end)
+end
+
+return M

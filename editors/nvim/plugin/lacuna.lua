@@ -1,0 +1,1 @@
+require('lacuna.commands').define()

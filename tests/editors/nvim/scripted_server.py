@@ -1,0 +1,101 @@
+"""A language server that knows what the user is going to write.
+
+The shipped model cannot be told to be slow, to die, or to suggest what is wanted; this can, so it
+stands in where a test is about the editor's side alone: staleness, restarts, requests that must
+not be made.
+
+    python scripted_server.py SCRIPT LOG
+
+SCRIPT is read at each request: JSON with `target`, the text to suggest from; `lines` of it to
+suggest at once; `delay` in seconds; `die_on`, a word at which to die. What happens is written to
+LOG, one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+SCRIPT, LOG = map(Path, sys.argv[1:])
+
+server = LanguageServer(
+    "scripted", "1", text_document_sync_kind=types.TextDocumentSyncKind.Incremental
+)
+
+
+def log(event: str, **facts: Any) -> None:
+    with LOG.open("a") as handle:
+        handle.write(json.dumps({"event": event, **facts}) + "\n")
+
+
+def items(
+    script: dict[str, Any], document: str, before: str, position: types.Position
+) -> list[types.InlineCompletionItem]:
+    """The rest of the target's line, and the same in capitals; nothing off the target's path."""
+    target = script["target"]
+    if not target.startswith(before) or document[len(before) :].strip():
+        return []
+    rest = "\n".join(target[len(before) :].split("\n")[: script["lines"]])
+    here = types.Range(start=position, end=position)
+    return [
+        types.InlineCompletionItem(
+            insert_text=text,
+            range=here,
+            command=types.Command(title="", command="lacuna.accepted", arguments=[f"{n}:{before}"]),
+        )
+        for n, text in enumerate(dict.fromkeys([rest, rest.upper()]))
+        if text
+    ]
+
+
+@server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())
+async def inline_completion(
+    ls: LanguageServer, params: types.InlineCompletionParams
+) -> types.InlineCompletionList:
+    script = json.loads(SCRIPT.read_text())
+    document = ls.workspace.get_text_document(params.text_document.uri)
+    before = document.source[: document.offset_at_position(params.position)]
+    kind = params.context.trigger_kind
+    log("request", before=before, kind=int(kind))
+    if script["die_on"] and script["die_on"] in before:
+        print("the script says so", file=sys.stderr, flush=True)
+        os._exit(7)
+    try:
+        await asyncio.sleep(script["delay"])
+    except asyncio.CancelledError:
+        log("cancelled", before=before)
+        raise
+    found = items(script, document.source, before, params.position)
+    invoked = kind == types.InlineCompletionTriggerKind.Invoked
+    return types.InlineCompletionList(items=found if invoked else found[:1])
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+def did_open(_: LanguageServer, params: types.DidOpenTextDocumentParams) -> None:
+    log("opened", uri=params.text_document.uri, language=params.text_document.language_id)
+
+
+@server.command("lacuna.accepted")
+def accepted_command(name: str) -> None:
+    log("command", id=name)
+
+
+def listen(method: str) -> None:
+    @server.feature(f"lacuna/{method}")
+    def hear(params: Any) -> None:
+        log(method, **params._asdict())
+
+
+for name in ("shown", "accepted", "partiallyAccepted"):
+    listen(name)
+
+if __name__ == "__main__":
+    log("started", pid=os.getpid())
+    server.start_io()

@@ -1,0 +1,109 @@
+"""Suggestions while typing: asked for sparingly, shown where they fit, gone where they do not."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Desk
+from driver import Neovim
+
+TARGET = "total = price * count\nprint(total)\n"
+
+
+def shown(nvim: Neovim, ghost: str) -> None:
+    nvim.until(lambda: nvim.ghost() == ghost, f"the ghost {ghost!r}")
+
+
+def test_the_rest_of_the_line_appears_as_ghost_text(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    shown(nvim, "price * count")
+    assert nvim.screen_row(1) == "total = price * count"
+    assert nvim.text() == "total = "
+
+
+def test_a_burst_of_keys_is_one_request(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    shown(nvim, "total = price * count")
+    nvim.type("X" * 12, gap=0.03)  # off the suggestion's path: every key could ask
+    nvim.until(lambda: len(desk.requests()) > 1, "a request after the burst")
+    assert desk.requests() == ["", "X" * 12]
+
+
+def test_typing_along_keeps_the_suggestion_without_a_request(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    shown(nvim, "total = price * count")
+    for done in range(1, len("total = price")):
+        nvim.type(TARGET[done - 1])
+        shown(nvim, "total = price * count"[done:])
+    nvim.never(lambda: len(desk.requests()) > 1, "asked again while typing along", 0.6)
+
+
+def test_a_suggestion_that_no_longer_fits_is_gone_at_the_key(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, delay=0.5)
+    shown(nvim, "total = price * count")
+    nvim.type("tox")
+    nvim.until(lambda: nvim.text() == "tox", "the keys")
+    assert nvim.ghost() == ""
+
+
+def test_a_reply_to_a_text_that_has_changed_is_not_drawn(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, delay=0.6)
+    nvim.until(desk.requests, "a request")
+    nvim.rpc.current.buffer[:] = ["# written by a program", ""]
+    nvim.never(nvim.ghost, "drawn at a changed text", 1.2)
+
+
+def test_a_reply_to_a_place_that_was_left_is_not_drawn(desk: Desk) -> None:
+    nvim = desk.sit("ab = 1\n", delay=0.6)
+    nvim.type("ab")
+    nvim.until(lambda: "ab" in desk.requests(), "a request")
+    nvim.keys("<Left>")
+    nvim.never(nvim.ghost, "drawn at a place that was left", 1.2)
+
+
+@pytest.mark.parametrize("leave", ["<Esc>", "<C-c>", "<C-o>:split<CR>"])
+def test_leaving_insert_mode_takes_the_suggestion_away(desk: Desk, leave: str) -> None:
+    nvim = desk.sit(TARGET)
+    shown(nvim, "total = price * count")
+    nvim.keys(leave)
+    nvim.until(lambda: nvim.ghost() == "", "no ghost", 2)
+
+
+@pytest.mark.parametrize("leave", ["<Esc>", "<C-c>", "x"])
+def test_leaving_or_typing_on_cancels_the_request_on_the_server(desk: Desk, leave: str) -> None:
+    nvim = desk.sit(TARGET, delay=5)
+    nvim.until(desk.requests, "a request")
+    nvim.keys(leave)
+    nvim.until(lambda: desk.server.events("cancelled"), "the request cancelled", 3)
+
+
+def test_the_second_line_and_on_stand_below(desk: Desk) -> None:
+    nvim = desk.sit("if ready:\n    start()\n    wait()\n", lines=3)
+    nvim.type("if ")
+    shown(nvim, "ready:\n    start()\n    wait()")
+    assert [nvim.screen_row(row) for row in (1, 2, 3)] == ["if ready:", "    start()", "    wait()"]
+
+
+def test_positions_after_an_emoji_are_right(desk: Desk) -> None:
+    nvim = desk.sit('smile = "😀é" + name\n')
+    nvim.type('smile = "😀é" + ')
+    shown(nvim, "name")
+    nvim.keys("<Tab>")
+    nvim.until(lambda: nvim.text() == 'smile = "😀é" + name', "the accepted text")
+
+
+def test_the_menu_of_the_editor_comes_first(desk: Desk) -> None:
+    nvim = desk.sit("alpha alphabet\nalpha\n", delay=0.1)
+    nvim.type("alpha alphabet\nalp")
+    shown(nvim, "ha")
+    asked = len(desk.requests())
+    nvim.keys("<C-n>")
+    nvim.until(lambda: nvim.rpc.funcs.pumvisible(), "the menu")
+    nvim.until(lambda: nvim.ghost() == "", "no ghost beside the menu", 2)
+    nvim.never(lambda: len(desk.requests()) > asked, "asked beside the menu", 0.6)
+
+
+def test_a_waiting_request_is_forgotten_when_the_buffer_is_left(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.keys("<Esc>")
+    nvim.never(desk.requests, "asked outside of insert mode", 0.8)
