@@ -1,0 +1,116 @@
+/** The extension's own virtual environment: made and filled with one click, in its storage folder. */
+
+import { spawn } from "node:child_process";
+import { access, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import * as vscode from "vscode";
+
+import { scripts } from "./program";
+
+const OLDEST_PYTHON = "3.11";
+const PYTHONS = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11"];
+const IS_NEW_ENOUGH = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+
+interface Progress {
+  readonly line: (text: string) => void;
+  readonly token: vscode.CancellationToken;
+}
+
+/** Installs `requirement` with a progress bar; resolves to whether it is there, having told the user if not. */
+export async function installServer(
+  folder: string,
+  requirement: string,
+  log: vscode.LogOutputChannel,
+): Promise<boolean> {
+  const location = vscode.ProgressLocation.Notification;
+  const options = { location, title: "Installing the Lacuna server", cancellable: true };
+  try {
+    await vscode.window.withProgress(options, (progress, token) => {
+      const line = (text: string): void => {
+        log.info(text);
+        progress.report({ message: text.slice(0, 80) });
+      };
+      return install(folder, requirement, { line, token });
+    });
+    return true;
+  } catch (error) {
+    if (!(error instanceof vscode.CancellationError)) {
+      log.error(String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      void vscode.window.showErrorMessage(`The Lacuna server was not installed. ${reason}`);
+    }
+    return false;
+  }
+}
+
+async function install(folder: string, requirement: string, progress: Progress): Promise<void> {
+  const python = join(scripts(folder), process.platform === "win32" ? "python.exe" : "python");
+  if (!(await exists(python))) {
+    await create(folder, progress);
+  }
+  await run(python, ["-m", "pip", "install", "--upgrade", "--disable-pip-version-check", requirement], progress);
+}
+
+/** A folder left half made would pass for an environment the next time, so it is removed on failure. */
+async function create(folder: string, progress: Progress): Promise<void> {
+  const python = await findPython(progress);
+  try {
+    await run(python, ["-m", "venv", "--clear", folder], progress);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function findPython(progress: Progress): Promise<string> {
+  progress.line("Looking for Python");
+  const silent = { ...progress, line: (): void => undefined };
+  for (const python of PYTHONS) {
+    const works = await run(python, ["-c", IS_NEW_ENOUGH], silent).then(
+      () => true,
+      () => false,
+    );
+    if (progress.token.isCancellationRequested) {
+      throw new vscode.CancellationError();
+    }
+    if (works) {
+      return python;
+    }
+  }
+  throw new Error(
+    `No Python ${OLDEST_PYTHON} or newer with venv and pip is on PATH. Install one (on Debian: python3-venv) and try again.`,
+  );
+}
+
+function run(command: string, words: readonly string[], { line, token }: Progress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"] });
+    const cancelled = token.onCancellationRequested(() => child.kill());
+    let last = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface(stream).on("line", (text) => {
+        last = text.trim() === "" ? last : text.trim();
+        line(text);
+      });
+    }
+    child.once("error", reject);
+    child.once("close", (code) => {
+      cancelled.dispose();
+      if (token.isCancellationRequested) {
+        reject(new vscode.CancellationError());
+      } else if (code === 0) {
+        resolve();
+      } else {
+        reject(new Error(`\`${command} ${words.slice(0, 3).join(" ")}\` ended with exit code ${code ?? "?"}: ${last}`));
+      }
+    });
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,87 @@
+/** Lacuna in VS Code: what there is, and what each command does. */
+
+import * as vscode from "vscode";
+
+import { DenoisingPanel } from "./denoising";
+import { installServer } from "./environment";
+import { fillLines } from "./fillLines";
+import { FillPreview } from "./fillPreview";
+import { togglePauseEverywhere, togglePauseForLanguage } from "./pause";
+import { partiallyAcceptedNotification, shownNotification } from "./protocol";
+import { Server } from "./server";
+import { changedSettings, type Manifest, serverPackage, serverSettings } from "./settings";
+import { showMenu, StatusBar } from "./statusBar";
+import { type Reports, Suggestions } from "./suggestions";
+import { showWhy } from "./why";
+
+export function activate(context: vscode.ExtensionContext): void {
+  const log = vscode.window.createOutputChannel("Lacuna", { log: true });
+  const environment = vscode.Uri.joinPath(context.globalStorageUri, "server").fsPath;
+  const manifest = context.extension.packageJSON as Manifest;
+
+  const suggestions = new Suggestions(reports(() => server));
+  const server: Server = new Server({
+    log,
+    environment,
+    settings: () => serverSettings(manifest),
+    middleware: suggestions.middleware,
+  });
+  const preview = new FillPreview();
+  const denoising = new DenoisingPanel(server, context.extensionUri);
+
+  const commands: Record<string, () => unknown> = {
+    "lacuna.suggest": () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger"),
+    "lacuna.fillLines": () => fillLines(server, preview),
+    "lacuna.applyFill": () => preview.apply(),
+    "lacuna.discardFill": () => preview.discard(),
+    "lacuna.showDenoising": () => denoising.show(),
+    "lacuna.why": () => showWhy(server),
+    "lacuna.pauseEverywhere": () => togglePauseEverywhere(),
+    "lacuna.pauseLanguage": () => togglePauseForLanguage(),
+    "lacuna.installServer": () => install(server, environment, log),
+    "lacuna.restartServer": () => server.restart(),
+    "lacuna.showOutput": () => {
+      log.show();
+    },
+    "lacuna.openSettings": () => vscode.commands.executeCommand("workbench.action.openSettings", "lacuna."),
+    "lacuna.menu": () => showMenu(server.status),
+  };
+  for (const [name, run] of Object.entries(commands)) {
+    context.subscriptions.push(vscode.commands.registerCommand(name, run));
+  }
+  context.subscriptions.push(log, suggestions, server, preview, denoising, new StatusBar(server));
+  context.subscriptions.push(
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      settingsChanged(event, server);
+    }),
+  );
+  void server.restart();
+}
+
+function reports(server: () => Server): Reports {
+  return {
+    shown: (id) => {
+      void server().client?.sendNotification(shownNotification, { id });
+      void vscode.commands.executeCommand("setContext", "lacuna.suggested", true);
+    },
+    partiallyAccepted: (id, acceptedLength) => {
+      void server().client?.sendNotification(partiallyAcceptedNotification, { id, acceptedLength });
+    },
+  };
+}
+
+async function install(server: Server, environment: string, log: vscode.LogOutputChannel): Promise<void> {
+  // On some systems a running program cannot be replaced.
+  await server.stop();
+  await installServer(environment, serverPackage(), log);
+  await server.restart();
+}
+
+function settingsChanged(event: vscode.ConfigurationChangeEvent, server: Server): void {
+  const changed = changedSettings(event);
+  if (changed === "server") {
+    void server.restart();
+  } else if (changed === "other") {
+    server.configure();
+  }
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { test } from "node:test";
+
+import { findProgram, scripts } from "./program";
+
+const name = process.platform === "win32" ? "lacuna.exe" : "lacuna";
+
+function program(folder: string, mode = 0o755): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, name);
+  writeFileSync(path, "");
+  chmodSync(path, mode);
+  return path;
+}
+
+function scratch(): string {
+  return mkdtempSync(join(tmpdir(), "lacuna-"));
+}
+
+test("the setting comes before PATH, PATH before the environment", async () => {
+  const folder = scratch();
+  const named = program(join(folder, "named"));
+  const onPath = program(join(folder, "path"));
+  const own = program(scripts(join(folder, "environment")));
+  const search = [join(folder, "empty"), join(folder, "path")].join(delimiter);
+  const environment = join(folder, "environment");
+  assert.deepEqual(await findProgram(named, environment, search), { command: named });
+  assert.deepEqual(await findProgram("", environment, search), { command: onPath });
+  assert.deepEqual(await findProgram("", environment, ""), { command: own });
+});
+
+test("a setting that names no program is said to, and nothing else is run instead", async () => {
+  const folder = scratch();
+  program(join(folder, "path"));
+  const found = await findProgram(join(folder, "nowhere"), folder, join(folder, "path"));
+  assert.ok("missing" in found);
+  assert.match(found.missing, /lacuna\.server\.path .*nowhere.* not a program/);
+});
+
+test("a file that may not be run is passed over on PATH", { skip: process.platform === "win32" }, async () => {
+  const folder = scratch();
+  program(join(folder, "path"), 0o644);
+  const found = await findProgram("", folder, join(folder, "path"));
+  assert.deepEqual(found, { missing: "The Lacuna server is not installed. Click to install it." });
+});

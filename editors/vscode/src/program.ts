@@ -1,0 +1,50 @@
+/** Where the server's program is: the setting, PATH, or the extension's own environment, in this order. */
+
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
+import { homedir } from "node:os";
+import { delimiter, join } from "node:path";
+
+const WINDOWS = process.platform === "win32";
+
+/** The program to run as `lacuna`, or a sentence that says why there is none and what to do. */
+export type Program = { readonly command: string } | { readonly missing: string };
+
+export async function findProgram(
+  setting: string,
+  environment: string,
+  searchPath: string = process.env.PATH ?? "",
+): Promise<Program> {
+  if (setting !== "") {
+    return named(setting);
+  }
+  const folders = [...searchPath.split(delimiter).filter(Boolean), scripts(environment)];
+  for (const folder of folders) {
+    const command = join(folder, WINDOWS ? "lacuna.exe" : "lacuna");
+    if (await runs(command)) {
+      return { command };
+    }
+  }
+  return { missing: "The Lacuna server is not installed. Click to install it." };
+}
+
+/** The folder in which a virtual environment keeps its programs. */
+export function scripts(environment: string): string {
+  return join(environment, WINDOWS ? "Scripts" : "bin");
+}
+
+async function named(setting: string): Promise<Program> {
+  const command = setting.replace(/^~(?=[/\\])/, homedir());
+  if (await runs(command)) {
+    return { command };
+  }
+  // A wrong path is never passed over in silence: the user would debug another program than the one named.
+  return { missing: `The setting lacuna.server.path names ${command}, which is not a program. Correct or clear it.` };
+}
+
+async function runs(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}

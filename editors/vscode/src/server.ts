@@ -1,0 +1,162 @@
+/** The running server and the client that speaks to it; brings it up again when it dies. */
+
+import * as vscode from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  LanguageClient,
+  type LanguageClientOptions,
+  type Middleware,
+} from "vscode-languageclient/node";
+
+import { type Status, statusNotification } from "./protocol";
+import { findProgram } from "./program";
+import { MOST_RESTARTS, Restarts } from "./restarts";
+import { ServerProcess } from "./serverProcess";
+import { serverPath } from "./settings";
+
+export interface ServerOptions {
+  readonly log: vscode.LogOutputChannel;
+  /** The folder of the extension's own virtual environment; it need not be there. */
+  readonly environment: string;
+  readonly settings: () => Record<string, unknown>;
+  readonly middleware: Middleware;
+}
+
+export class Server implements vscode.Disposable {
+  private readonly statusEmitter = new vscode.EventEmitter<Status>();
+  readonly onStatus = this.statusEmitter.event;
+  private readonly restarts = new Restarts();
+  private running: { readonly client: LanguageClient; readonly process: ServerProcess } | undefined;
+  private latest: Status = { state: "loading", message: "Lacuna is starting." };
+  /** Grows with every start and stop the user asks for, so that a slower one before it gives way. */
+  private turn = 0;
+
+  constructor(private readonly options: ServerOptions) {}
+
+  get status(): Status {
+    return this.latest;
+  }
+
+  /** The client, while the server runs and is initialized. */
+  get client(): LanguageClient | undefined {
+    return this.running?.client.isRunning() === true ? this.running.client : undefined;
+  }
+
+  /** Stops a server that runs, and starts one afresh. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.restarts.reset();
+    await this.start(this.turn);
+  }
+
+  async stop(): Promise<void> {
+    this.turn += 1;
+    const { running } = this;
+    this.running = undefined;
+    // A client that is not yet initialized refuses to stop; its process is ended all the same.
+    await running?.client.dispose().catch(() => undefined);
+    await running?.process.end();
+  }
+
+  configure(): void {
+    const settings = { lacuna: this.options.settings() };
+    void this.client?.sendNotification("workspace/didChangeConfiguration", { settings });
+  }
+
+  dispose(): void {
+    void this.stop();
+    this.statusEmitter.dispose();
+  }
+
+  private async start(turn: number): Promise<void> {
+    this.report({ state: "loading", message: "Lacuna is starting." });
+    const program = await findProgram(serverPath(), this.options.environment);
+    if ("missing" in program) {
+      this.report({ state: "error", message: program.missing });
+      return;
+    }
+    this.options.log.info(`Starting ${program.command}`);
+    try {
+      await this.run(program.command, turn);
+    } catch (error) {
+      this.report({ state: "error", message: `The Lacuna server did not start: ${String(error)}` });
+    }
+  }
+
+  private async run(command: string, turn: number): Promise<void> {
+    const { log } = this.options;
+    const process = await ServerProcess.start(command, (line) => {
+      log.info(line);
+    });
+    if (turn !== this.turn) {
+      await process.end();
+      return;
+    }
+    const client = this.connect(process);
+    this.running = { client, process };
+    void process.ended.then((how) => this.died(how, turn));
+    try {
+      await client.start();
+    } catch (error) {
+      log.error(`The server was not initialized: ${String(error)}`);
+      await process.end();
+    }
+  }
+
+  private connect(process: ServerProcess): LanguageClient {
+    const { log, settings, middleware } = this.options;
+    const options: LanguageClientOptions = {
+      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      outputChannel: log,
+      initializationOptions: settings,
+      middleware,
+      initializationFailedHandler: () => false,
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        // Whether to start again is decided when the process has ended, where the reason is known.
+        closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
+      },
+      stdioOptions: { stdout: () => undefined, stderr: () => undefined },
+    };
+    const client = new QuietClient("lacuna", "Lacuna", () => Promise.resolve(process.child), options);
+    client.onNotification(statusNotification, (status) => {
+      this.report(status);
+    });
+    return client;
+  }
+
+  private async died(how: string, turn: number): Promise<void> {
+    if (turn !== this.turn) {
+      return;
+    }
+    this.running = undefined;
+    const again = this.restarts.next();
+    if (again === undefined) {
+      const message = `The Lacuna server ended ${how}. It was restarted ${MOST_RESTARTS} times already. Click to restart it.`;
+      this.report({ state: "error", message });
+      return;
+    }
+    const message = `The Lacuna server ended ${how}. Restarting (${again.number} of ${MOST_RESTARTS}).`;
+    this.report({ state: "error", message });
+    await new Promise((resolve) => setTimeout(resolve, again.waitMs));
+    if (turn === this.turn) {
+      await this.start(turn);
+    }
+  }
+
+  private report(status: Status): void {
+    if (status.state === "error") {
+      this.options.log.error(status.message);
+    }
+    this.latest = status;
+    this.statusEmitter.fire(status);
+  }
+}
+
+/** The status bar speaks for the server, so what the client would pop up goes to the output alone. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}

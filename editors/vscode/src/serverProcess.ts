@@ -1,0 +1,48 @@
+/** The server as a child process: started, watched, and its death put into words. */
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+const GRACE_MS = 2000;
+
+export class ServerProcess {
+  /** Resolves, when the process has ended, to a phrase that says how. */
+  readonly ended: Promise<string>;
+  private lastWords = "";
+
+  private constructor(readonly child: ChildProcessWithoutNullStreams) {
+    this.ended = new Promise((resolve) => {
+      // "close" follows "exit" when the streams are read to their end, so the last words are complete.
+      child.once("close", (code, signal) => {
+        const how = signal === null ? `with exit code ${code ?? "?"}` : `by signal ${signal}`;
+        resolve(this.lastWords === "" ? how : `${how}: ${this.lastWords}`);
+      });
+    });
+  }
+
+  /** Starts `command serve`; rejects with a sentence if the system cannot run it. */
+  static start(command: string, log: (line: string) => void): Promise<ServerProcess> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(command, ["serve"], { stdio: "pipe" });
+      child.once("error", (error) => {
+        reject(new Error(`${command} cannot be run: ${error.message}`));
+      });
+      child.once("spawn", () => {
+        const server = new ServerProcess(child);
+        createInterface(child.stderr).on("line", (line) => {
+          server.lastWords = line.trim() === "" ? server.lastWords : line.trim();
+          log(line);
+        });
+        resolve(server);
+      });
+    });
+  }
+
+  /** Ends the process, by force if it does not go by itself. */
+  async end(): Promise<void> {
+    const force = setTimeout(() => this.child.kill("SIGKILL"), GRACE_MS);
+    this.child.kill();
+    await this.ended;
+    clearTimeout(force);
+  }
+}

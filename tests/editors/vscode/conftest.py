@@ -1,0 +1,107 @@
+"""Fixtures: one VS Code for a module, and in it pages with the real server or the scripted one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from get_vscode import extension, vscode
+from playwright.sync_api import Browser, sync_playwright
+from workbench import ARTEFACTS, CHROMIUM, CodeServer, Workbench
+
+LACUNA = Path(sys.executable).with_name("lacuna")
+SCRIPTED = Path(__file__).with_name("scripted_lacuna.py")
+
+Opener = Callable[..., Workbench]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What opens a page drives a real editor."""
+    for item in items:
+        if "opened" in getattr(item, "fixturenames", ()):
+            item.add_marker("editor")
+
+
+@pytest.fixture(scope="session")
+def vsix() -> Path:
+    """The packaged extension."""
+    return extension()
+
+
+@pytest.fixture(scope="module")
+def code_server(vsix: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CodeServer]:
+    """A running code-server; an error, never a skip, when it cannot run here."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    server = CodeServer(vscode(), vsix, tmp_path_factory.mktemp("code-server"))
+    yield server
+    server.stop()
+
+
+# Not for the session: Playwright keeps an event loop running in this thread, and asynchronous
+# tests need to run their own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A running Chromium."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=vscode().chromium, args=list(CHROMIUM)
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(
+    code_server: CodeServer, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Opener]:
+    """Opens files, given by name and text, in a fresh VS Code whose Lacuna server is `program`."""
+    pages: list[Workbench] = []
+
+    def open_files(files: dict[str, str], program: Path = LACUNA, **settings: Any) -> Workbench:
+        folder = tmp_path / "workspace"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        code_server.configure({"lacuna.server.path": str(program), **settings})
+        pages.append(Workbench(browser, code_server, [folder / name for name in files]))
+        return pages[-1]
+
+    yield open_files
+    for page in pages:
+        page.picture(f"{request.node.name}-at-the-end")
+        page.close()
+
+
+class Scripted:
+    """A server that does as it is told; `program` starts it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.program = folder / "lacuna"
+        self.program.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" "{SCRIPTED}" "{folder}" "$@"\n'
+        )
+        self.program.chmod(0o755)
+        self.tell()
+
+    def tell(self, **script: Any) -> None:
+        """What to do from now on: texts, after, why, lines, die."""
+        (self.folder / "script.json").write_text(json.dumps({"texts": [], **script}))
+
+    def heard(self, event: str) -> list[dict[str, Any]]:
+        """The events of this name, oldest first."""
+        path = self.folder / "heard.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [heard for heard in map(json.loads, lines) if heard["event"] == event]
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Scripted:
+    """The scripted server."""
+    folder = tmp_path / "scripted"
+    folder.mkdir()
+    return Scripted(folder)

@@ -1,0 +1,171 @@
+"""The extension's own promises, in a real VS Code with a server that says what it is told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from conftest import Opener, Scripted
+from workbench import Workbench, until
+
+SOURCE = "def total(values):\n    return \n"
+
+
+def typed(page: Workbench, text: str) -> str:
+    """Type at the end of the second line, and wait for what is suggested."""
+    page.wait_for_status("Ready")
+    page.to_line_end(2)
+    page.type(text)
+    return page.wait_for_ghost()
+
+
+def test_a_suggestion_is_shown_and_accepted_and_both_are_reported(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(texts=["um(values)"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    assert typed(page, "s") == "um(values)"
+    until(lambda: scripted.heard("shown"), "it is reported as shown", 5)
+    page.keys("Tab")
+    until(lambda: scripted.heard("accepted"), "it is reported as accepted", 5)
+    page.save()
+    assert page.files["a.py"].read_text() == "def total(values):\n    return sum(values)\n"
+    assert [event["id"] for event in scripted.heard("shown")] == ["0"]
+    assert [event["id"] for event in scripted.heard("accepted")] == ["0"]
+
+
+def test_typing_along_keeps_the_suggestion_without_a_new_request(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(texts=["um(values)"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    typed(page, "s")
+    asked = len(scripted.heard("request"))
+    for key, rest in [("u", "m(values)"), ("m", "(values)"), ("(", "values)")]:
+        page.type(key)
+        until(lambda rest=rest: page.ghost() == rest, f"the ghost text is {rest}", 5)
+    assert len(scripted.heard("request")) == asked
+    page.type("x")
+    page.wait_for_no_ghost()
+    until(lambda: len(scripted.heard("request")) > asked, "leaving it asks again", 5)
+
+
+def test_a_word_accepted_is_reported_in_part(opened: Opener, scripted: Scripted) -> None:
+    scripted.tell(texts=["um(values) + 1"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    typed(page, "s")
+    page.keys("Control+ArrowRight")
+    heard = until(lambda: scripted.heard("partiallyAccepted"), "a word is reported", 5)
+    taken = "um(values) + 1"[: heard[0]["acceptedLength"]]
+    assert 0 < len(taken) < len("um(values) + 1")
+    until(lambda: page.ghost() == "um(values) + 1"[len(taken) :], "the rest stays", 5)
+    page.save()
+    assert page.files["a.py"].read_text() == f"def total(values):\n    return s{taken}\n"
+    assert scripted.heard("accepted") == []
+
+
+def test_a_burst_of_keys_is_one_request(opened: Opener, scripted: Scripted) -> None:
+    scripted.tell(texts=["!"], after="abcdefghijkl")
+    page = opened({"a.txt": "\n\n"}, scripted.program)
+    typed(page, "abcdefghijkl")
+    assert [event["before"] for event in scripted.heard("request")] == ["\nabcdefghijkl"]
+
+
+def test_a_pause_asks_nothing_and_shows_in_the_status_bar(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(texts=["um(values)"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("Ready")
+    page.command("Lacuna: Pause or Resume for This Language")
+    page.wait_for_status("paused for python")
+    until(lambda: last_settings(scripted)["disabledLanguages"] == ["python"], "the server knows", 5)
+    page.to_line_end(2)
+    page.type("s")
+    page.page.wait_for_timeout(1000)
+    assert (page.ghost(), scripted.heard("request")) == ("", [])
+    page.command("Lacuna: Why Was Nothing Suggested?")
+    page.notification("it is paused for python")
+    page.command("Lacuna: Pause or Resume for This Language")
+    page.wait_for_status("Ready")
+    page.keys("Backspace")
+    page.type("s")
+    assert page.wait_for_ghost() == "um(values)"
+
+
+def last_settings(scripted: Scripted) -> dict[str, Any]:
+    heard = scripted.heard("configured")
+    return heard[-1]["settings"]["lacuna"] if heard else {"disabledLanguages": None}
+
+
+def test_why_gives_the_servers_reason(opened: Opener, scripted: Scripted) -> None:
+    reason = {"reason": "breaks-syntax", "detail": "The suggestion would not have parsed."}
+    scripted.tell(why=reason)
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("Ready")
+    page.command("Lacuna: Why Was Nothing Suggested?")
+    page.notification("The suggestion would not have parsed")
+
+
+def test_a_dead_server_is_restarted_and_the_reason_is_shown(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(texts=["um(values)"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("Ready")
+    os.kill(scripted.heard("started")[0]["pid"], signal.SIGKILL)
+    until(lambda: len(scripted.heard("started")) == 2, "the server is restarted", 20)
+    page.wait_for_status("Ready")
+    assert typed(page, "s") == "um(values)"
+
+
+def test_a_server_that_keeps_dying_is_left_after_five_restarts_with_the_reason(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(die="start")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    label = page.wait_for_status("restarted 5 times already")
+    assert "exit code 7: told to die at start" in label
+    assert len(scripted.heard("started")) == 6
+    page.picture("error")
+    scripted.tell()
+    page.command("Lacuna: Restart the Server")
+    page.wait_for_status("Ready")
+
+
+def test_a_wrong_path_is_an_error_that_says_what_to_do(opened: Opener, scripted: Scripted) -> None:
+    page = opened({"a.py": SOURCE}, scripted.folder / "nowhere")
+    label = page.wait_for_status("lacuna.server.path names .*nowhere")
+    assert "Correct or clear it" in label
+    page.status.click()
+    page.page.locator(".quick-input-list", has_text="Install or Update the Server").wait_for()
+
+
+def test_filled_lines_can_be_discarded(opened: Opener, scripted: Scripted) -> None:
+    scripted.tell(lines="    return sum(values)")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("Ready")
+    page.select_lines(2, 2)
+    page.command("Lacuna: Fill the Selected Lines")
+    page.button("Discard").click()
+    page.page.locator(".monaco-diff-editor").wait_for(state="detached")
+    assert page.files["a.py"].read_text() == SOURCE
+    assert page.page.locator(".tab.dirty").count() == 0
+    assert scripted.heard("fillLines") == [{"event": "fillLines", "start": 1, "end": 1}]
+
+
+def test_filled_lines_are_not_applied_to_a_file_that_has_changed(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(lines="    return sum(values)")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("Ready")
+    page.select_lines(2, 2)
+    page.command("Lacuna: Fill the Selected Lines")
+    page.button("Apply").wait_for()
+    page.page.locator(".monaco-diff-editor .original .view-lines").click()
+    page.type("x")
+    page.button("Apply").click()
+    page.notification("the file has changed since")
+    assert "sum(values)" not in page.files["a.py"].read_text()

@@ -1,0 +1,230 @@
+"""VS Code as its user meets it: a code-server process, and a page with keys and eyes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from get_vscode import CACHE, VSCode, VSCodeMissingError
+from playwright.sync_api import Browser, Locator, Page
+
+T = TypeVar("T")
+
+START_S = 60
+SETTINGS: dict[str, Any] = {
+    "editor.inlineSuggest.enabled": True,
+    # What the editor would add to the text by itself, so that a test knows what it has typed.
+    "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
+    "editor.autoClosingBrackets": "never",
+    "editor.minimap.enabled": False,
+    "security.workspace.trust.enabled": False,
+    "workbench.startupEditor": "none",
+    "workbench.enableExperiments": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "chat.disableAIFeatures": True,
+    "telemetry.telemetryLevel": "off",
+    "extensions.autoUpdate": False,
+    "extensions.autoCheckUpdates": False,
+    "extensions.ignoreRecommendations": True,
+    "update.mode": "none",
+    "git.enabled": False,
+    "window.restoreWindows": "none",
+}
+CHROMIUM = (
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    # Nothing outside this machine is asked for, whatever VS Code would like to look up.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+class CodeServer:
+    """A running code-server with the extension installed from its .vsix."""
+
+    def __init__(self, vscode: VSCode, vsix: Path, folder: Path) -> None:
+        self.folder = folder
+        self._vscode = vscode
+        for name in ("home", "tmp", "data/User", "extensions"):
+            (folder / name).mkdir(parents=True)
+        (folder / "config.yaml").write_text("auth: none\n")
+        self._log = folder / "code-server.log"
+        installing = self._start("--install-extension", str(vsix))
+        if installing.wait(START_S):
+            raise VSCodeMissingError(
+                f"the .vsix is not installed:\n{self._log.read_text()[-1500:]}"
+            )
+        self._process = self._start(
+            *("--bind-addr", "127.0.0.1:0", "--auth", "none", "--ignore-last-opened"),
+            *("--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"),
+            "--disable-getting-started-override",
+        )
+        self.address = self._listening()
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        """Write the user's settings; an open page notices."""
+        text = json.dumps({**SETTINGS, **settings}, indent=2)
+        (self.folder / "data/User/settings.json").write_text(text)
+
+    def stop(self) -> None:
+        """End the process and all its children, extension hosts and language servers."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _start(self, *words: str) -> subprocess.Popen[bytes]:
+        folders = (
+            "--user-data-dir",
+            self.folder / "data",
+            "--extensions-dir",
+            self.folder / "extensions",
+        )
+        config = ("--config", self.folder / "config.yaml")
+        node = self._vscode.node
+        environment = {
+            "PATH": f"{node.parent}:{os.environ['PATH']}",
+            "HOME": str(self.folder / "home"),
+            "TMPDIR": str(self.folder / "tmp"),
+            "EXTENSIONS_GALLERY": '{"serviceUrl":""}',
+        }
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [node, self._vscode.entry, *folders, *config, *words],
+                env=environment,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _listening(self) -> str:
+        def address() -> str | None:
+            if self._process.poll() is not None:
+                raise VSCodeMissingError(f"code-server ended:\n{self._log.read_text()[-1500:]}")
+            found = re.search(r"listening on http://(127\.0\.0\.1:\d+)", self._log.read_text())
+            return found and found[1]
+
+        return until(address, "code-server listens", START_S)
+
+
+class Workbench:
+    """A folder open in VS Code, with one file in the editor."""
+
+    def __init__(self, browser: Browser, server: CodeServer, files: Sequence[Path]) -> None:
+        self.files = {file.name: file for file in files}
+        self.page: Page = browser.new_page(viewport={"width": 1100, "height": 650})
+        folder = files[0].parent
+        payload = [["openFile", f"vscode-remote://{server.address}{file}"] for file in files]
+        query = f"folder={quote(str(folder))}&payload={quote(json.dumps(payload))}"
+        self.page.goto(f"http://{server.address}/?{query}", wait_until="domcontentloaded")
+        self.page.wait_for_selector(".monaco-editor .view-line", timeout=START_S * 1000)
+
+    def close(self) -> None:
+        self.page.close(run_before_unload=False)
+
+    # --- Keys ---
+
+    def keys(self, *presses: str) -> None:
+        for press in presses:
+            self.page.keyboard.press(press)
+
+    def type(self, text: str, delay_ms: int = 40) -> None:
+        self.page.keyboard.type(text, delay=delay_ms)
+
+    def to_line_end(self, line: int) -> None:
+        """Put the cursor at the end of a line, counted from 1."""
+        self.page.locator(".monaco-editor .view-lines").first.click()
+        self.keys("Control+Home", *["ArrowDown"] * (line - 1), "End")
+
+    def select_lines(self, first: int, last: int) -> None:
+        self.to_line_end(first)
+        self.keys("Home", *["Shift+ArrowDown"] * (last - first), "Shift+End")
+
+    def command(self, title: str) -> None:
+        """Run a command by its title, as the command palette lists it."""
+        self.keys("F1")
+        box = self.page.locator(".quick-input-widget input.input")
+        box.wait_for()
+        box.fill(f">{title}")
+        entry = self.page.locator(".quick-input-list .monaco-list-row.focused", has_text=title)
+        entry.first.wait_for()
+        self.keys("Enter")
+
+    def save(self) -> None:
+        """Save, and wait until the tab says so."""
+        self.keys("Control+s")
+        self.page.locator(".tab.active.dirty").wait_for(state="detached")
+
+    # --- Eyes ---
+
+    def ghost(self) -> str:
+        """The grey text in the page, lines and all; "" when there is none."""
+        parts = self.page.locator(GHOST).all_text_contents()
+        return "\n".join(parts).replace("\xa0", " ")
+
+    def wait_for_ghost(self, seconds: float = 20) -> str:
+        return until(self.ghost, "ghost text appears", seconds)
+
+    def wait_for_no_ghost(self, seconds: float = 10) -> None:
+        until(lambda: self.ghost() == "", "the ghost text is gone", seconds)
+
+    @property
+    def status(self) -> Locator:
+        return self.page.locator("#lacuna\\.lacuna\\.lacuna\\.status")
+
+    def status_text(self) -> str:
+        return " ".join(self.status.all_text_contents()).replace("\xa0", " ").strip()
+
+    def status_label(self) -> str:
+        """What a screen reader says of the status bar item, which is its tooltip."""
+        return self.status.locator("a").get_attribute("aria-label") or ""
+
+    def wait_for_status(self, pattern: str, seconds: float = 60) -> str:
+        """Wait until the status bar item's label matches."""
+
+        def matching() -> str | None:
+            label = self.status_label() if self.status.count() else ""
+            return label if re.search(pattern, label) else None
+
+        return until(matching, f"the status bar matches {pattern!r}", seconds)
+
+    def notification(self, pattern: str) -> Locator:
+        found = self.page.locator(".notification-toast", has_text=re.compile(pattern))
+        found.first.wait_for()
+        return found.first
+
+    def button(self, title: str) -> Locator:
+        """A command among the buttons right of the editor's tabs."""
+        return self.page.locator(f".editor-actions .action-label:text-is('{title}')")
+
+    def picture(self, name: str) -> Path:
+        """A screenshot among the test artefacts."""
+        path = ARTEFACTS / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+
+ARTEFACTS = CACHE.parents[1] / "test-artefacts" / "vscode"
+GHOST = ".ghost-text-decoration, .ghost-text-decoration-preview, .ghost-text .view-line"
+
+
+def until(look: Callable[[], T | None], what: str, seconds: float) -> T:
+    """What `look` sees as soon as it is true; fails when it does not become so in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if seen := look():
+            return seen
+        time.sleep(0.05)
+    raise AssertionError(f"waited {seconds} s in vain until {what}")
