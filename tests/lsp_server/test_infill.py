@@ -1,0 +1,113 @@
+"""The way of a gap, from a document to edits, with a scripted model in place of the real one."""
+
+import pytest
+
+from engine import FillOptions
+from engine.errors import CancelledError, EngineFailedError
+from engine.fake import scripted_engine
+from lsp_server.document import Document
+from lsp_server.edits import BREAKS_SYNTAX
+from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.spans import Span, SpanKind, choose, choose_lines
+
+SOURCE = "def load(path):\n    with open(path) as f:\n        return ▮\n"
+
+
+def marked(source: str, language: str = "python") -> tuple[Document, Span]:
+    offset = source.index("▮")
+    document = Document.open("file:///x", language, 1, source.replace("▮", ""))
+    span = choose(document, offset)
+    assert isinstance(span, Span)
+    return document, span
+
+
+def applied(document: Document, suggestion: Suggestion) -> str:
+    edit = suggestion.edit
+    return document.text[: edit.start] + edit.text + document.text[edit.end :]
+
+
+def test_a_fill_becomes_an_edit() -> None:
+    document, span = marked(SOURCE)
+    found = infill(document, span, scripted_engine(["json.load(f)"]), FillOptions())
+    assert isinstance(found, tuple)
+    assert applied(document, found[0]) == SOURCE.replace("▮", "json.load(f)")
+    assert found[0].fill.steps >= 1
+    assert found[0].span is span
+
+
+def test_a_fill_that_may_not_be_shown_is_followed_by_a_second_try() -> None:
+    document, span = marked(SOURCE)
+    engine = scripted_engine(["foo(1, 2", "f.read()"])
+    found = infill(document, span, engine, FillOptions())
+    assert isinstance(found, tuple)
+    assert found[0].edit.text == "f.read()"
+    assert engine.requests == 2
+    assert max(engine.script.batches) == 3, "the second try asks for several candidates"
+
+
+def test_there_is_no_second_try_when_several_were_asked_for() -> None:
+    document, span = marked(SOURCE)
+    engine = scripted_engine([")))"])
+    assert isinstance(infill(document, span, engine, FillOptions(candidates=3)), Nothing)
+    assert engine.requests == 1
+
+
+def test_nothing_says_why_the_best_fill_was_rejected() -> None:
+    document, span = marked(SOURCE)
+    found = infill(document, span, scripted_engine([")))"]), FillOptions())
+    assert found == Nothing(BREAKS_SYNTAX.reason, BREAKS_SYNTAX.detail)
+
+
+def test_span_and_options_both_limit_the_length() -> None:
+    document, span = marked(SOURCE)
+    assert span.kind is SpanKind.LINE_END
+    engine = scripted_engine(["f" * 40])
+    [short] = infill(document, span, engine, FillOptions(max_tokens=5))
+    assert short.edit.text == "fffff"
+    [long] = infill(document, span, scripted_engine(["f" * 400]), FillOptions(max_tokens=1000))
+    assert long.fill.tokens == span.max_tokens
+
+
+def test_a_one_line_span_ends_at_the_line_break() -> None:
+    document, span = marked(SOURCE)
+    [found] = infill(document, span, scripted_engine(["f.read()\nx = 1"]), FillOptions())
+    assert found.edit.text == "f.read()"
+
+
+def test_equal_edits_are_offered_once() -> None:
+    document, span = marked("x = f(▮)\n")
+    found = infill(document, span, scripted_engine(["a"]), FillOptions(candidates=3))
+    assert isinstance(found, tuple)
+    edits = [suggestion.edit for suggestion in found]
+    assert len(edits) == len(set(edits))
+
+
+def test_whole_lines() -> None:
+    document = Document.open("file:///x", "python", 1, "a = 1\nb = 2\nc = 3\n")
+    span = choose_lines(document, 1, 1)
+    assert isinstance(span, Span)
+    [found] = infill(document, span, scripted_engine(["b = a + 1\nd = b"]), FillOptions())
+    assert applied(document, found) == "a = 1\nb = a + 1\nd = b\nc = 3\n"
+
+
+def test_line_ends_stay_those_of_the_file() -> None:
+    document, span = marked("def f():▮\r\nx = 1\r\n")
+    [found] = infill(document, span, scripted_engine(["\n    a()\n    b()"]), FillOptions())
+    assert applied(document, found) == "def f():\r\n    a()\r\n    b()\r\nx = 1\r\n"
+
+
+def test_failing_and_cancelling_are_the_callers_matter() -> None:
+    document, span = marked(SOURCE)
+    with pytest.raises(EngineFailedError):
+        infill(document, span, scripted_engine(["x"], fail_on={0}), FillOptions())
+    with pytest.raises(CancelledError):
+        infill(document, span, scripted_engine(["x"]), FillOptions(), cancelled=lambda: True)
+
+
+def test_every_denoising_step_is_told() -> None:
+    document, span = marked(SOURCE)
+    steps = []
+    [found] = infill(
+        document, span, scripted_engine(["json.load(f)"]), FillOptions(), on_step=steps.append
+    )
+    assert [step.index for step in steps] == list(range(found.fill.steps))
