@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class SourceFile:
         return cls(name, text.removeprefix(BOM), path, bom=text.startswith(BOM))
 
     def lines(self) -> list[str]:
-        """The lines with their ends (LF, CR LF, CR); after a final line end an empty line follows."""
+        """The lines with their ends (LF, CR LF, CR); an empty one follows a final line end."""
         lines = list(io.StringIO(self.text, newline=""))
         return lines if lines and not lines[-1].endswith(("\n", "\r")) else [*lines, ""]
 
@@ -91,32 +92,57 @@ class SourceFile:
             start += len(line)
         raise AssertionError("the last line has no line end")
 
-    def write(self, text: str) -> None:
-        """Replaces the file's content by `text`, all or nothing; mode and byte-order mark stay.
+    def check_writable(self) -> None:
+        """Raises InputError when `write` would: no file, read-only, changed since it was read.
 
-        Raises InputError when there is no file behind this text or it cannot be written;
-        the file is then untouched.
+        Mode bits are looked at as well, since the superuser may write to any file.
         """
         if self.path is None:
             raise InputError("--write needs a file; standard input cannot be written to")
-        mode = stat.S_IMODE(self.path.stat().st_mode)
-        if not mode & 0o222 or not os.access(self.path, os.W_OK):
-            raise InputError(f"{self.name}: is read-only; nothing was written")
         try:
-            _replace(self.path, (BOM * self.bom + text).encode("utf-8"), mode)
+            writable = self.path.stat().st_mode & 0o222 and os.access(self.path, os.W_OK)
+            changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:
-            raise InputError(f"{self.name}: cannot be written ({error.strerror})") from None
+            raise self._unwritable(error) from None
+        if not writable:
+            raise InputError(f"{self.name}: is read-only; nothing was written")
+        if changed:
+            raise InputError(f"{self.name}: was changed in the meantime; nothing was written")
+
+    def write(self, text: str) -> None:
+        """Replaces the file's content by `text`, all or nothing; mode, owner and BOM stay.
+
+        Raises InputError when there is no file behind this text, it cannot be written or it has
+        been changed since it was read; the file is then untouched.
+        """
+        self.check_writable()
+        assert self.path is not None
+        try:
+            _replace(self.path, self._encode(text))
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _encode(self, text: str) -> bytes:
+        return (BOM * self.bom + text).encode("utf-8")
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(f"{self.name}: cannot be written ({error.strerror})")
 
 
-def _replace(path: Path, content: bytes, mode: int) -> None:
+def _replace(path: Path, content: bytes) -> None:
     """Writes beside `path` and renames over it: a reader sees the old file or the new one."""
+    before = path.stat()
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(mode)
+        if hasattr(os, "chown"):
+            # Only the superuser may give a file away; anyone else's file is theirs already.
+            with suppress(PermissionError):
+                os.chown(temporary, before.st_uid, before.st_gid)
+        Path(temporary).chmod(stat.S_IMODE(before.st_mode))
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -66,6 +66,11 @@ def canonical(language: str) -> str:
     return _ALIASES.get(language.lower(), language.lower())
 
 
+def languages() -> tuple[str, ...]:
+    """The LSP language ids that have a grammar."""
+    return tuple(_GRAMMARS)
+
+
 @cache
 def grammar(language: str) -> Language | None:
     """The grammar for an LSP language id, loaded once; None when there is none."""
