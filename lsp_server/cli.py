@@ -1,0 +1,259 @@
+"""The command `lacuna`: arguments in, exit code out.
+
+What a subcommand needs is imported when it runs, so that `lacuna --help` is there at once.
+
+Exit codes: 0 done, 1 nothing to suggest (`fill`) or not healthy (`doctor`), 2 what was asked cannot
+be done (bad usage or input, no model, no ONNX Runtime, a failure), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+EPILOG = """\
+examples:
+  lacuna fill src/app.py --at 12:9           fill at line 12, column 9
+  lacuna fill src/app.py --lines 12-15       write lines 12 to 15 anew
+  lacuna fill src/app.py --at 12:9 --watch   see the canvas resolve step by step
+  lacuna doctor                              check model, runtime and speed
+  lacuna serve                               a language server on standard input and output
+"""
+
+FILL_EPILOG = """\
+Lines and columns count from 1, columns in characters. FILE is only changed with --write.
+
+examples:
+  lacuna fill src/app.py --at 12:9 --diff
+  lacuna fill src/app.py --lines 12-15 --write
+  lacuna fill - --language go --at 3:1 < main.go
+
+exit codes: 0 filled, 1 nothing to suggest, 2 bad usage or input, or no working model
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `lacuna` with `argv` (default: those of the process) and returns its exit code."""
+    arguments = vars(_parser().parse_args(argv))
+    run: Callable[..., int] = arguments.pop("run")
+    try:
+        return _run(run, arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(run: Callable[..., int], arguments: dict[str, Any]) -> int:
+    from engine.errors import LacunaError
+    from lsp_server.source_file import InputError
+
+    try:
+        return run(**arguments)
+    except (InputError, LacunaError) as error:
+        print(f"lacuna: {error}", file=sys.stderr)
+    except Exception:
+        # Python's own exit code for these is 1, which here means that there is nothing to suggest.
+        sys.excepthook(*sys.exc_info())
+    return 2
+
+
+def _fill(**arguments: Any) -> int:
+    from lsp_server import fill
+
+    return fill.run(fill.Command(**arguments))
+
+
+def _doctor(**arguments: Any) -> int:
+    from lsp_server import doctor
+
+    return doctor.run(**arguments)
+
+
+def _serve(**arguments: Any) -> int:
+    from lsp_server import server
+
+    return server.run(**arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lacuna",
+        description="Fills gaps in code by diffusion, on this machine.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version",
+        action=_Version,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="print Lacuna's version and exit",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_serve(commands)
+    _add_fill(commands)
+    _add_doctor(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"lacuna {version('lacuna-ls')}")
+        parser.exit()
+
+
+def _add_serve(commands: Any) -> None:
+    serve = commands.add_parser("serve", help="the language server that editors start")
+    serve.set_defaults(run=_serve)
+    serve.add_argument(
+        "--tcp",
+        type=_address,
+        metavar="HOST:PORT",
+        help="listen on this loopback address instead of standard input and output",
+    )
+
+
+def _add_fill(commands: Any) -> None:
+    fill = commands.add_parser(
+        "fill",
+        usage="lacuna fill FILE (--at LINE:COLUMN | --lines A-B) [option ...]",
+        help="fill a gap of a file, or some of its lines",
+        epilog=FILL_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    fill.set_defaults(run=_fill)
+    fill.add_argument("file", metavar="FILE", help='the file to fill in, "-": standard input')
+    where = fill.add_mutually_exclusive_group(required=True)
+    where.add_argument("--at", type=_position, metavar="LINE:COLUMN", help="fill at this position")
+    where.add_argument("--lines", type=_lines, metavar="A-B", help="write these lines anew")
+    fill.add_argument(
+        "--language", metavar="ID", help="LSP language id (default: by the file's suffix)"
+    )
+
+    shown = fill.add_argument_group("output (default: the fill's text)")
+    shown.add_argument("--json", action="store_true", help="one JSON object with all figures")
+    shown.add_argument("--diff", action="store_true", help="a patch of the file")
+    shown.add_argument("--write", action="store_true", help="change the file, all or nothing")
+    shown.add_argument("--watch", action="store_true", help="draw each denoising step")
+
+    how = fill.add_argument_group("how to fill")
+    how.add_argument(
+        "--candidates",
+        type=_count(1, 16),
+        default=1,
+        metavar="N",
+        help="how many different fills (default: 1)",
+    )
+    how.add_argument(
+        "--max-tokens", type=_count(1), metavar="N", help="most tokens (default: as the place asks)"
+    )
+    how.add_argument(
+        "--steps",
+        type=_count(1),
+        metavar="N",
+        help="most denoising steps for a canvas (default: as many as the threshold needs)",
+    )
+    how.add_argument(
+        "--threshold",
+        type=_number(0, 1),
+        default=0.9,
+        metavar="P",
+        help="probability at which a token is committed (default: 0.9)",
+    )
+    how.add_argument(
+        "--temperature",
+        type=_number(0, 10),
+        default=0.0,
+        metavar="T",
+        help="0: always the most probable token (default); above 0: sample",
+    )
+    how.add_argument("--seed", type=_count(0), default=0, metavar="N", help="seed of the sampling")
+    _add_model(how)
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser("doctor", help="check model, runtime and speed; say what to do")
+    doctor.set_defaults(run=_doctor)
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
+    _add_model(doctor)
+
+
+def _add_model(parser: Any) -> None:
+    parser.add_argument(
+        "--model", type=Path, metavar="FOLDER", help="model folder (default: the shipped one)"
+    )
+    parser.add_argument(
+        "--provider",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="what ONNX Runtime runs on (default: auto)",
+    )
+    parser.add_argument(
+        "--threads",
+        type=_count(0),
+        default=0,
+        metavar="N",
+        help="threads of a forward pass (default 0: one for each physical core)",
+    )
+
+
+def _position(text: str) -> tuple[int, int]:
+    """LINE:COLUMN."""
+    line, separator, column = text.partition(":")
+    if not (separator and _is_number(line) and _is_number(column)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not LINE:COLUMN, such as 12:9")
+    return int(line), int(column)
+
+
+def _lines(text: str) -> tuple[int, int]:
+    """A-B, or A for one line."""
+    first, separator, last = text.partition("-")
+    last = last if separator else first
+    if not (_is_number(first) and _is_number(last)) or int(first) > int(last):
+        raise argparse.ArgumentTypeError(f"{text!r} is not A-B, such as 12-15")
+    return int(first), int(last)
+
+
+def _address(text: str) -> tuple[str, int]:
+    """HOST:PORT; the server refuses hosts that others can reach."""
+    host, separator, port = text.rpartition(":")
+    if not (host and separator and _is_number(port) and int(port) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:2087")
+    return host.strip("[]"), int(port)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
+
+
+def _count(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A whole number of at least `least` and at most `most`."""
+
+    def parse(text: str) -> int:
+        if not _is_number(text) or int(text) < least or (most is not None and int(text) > most):
+            bounds = f"at least {least}" if most is None else f"{least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number ({bounds})")
+        return int(text)
+
+    return parse
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    """A number from `least` to `most`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return value
+
+    return parse

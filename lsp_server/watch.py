@@ -1,0 +1,133 @@
+"""A canvas resolving in the terminal, step by step, drawn with rich.
+
+It knows the engine's trace (`Step`, `Cell`) and the lines around the gap; nothing of models.
+Without a terminal each step is printed below the one before.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.syntax import Syntax
+from rich.text import Text
+
+from engine import Cell, Step
+from lsp_server.document import Document
+from lsp_server.spans import Span
+
+STYLES = {
+    "masked": "dim",
+    "new": "bold black on green",
+    "committed": "green",
+    "remasked": "black on yellow",
+}
+"""How a cell looks by its state; cells after the end are not drawn."""
+
+MASK = "░"
+
+LINES_AROUND = 4
+"""Lines shown above and below the gap's."""
+
+LEXERS = {"typescriptreact": "tsx", "javascriptreact": "jsx"}
+"""LSP language ids that rich calls otherwise."""
+
+
+@dataclass
+class Watch:
+    """A context manager whose `step` is given to the engine as `on_step`."""
+
+    console: Console
+    above: Text
+    """What stands before the gap: a few lines and the left part of its own."""
+    below: Text
+    hold: float = 0.15
+    """Seconds each step stays on a terminal at least, so that an eye can follow."""
+    paused: float = field(default=0.0, init=False)
+    """Seconds spent in drawing and holding, which are not the engine's."""
+    filled: Text = field(default_factory=Text, init=False)
+    """The canvases before the present one."""
+    canvas: int = field(default=0, init=False)
+    cells: tuple[Cell, ...] = field(default=(), init=False)
+    live: Live = field(init=False)
+
+    @classmethod
+    def around(cls, document: Document, span: Span, console: Console) -> Watch:
+        """For a gap in a document, shown with the lines around it."""
+        line_starts, text = document.line_starts, document.text
+        first = max(document.line_at(span.start) - LINES_AROUND, 0)
+        last = min(document.line_at(span.end) + LINES_AROUND, len(line_starts) - 1)
+        above = text[line_starts[first] : span.start]
+        below = text[span.end : document.line_bounds(last)[1]]
+        language = LEXERS.get(document.language, document.language)
+        return cls(console, highlighted(above, language), highlighted(below, language))
+
+    def __enter__(self) -> Watch:
+        self.live = Live(console=self.console, auto_refresh=False, vertical_overflow="visible")
+        if self.console.is_terminal:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.live.stop()
+
+    def step(self, step: Step) -> None:
+        """Draws the canvas after one denoising step."""
+        started = time.perf_counter()
+        if step.index == 0:
+            self.filled = Text()
+        elif step.canvas != self.canvas:
+            self.filled.append_text(drawn(self.cells))
+        self.canvas, self.cells = step.canvas, step.cells
+        self.draw(self.filled + drawn(step.cells), count(step))
+        if self.console.is_terminal:
+            time.sleep(self.hold)
+        self.paused += time.perf_counter() - started
+
+    def finish(self, text: str) -> None:
+        """Draws the gap with the text that is handed over, the mended fill."""
+        self.draw(Text(text, style="bold green"), "")
+
+    def draw(self, gap: Text, caption: str) -> None:
+        """Puts a gap and a caption on the screen; without a terminal only the gap's own line."""
+        caption = f"\n{caption}" if caption else ""
+        if self.console.is_terminal:
+            picture = Text.assemble(self.above, gap, self.below, (caption, "dim"))
+            self.live.update(picture, refresh=True)
+        else:
+            left, right = self.above.split("\n")[-1], self.below.split("\n", allow_blank=True)[0]
+            self.console.print(Text.assemble(left, gap, right, caption), soft_wrap=True)
+
+
+def drawn(cells: tuple[Cell, ...]) -> Text:
+    """The cells of one canvas in a row: committed tokens as text, masked ones as blocks."""
+    return Text.assemble(*(cell_text(cell) for cell in cells if cell.state != "end"))
+
+
+def cell_text(cell: Cell) -> Text:
+    """A masked cell is as wide as the model's present guess."""
+    if cell.state in ("masked", "remasked"):
+        return Text(MASK * max(1, len(cell.text.strip("\n"))), style=STYLES[cell.state])
+    return Text(cell.text, style=STYLES[cell.state])
+
+
+def count(step: Step) -> str:
+    """The line below the picture."""
+    masked = sum(cell.state in ("masked", "remasked") for cell in step.cells)
+    return f"step {step.index + 1}: {masked} of {len(step.cells)} masked, {step.ms:.0f} ms"
+
+
+def highlighted(code: str, lexer: str) -> Text:
+    """Code in the terminal's own colours; a language rich does not know stays plain."""
+    text = Syntax("", lexer, theme="ansi_dark", background_color="default").highlight(code)
+    if text.plain.endswith("\n") and not code.endswith("\n"):
+        text.right_crop(1)  # highlighting adds a line end, but the gap goes on where the code ends
+    return text
