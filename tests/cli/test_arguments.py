@@ -1,0 +1,53 @@
+"""What the command line takes and refuses. In process: argparse is the same there."""
+
+import pytest
+
+from lsp_server.cli import main
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The last line on standard error of a command that must be refused with exit code 2."""
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["heal"], "invalid choice: 'heal'"),
+        (["fill", "--at", "1:1"], "the following arguments are required: FILE"),
+        (["fill", "a.py"], "one of the arguments --at --lines is required"),
+        (["fill", "a.py", "--at", "1:1", "--lines", "1"], "not allowed with argument --at"),
+        (["fill", "a.py", "--at", "3"], "'3' is not LINE:COLUMN, such as 12:9"),
+        (["fill", "a.py", "--at", "x:1"], "'x:1' is not LINE:COLUMN"),
+        (["fill", "a.py", "--at", "1:-1"], "'1:-1' is not LINE:COLUMN"),
+        (["fill", "a.py", "--at", "²:1"], "'²:1' is not LINE:COLUMN"),
+        (["fill", "a.py", "--lines", "3-2"], "'3-2' is not A-B, such as 12-15"),
+        (["fill", "a.py", "--lines", "3-"], "'3-' is not A-B"),
+        (["fill", "a.py", "--at", "1:1", "--candidates", "0"], "(1 to 16)"),
+        (["fill", "a.py", "--at", "1:1", "--threshold", "1.5"], "not a number from 0 to 1"),
+        (["fill", "a.py", "--at", "1:1", "--threshold", "nan"], "not a number from 0 to 1"),
+        (["fill", "a.py", "--at", "1:1", "--max-tokens", "0"], "(at least 1)"),
+        (["fill", "a.py", "--at", "1:1", "--provider", "tpu"], "invalid choice: 'tpu'"),
+        (["doctor", "--threads", "-1"], "(at least 0)"),
+        (["serve", "--tcp", "2087"], "'2087' is not HOST:PORT, such as 127.0.0.1:2087"),
+        (["serve", "--tcp", "127.0.0.1:99999"], "is not HOST:PORT"),
+    ],
+)
+def test_bad_usage_is_refused_with_the_reason(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    assert complaint in refusal(capsys, *arguments)
+
+
+@pytest.mark.parametrize("command", [[], ["fill"], ["doctor"], ["serve"]])
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([*command, "--help"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out.startswith(" ".join(["usage: lacuna", *command]))

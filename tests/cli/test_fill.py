@@ -1,0 +1,200 @@
+"""`lacuna fill` with a scripted model: what it prints and writes for a given fill."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import Engine
+from engine.fake import scripted_engine
+from lsp_server.cli import main
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes the model say `texts`, one for each request."""
+
+    def say(*texts: str, **how: Any) -> None:
+        engine = scripted_engine(texts, **how)
+        monkeypatch.setattr(Engine, "open", lambda *_, **__: engine)
+
+    return say
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "app.py"
+    path.write_text("import json\n\n\ndef load(f):\n    data = \n    return data\n")
+    return path
+
+
+def test_it_prints_the_fill_and_nothing_else(script: Any, source: Path, capsys: Captured) -> None:
+    script("json.load(f)")
+    before = source.read_bytes()
+    assert main(["fill", str(source), "--at", "5:12"]) == 0
+    assert capsys.readouterr() == ("json.load(f)\n", "")
+    assert source.read_bytes() == before
+
+
+def test_json_tells_everything(script: Any, source: Path, capsys: Captured) -> None:
+    script("json.load(f)")
+    assert main(["fill", str(source), "--at", "5:12", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    milliseconds = told.pop("ms")
+    assert set(milliseconds) == {"load", "fill", "tokenize", "context", "denoise"}
+    assert milliseconds["fill"] >= milliseconds["context"] + milliseconds["denoise"] > 0
+    assert told.pop("mean_log_prob") < 0
+    assert told.pop("steps") >= 2  # the script is sure of eight tokens a step
+    assert told == {
+        "text": "json.load(f)",
+        "range": {"start": {"line": 5, "column": 12}, "end": {"line": 5, "column": 12}},
+        "kind": "line-end",
+        "tokens": len("json.load(f)") + 1,
+        "finish": "end",
+        "reason": None,
+        "model": "scripted",
+        "provider": "cpu",
+        "others": [],
+    }
+
+
+def test_a_diff_can_be_applied(script: Any, source: Path, capsys: Captured) -> None:
+    script("json.load(f)")
+    source.write_bytes(source.read_bytes().rstrip(b"\n"))  # the last line has no line end
+    assert main(["fill", str(source), "--at", "5:12", "--diff"]) == 0
+    patch = capsys.readouterr().out
+    assert "\\ No newline at end of file" in patch
+    path = ["--directory=/", "-p1", "--unsafe-paths"]
+    subprocess.run(["git", "apply", *path], input=patch.encode(), check=True, cwd=source.parent)
+    assert source.read_text().endswith("data = json.load(f)\n    return data")
+
+
+def test_write_changes_the_file_and_says_where(script: Any, source: Path, capsys: Captured) -> None:
+    script("json.load(f)")
+    assert main(["fill", str(source), "--at", "5:12", "--write"]) == 0
+    assert source.read_text().splitlines()[4] == "    data = json.load(f)"
+    assert capsys.readouterr() == ("", f"lacuna: filled {source}:5:12\n")
+
+
+def test_lines_are_written_anew_and_printed_whole(
+    script: Any, source: Path, capsys: Captured
+) -> None:
+    script("    data = json.load(f)\n    return data.items()")
+    assert main(["fill", str(source), "--lines", "5-6"]) == 0
+    assert capsys.readouterr().out == "    data = json.load(f)\n    return data.items()\n"
+
+
+def test_a_window_on_an_editors_file_stays_as_it_was(script: Any, tmp_path: Path) -> None:
+    """Byte-order mark, CR LF, tabs and an emoji before the cursor; columns count characters."""
+    script("b\n\tc = 2")
+    path = tmp_path / "a.py"
+    path.write_bytes('\ufeffdef f():\r\n\ta = "😋", \r\n\treturn a\r\n'.encode())
+    assert main(["fill", str(path), "--at", "2:11", "--write"]) == 0
+    assert path.read_bytes() == '\ufeffdef f():\r\n\ta = "😋", b\r\n\treturn a\r\n'.encode()
+    script("\tb = 1\n\treturn b")
+    assert main(["fill", str(path), "--lines", "2-3", "--write"]) == 0
+    assert path.read_bytes() == "\ufeffdef f():\r\n\tb = 1\r\n\treturn b\r\n".encode()
+
+
+def test_standard_input_is_filled_in_the_language_named(
+    script: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    script("((((")  # breaks the parse, if the language is known
+    for language, code in (("go", 1), ("klingon", 0)):
+        text = io.TextIOWrapper(io.BytesIO(b"package main\n\nvar a = \n"))
+        monkeypatch.setattr(sys, "stdin", text)
+        assert main(["fill", "-", "--language", language, "--at", "3:9"]) == code
+        err = capsys.readouterr().err
+        assert ("breaks-syntax" in err) == (language == "go")
+        assert ("no grammar for 'klingon'" in err) == (language == "klingon")
+
+
+def test_nothing_to_suggest_is_exit_code_1_with_the_reason(
+    script: Any, source: Path, capsys: Captured
+) -> None:
+    script("]]]]")
+    assert main(["fill", str(source), "--at", "5:12", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert "nothing to suggest" in err and "(breaks-syntax)" in err
+    told = json.loads(out)
+    assert (told["text"], told["reason"], told["model"]) == (None, "breaks-syntax", "scripted")
+
+
+def test_only_as_many_candidates_as_asked_for(script: Any, source: Path, capsys: Captured) -> None:
+    """A first fill that is rejected makes the server's side ask again for several."""
+    script(")", "json.load(f)")
+    assert main(["fill", str(source), "--at", "5:12"]) == 0
+    assert capsys.readouterr().out == "json.load(f)\n"
+
+
+def test_candidates_are_numbered(script: Any, source: Path, capsys: Captured) -> None:
+    script("f.read()")
+    assert main(["fill", str(source), "--at", "5:12", "--candidates", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    numbers = [line for line in lines if line.startswith("--- ")]
+    assert numbers == [f"--- {number}" for number in range(1, len(numbers) + 1)]
+    assert len(set(lines)) == len(lines) == 2 * len(numbers) > 2
+
+
+def test_an_engine_that_fails_is_exit_code_2(script: Any, source: Path, capsys: Captured) -> None:
+    script("x", fail_on={0})
+    before = source.read_bytes()
+    assert main(["fill", str(source), "--at", "5:12", "--write"]) == 2
+    assert capsys.readouterr() == ("", "lacuna: the script says that this request fails\n")
+    assert source.read_bytes() == before
+
+
+def test_a_fault_of_our_own_is_not_taken_for_nothing_to_suggest(
+    monkeypatch: pytest.MonkeyPatch, source: Path, capsys: Captured
+) -> None:
+    monkeypatch.setattr(Engine, "open", lambda *_, **__: 1 / 0)
+    assert main(["fill", str(source), "--at", "5:12"]) == 2
+    assert "ZeroDivisionError" in capsys.readouterr().err
+
+
+def test_an_interrupt_leaves_quietly_with_nothing_written(
+    monkeypatch: pytest.MonkeyPatch, source: Path, capsys: Captured
+) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = source.read_bytes()
+    monkeypatch.setattr(Engine, "open", interrupt)
+    assert main(["fill", str(source), "--at", "5:12", "--write"]) == 130
+    assert capsys.readouterr() == ("", "")
+    assert source.read_bytes() == before
+
+
+def test_a_file_changed_while_the_gap_is_filled_is_not_overwritten(
+    script: Any, source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    script("json.load(f)")
+    opened = Engine.open
+
+    def meanwhile(*_: Any, **__: Any) -> Engine:
+        source.write_text("saved by an editor\n")
+        return opened()
+
+    monkeypatch.setattr(Engine, "open", meanwhile)
+    assert main(["fill", str(source), "--at", "5:12", "--write"]) == 2
+    assert "was changed in the meantime; nothing was written" in capsys.readouterr().err
+    assert source.read_text() == "saved by an editor\n"
+
+
+def test_watch_without_a_terminal_prints_a_line_for_each_step(
+    script: Any, source: Path, capsys: Captured
+) -> None:
+    script("json.load(f)")
+    assert main(["fill", str(source), "--at", "5:12", "--watch"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "json.load(f)\n"
+    pictures = [line.rstrip() for line in err.splitlines() if line.startswith("    data = ")]
+    assert pictures[0].startswith("    data = json.loa░")
+    assert pictures[-1] == "    data = json.load(f)"
+    assert "step 1: " in err and "loaded in" in err
