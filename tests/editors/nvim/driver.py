@@ -21,7 +21,7 @@ Seen = TypeVar("Seen")
 
 # What the user sees of a suggestion, as one string: the inline parts, then the lines below.
 GHOST = """
-local namespace = vim.api.nvim_get_namespaces()[...]
+local namespace = vim.api.nvim_create_namespace(...)
 local parts, below = {}, {}
 for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
   for _, chunk in ipairs(mark[4].virt_text or {}) do table.insert(parts, chunk[1]) end
@@ -195,6 +195,18 @@ class Neovim:
                 return seen
             time.sleep(0.02)
         raise NotSeenError(f"not seen in {seconds:g} s: {what}; the last look gave {look()!r}")
+
+    def shows(self, ghost: str) -> None:
+        """Waits until exactly this is drawn of a suggestion."""
+        self.until(lambda: self.ghost() == ghost, f"the ghost {ghost!r}")
+
+    def holds(self, text: str) -> None:
+        """Waits until exactly this stands in the buffer."""
+        self.until(lambda: self.text() == text, f"the text {text!r}")
+
+    def says(self, words: str) -> None:
+        """Waits until a message of the plugin holds these words."""
+        self.until(lambda: words in self.notices(), f"the message {words!r}")
 
     def never(self, look: Callable[[], object], what: str, seconds: float) -> None:
         """Fails when `look` turns true within some time."""

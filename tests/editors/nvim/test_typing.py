@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import pytest
 from conftest import Desk
-from driver import Neovim
 
 TARGET = "total = price * count\nprint(total)\n"
-
-
-def shown(nvim: Neovim, ghost: str) -> None:
-    nvim.until(lambda: nvim.ghost() == ghost, f"the ghost {ghost!r}")
 
 
 def test_the_rest_of_the_line_appears_as_ghost_text(desk: Desk) -> None:
     nvim = desk.sit(TARGET)
     nvim.type("total = ")
-    shown(nvim, "price * count")
+    nvim.shows("price * count")
     assert nvim.screen_row(1) == "total = price * count"
     assert nvim.text() == "total = "
 
 
 def test_a_burst_of_keys_is_one_request(desk: Desk) -> None:
     nvim = desk.sit(TARGET)
-    shown(nvim, "total = price * count")
+    nvim.shows("total = price * count")
     nvim.type("X" * 12, gap=0.03)  # off the suggestion's path: every key could ask
     nvim.until(lambda: len(desk.requests()) > 1, "a request after the burst")
     assert desk.requests() == ["", "X" * 12]
@@ -31,16 +26,16 @@ def test_a_burst_of_keys_is_one_request(desk: Desk) -> None:
 
 def test_typing_along_keeps_the_suggestion_without_a_request(desk: Desk) -> None:
     nvim = desk.sit(TARGET)
-    shown(nvim, "total = price * count")
+    nvim.shows("total = price * count")
     for done in range(1, len("total = price")):
         nvim.type(TARGET[done - 1])
-        shown(nvim, "total = price * count"[done:])
+        nvim.shows("total = price * count"[done:])
     nvim.never(lambda: len(desk.requests()) > 1, "asked again while typing along", 0.6)
 
 
 def test_a_suggestion_that_no_longer_fits_is_gone_at_the_key(desk: Desk) -> None:
     nvim = desk.sit(TARGET, delay=0.5)
-    shown(nvim, "total = price * count")
+    nvim.shows("total = price * count")
     nvim.type("tox")
     nvim.until(lambda: nvim.text() == "tox", "the keys")
     assert nvim.ghost() == ""
@@ -64,7 +59,7 @@ def test_a_reply_to_a_place_that_was_left_is_not_drawn(desk: Desk) -> None:
 @pytest.mark.parametrize("leave", ["<Esc>", "<C-c>", "<C-o>:split<CR>"])
 def test_leaving_insert_mode_takes_the_suggestion_away(desk: Desk, leave: str) -> None:
     nvim = desk.sit(TARGET)
-    shown(nvim, "total = price * count")
+    nvim.shows("total = price * count")
     nvim.keys(leave)
     nvim.until(lambda: nvim.ghost() == "", "no ghost", 2)
 
@@ -80,14 +75,14 @@ def test_leaving_or_typing_on_cancels_the_request_on_the_server(desk: Desk, leav
 def test_the_second_line_and_on_stand_below(desk: Desk) -> None:
     nvim = desk.sit("if ready:\n    start()\n    wait()\n", lines=3)
     nvim.type("if ")
-    shown(nvim, "ready:\n    start()\n    wait()")
+    nvim.shows("ready:\n    start()\n    wait()")
     assert [nvim.screen_row(row) for row in (1, 2, 3)] == ["if ready:", "    start()", "    wait()"]
 
 
 def test_positions_after_an_emoji_are_right(desk: Desk) -> None:
     nvim = desk.sit('smile = "😀é" + name\n')
     nvim.type('smile = "😀é" + ')
-    shown(nvim, "name")
+    nvim.shows("name")
     nvim.keys("<Tab>")
     nvim.until(lambda: nvim.text() == 'smile = "😀é" + name', "the accepted text")
 
@@ -95,7 +90,7 @@ def test_positions_after_an_emoji_are_right(desk: Desk) -> None:
 def test_the_menu_of_the_editor_comes_first(desk: Desk) -> None:
     nvim = desk.sit("alpha alphabet\nalpha\n", delay=0.1)
     nvim.type("alpha alphabet\nalp")
-    shown(nvim, "ha")
+    nvim.shows("ha")
     asked = len(desk.requests())
     nvim.keys("<C-n>")
     nvim.until(lambda: nvim.rpc.funcs.pumvisible(), "the menu")

@@ -1,0 +1,171 @@
+"""Taking a suggestion: whole, by words, by lines, another candidate, or none; and undoing it."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Desk
+
+TARGET = "total = price * count\nprint(total)\nreturn total\n"
+
+
+def test_accepting_the_whole_puts_all_lines_in_and_the_cursor_behind_them(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, lines=3)
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)\nreturn total")
+    nvim.keys("<Tab>")
+    nvim.holds(TARGET.rstrip("\n"))
+    assert nvim.look().cursor == (3, len("return total"))
+    nvim.until(lambda: nvim.ghost() == "", "no ghost", 2)
+
+
+def test_accepting_word_by_word_asks_the_server_nothing(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total =")
+    nvim.shows(" price * count")
+    asked = len(desk.requests())
+    for step in ("total = price", "total = price *", "total = price * count"):
+        nvim.keys("<M-w>")
+        nvim.holds(step)
+    assert len(desk.requests()) == asked
+
+
+def test_accepting_line_by_line(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, lines=3)
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)\nreturn total")
+    nvim.keys("<M-l>")
+    nvim.holds("total = price * count")
+    nvim.shows("\nprint(total)\nreturn total")
+    nvim.keys("<M-l>")
+    nvim.holds("total = price * count\nprint(total)")
+
+
+def test_the_server_is_told_what_was_shown_and_accepted(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    nvim.keys("<M-w>")
+    nvim.shows(" * count")
+    nvim.keys("<Tab>")
+    events = desk.server.events
+    nvim.until(lambda: events("accepted"), "the server told")
+    identity = events("accepted")[0]["id"]
+    assert identity in [event["id"] for event in events("shown")]
+    typed = str(identity).removeprefix("0:")
+    assert "total = price".startswith(typed)
+    assert events("partiallyAccepted") == [
+        {
+            "event": "partiallyAccepted",
+            "id": identity,
+            "acceptedLength": len("total = price") - len(typed),
+        }
+    ]
+
+
+def test_lengths_are_told_in_the_units_of_the_protocol(desk: Desk) -> None:
+    nvim = desk.sit('x = "😀é" + "b"\n')
+    nvim.shows('x = "😀é" + "b"')
+    for _ in range(4):
+        nvim.keys("<M-w>")
+    nvim.holds('x = "😀é')
+    nvim.until(lambda: len(desk.server.events("partiallyAccepted")) == 4, "the server told")
+    last = desk.server.events("partiallyAccepted")[-1]
+    assert last["acceptedLength"] == len('x = "😀é'.encode())  # Neovim and pygls agree on UTF-8
+
+
+def test_undo_takes_back_the_suggestion_and_not_what_was_typed(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, lines=2)
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)")
+    nvim.keys("<Tab>")
+    nvim.holds("total = price * count\nprint(total)")
+    nvim.type("  # sum")
+    nvim.keys("<Esc>u")
+    nvim.holds("total = price * count\nprint(total)")
+    nvim.keys("u")
+    nvim.holds("total = ")
+    nvim.keys("u")
+    nvim.holds("")
+
+
+def test_cycling_shows_the_candidates_in_turn(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    nvim.keys("<M-n>")
+    nvim.shows("PRICE * COUNT (2/2)")
+    nvim.keys("<M-n>")
+    nvim.shows("price * count (1/2)")
+    nvim.keys("<M-p>")
+    nvim.shows("PRICE * COUNT (2/2)")
+    nvim.keys("<Tab>")
+    nvim.holds("total = PRICE * COUNT")
+
+
+def test_asking_by_key_works_while_paused(desk: Desk) -> None:
+    desk.nvim.rpc.command("LacunaPause")
+    try:
+        nvim = desk.sit(TARGET)
+        nvim.type("total = ")
+        nvim.never(nvim.ghost, "shown while paused", 0.6)
+        assert desk.requests() == []
+        nvim.keys("<M-n>")
+        nvim.shows("price * count (1/2)")
+    finally:
+        desk.nvim.rpc.command("LacunaResume")
+
+
+def test_dismissing_takes_it_away_until_the_next_key(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    nvim.keys("<C-]>")
+    nvim.until(lambda: nvim.ghost() == "", "no ghost", 2)
+    nvim.never(nvim.ghost, "shown again without a key", 0.6)
+    nvim.type("p")
+    nvim.shows("rice * count")
+
+
+def test_the_accepting_key_is_itself_when_nothing_is_shown(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.rpc.command("setlocal shiftwidth=4 softtabstop=4")
+    nvim.type("x")
+    nvim.keys("<Tab>")
+    nvim.holds("x   ")
+
+
+BRACKETS = """
+local candidate = require('lacuna.candidate')
+local row, col, encoding, line, item = ...
+vim.api.nvim_buf_set_lines(0, 0, -1, false, { line })
+local made = candidate.from_item(item, 0, row, col, encoding)
+require('lacuna.ghost').draw({ buf = 0, row = row, col = col }, candidate.fit(made, 0, row, col))
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "col", "text", "start", "end", "drawn"),
+    [
+        ("f()", 2, "x, y)", 2, 3, "f(x, y)"),
+        ("f(())", 3, "a), b)", 3, 5, "f((a), b)"),
+        ('print("")', 7, 'hi")', 7, 9, 'print("hi")'),
+        ("ret", 3, "return x", 0, 3, "return x"),
+        ("f(old)", 2, "new", 2, 5, "f(new)"),
+    ],
+)
+def test_what_is_replaced_is_drawn_as_it_will_be(
+    desk: Desk, line: str, col: int, text: str, start: int, end: int, drawn: str
+) -> None:
+    nvim = desk.sit("")
+    edge = {"line": 0, "character": start}, {"line": 0, "character": end}
+    item = {"insertText": text, "range": {"start": edge[0], "end": edge[1]}}
+    nvim.keys("<Esc>")
+    nvim.lua(BRACKETS, 0, col, "utf-8", line, item)
+    assert nvim.screen_row(1) == drawn
+
+
+def test_a_tab_in_a_suggestion_is_drawn_as_wide_as_it_will_be(desk: Desk) -> None:
+    nvim = desk.sit("if x {\n\treturn\n}\n", lines=3)
+    nvim.rpc.command("setlocal tabstop=4")
+    nvim.type("if")
+    nvim.shows(" x {\n    return\n}")

@@ -1,0 +1,186 @@
+"""The server's life in the editor: started when needed, restarted, kept from what is private."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Desk, Opener, Scripted
+from driver import Neovim
+
+RESTARTS = 5
+
+
+def opened(editor: Opener, scripted: Scripted, more: str = "") -> Neovim:
+    return editor(f"{{ cmd = {scripted.command}, {more} }}")
+
+
+def test_no_server_is_started_for_a_buffer_that_is_no_file(
+    editor: Opener, scripted: Scripted
+) -> None:
+    nvim = opened(editor, scripted)
+    nvim.rpc.command("enew")
+    nvim.never(lambda: scripted.events("started"), "started for nothing", 0.5)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+
+
+def test_a_dead_server_is_started_again_and_takes_the_buffers_back(
+    editor: Opener, scripted: Scripted
+) -> None:
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    scripted.tell("total = 1\n")
+    nvim.server().kill()
+    nvim.says("signal 9")
+    nvim.until(nvim.attached, "the server has the buffer again")
+    nvim.keys("i")
+    nvim.type("total")
+    nvim.shows(" = 1")
+
+
+def test_a_server_that_keeps_dying_is_left_off_and_says_why(
+    editor: Opener, scripted: Scripted
+) -> None:
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    scripted.tell("", die_on="boom")
+    nvim.keys("i")
+    for _ in range(RESTARTS + 1):
+        nvim.until(nvim.attached, "the server has the buffer", 30)
+        nvim.keys("<C-u>boom")
+        nvim.until(lambda: not nvim.attached(), "the server gone")
+    nvim.says("exit code 7 (the script says so)")
+    nvim.says(f"It was started again {RESTARTS} times and stays off.")
+    assert len(scripted.events("started")) == RESTARTS
+    nvim.never(nvim.attached, "started once more", 1)
+    assert nvim.lua("return require('lacuna').statusline()") == "Lacuna off"
+    nvim.keys("<Esc>:LacunaWhy<CR>")
+    nvim.until(lambda: nvim.notices().count("stays off") == 2, "the reason")
+
+    scripted.tell("total = 1\n")
+    nvim.keys(":LacunaRestart<CR>")
+    nvim.until(nvim.attached, "the server has the buffer")
+
+
+def test_stopping_is_for_good_until_asked_to_start(editor: Opener, scripted: Scripted) -> None:
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    process = nvim.server()
+    nvim.rpc.command("LacunaStop")
+    process.wait(10)
+    nvim.open("b.py", "")
+    nvim.never(nvim.attached, "started though stopped", 1)
+    nvim.rpc.command("LacunaWhy")
+    nvim.says(":LacunaRestart starts it")
+    nvim.rpc.command("LacunaRestart")
+    nvim.until(nvim.attached, "the server has the buffer")
+
+
+def test_a_server_that_is_not_installed_is_named_with_the_remedy(editor: Opener) -> None:
+    nvim = editor("{ cmd = { 'no-such-lacuna', 'serve' } }")
+    nvim.open("a.py", "")
+    nvim.says('"no-such-lacuna" was not found. Install it (pip install lacuna-ls)')
+
+
+def left_alone(nvim: Neovim, server: Scripted, name: str, reason: str) -> None:
+    """Types into a file that must not be shown to the server, and asks why nothing comes."""
+    nvim.open("open.lua", "")
+    nvim.until(nvim.attached, "the server has an ordinary file")
+    nvim.open(name, "x" * 200)
+    if not nvim.rpc.eval("&filetype"):
+        nvim.rpc.command("setfiletype sh")
+    nvim.keys("A=")
+    nvim.never(nvim.attached, "shown to the server", 0.3)
+    seen = [Path(str(event["uri"])).name for event in server.events("opened")]
+    assert Path(name).name not in seen
+    nvim.keys("<Esc>:LacunaWhy<CR>")
+    nvim.says(f"({reason})")
+
+
+@pytest.mark.parametrize(
+    "name", [".env", "deep/down/secrets.py", "server.pem", "Keys/ID_RSA.py", ".env.local"]
+)
+def test_secrets_never_reach_the_server(desk: Desk, name: str) -> None:
+    left_alone(desk.nvim, desk.server, name, "excluded")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("excludedGlobs = { 'gen/*' }", "excluded"),
+        ("maxFileBytes = 100", "too-large"),
+        ("disabledLanguages = { 'python' }", "disabled"),
+    ],
+)
+def test_what_the_user_excludes_never_reaches_the_server(
+    editor: Opener, scripted: Scripted, settings: str, reason: str
+) -> None:
+    nvim = opened(editor, scripted, f"settings = {{ {settings} }}")
+    left_alone(nvim, scripted, "gen/a.py", reason)
+
+
+def test_a_file_that_outgrows_the_limit_is_asked_about_no_more(
+    editor: Opener, scripted: Scripted
+) -> None:
+    nvim = opened(editor, scripted, "settings = { maxFileBytes = 20 }")
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("i")
+    nvim.type("x" * 30)
+    nvim.holds("x" * 30)
+    asked = len(scripted.requests())
+    nvim.type("y")
+    nvim.never(lambda: len(scripted.requests()) > asked, "asked about a large file", 0.6)
+
+
+def test_requests_wait_for_mains_power(desk: Desk, tmp_path: Path) -> None:
+    battery = tmp_path / "power" / "BAT0"
+    battery.mkdir(parents=True)
+    (battery / "type").write_text("Battery\n")
+    (battery / "status").write_text("Discharging\n")
+    on_battery = "require('lacuna.power').supplies = ..."
+    policy_is = "require('lacuna.config').current.battery = ...\nrequire('lacuna.power').forget()"
+    mains = desk.nvim.lua("return require('lacuna.power').supplies")
+    desk.nvim.lua(on_battery, str(battery.parent))
+    try:
+        for policy, percent, asks in (
+            ("saver", 80, True),
+            ("saver", 10, False),
+            ("pause", 80, False),
+            ("ignore", 10, True),
+        ):
+            (battery / "capacity").write_text(f"{percent}\n")
+            desk.nvim.lua(policy_is, policy)
+            nvim = desk.sit("")
+            nvim.type("x")
+            if asks:
+                nvim.until(desk.requests, f"a request with {policy} at {percent} %")
+            else:
+                nvim.never(desk.requests, f"asked with {policy} at {percent} %", 0.5)
+                assert nvim.lua("return require('lacuna').statusline()") == "Lacuna paused"
+                nvim.keys("<Esc>:LacunaWhy<CR>")
+                nvim.says("(battery)")
+            nvim.keys("<Esc>")
+    finally:
+        desk.nvim.lua(on_battery, mains)
+        desk.nvim.lua(policy_is, "saver")
+
+
+def test_pausing_a_language_leaves_the_others(desk: Desk) -> None:
+    desk.nvim.rpc.command("LacunaPause python")
+    try:
+        nvim = desk.sit("")
+        nvim.type("x")
+        nvim.never(desk.requests, "asked while paused", 0.6)
+        nvim.keys("<Esc>")
+        nvim.open("a.lua", "")
+        nvim.until(nvim.attached, "the server has the buffer")
+        nvim.keys("i")
+        nvim.type("y")
+        nvim.until(lambda: desk.requests()[-1:] == ["y"], "a request for Lua")
+    finally:
+        desk.nvim.rpc.command("LacunaResume")

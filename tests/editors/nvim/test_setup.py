@@ -1,0 +1,191 @@
+"""What the plugin takes and tells: keys, options, commands, help, health, who draws."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import Desk, Opener, Scripted
+from driver import PLUGIN, ROOT, Neovim
+
+KEYS = "return vim.inspect(vim.api.nvim_get_keymap('i'))"
+
+
+def test_setup_without_keys_takes_no_key(editor: Opener, scripted: Scripted) -> None:
+    nvim = editor(f"{{ cmd = {scripted.command} }}")
+    assert "Lacuna" not in nvim.lua(KEYS)
+    nvim.lua("require('lacuna').setup({ keys = { accept_word = '<C-l>' } })")
+    assert nvim.lua(KEYS).count("Lacuna: accept word") == 1
+    assert nvim.lua("return vim.fn.maparg('<M-n>', 'i')") == ""
+
+
+def test_a_key_that_was_mapped_before_keeps_its_work(editor: Opener, scripted: Scripted) -> None:
+    scripted.tell("xyz = 1\n")
+    nvim = editor(
+        "(function()\n"
+        "  vim.keymap.set('i', '<Tab>', function() return 'before' end, { expr = true })\n"
+        f"  return {{ cmd = {scripted.command}, keys = true }}\n"
+        "end)()"
+    )
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("i<Tab>")
+    nvim.holds("before")
+    nvim.keys("<C-u>xyz")
+    nvim.shows(" = 1")
+    nvim.keys("<Tab>")
+    nvim.holds("xyz = 1")
+    nvim.lua("require('lacuna').setup({ keys = true })")
+    nvim.keys("<C-u><Tab>")
+    nvim.holds("before")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("{ gohst = 'own' }", 'there is no option "gohst"'),
+        ("{ ghost = 'theirs' }", 'ghost must be "own" or "builtin", not "theirs"'),
+        ("{ cmd = 'lacuna serve' }", 'cmd must be a list of words, not "lacuna serve"'),
+        ("{ keys = { acept = '<Tab>' } }", "keys must be true, false or a table of keys"),
+        ("{ debounce = { min = 500 } }", "debounce must be a table with min <= max in ms"),
+        ("{ battery = true }", 'battery must be "ignore", "saver" or "pause", not true'),
+        ("{ settings = { excludedGlobs = '*.pem' } }", "settings must be a table of server"),
+    ],
+)
+def test_a_bad_option_is_named_and_its_default_used(desk: Desk, options: str, message: str) -> None:
+    problems = desk.nvim.lua(
+        "local config = require('lacuna.config')\n"
+        "local before = config.current\n"
+        f"local problems = config.set({options})\n"
+        "local rest = vim.deep_equal(config.current, config.defaults())\n"
+        "config.current = before\n"
+        "return { problems, rest }"
+    )
+    assert message in problems[0][0]
+    assert problems[1] is True
+
+
+def test_the_wait_follows_the_speed_of_typing(desk: Desk) -> None:
+    waits = desk.nvim.lua(
+        "local debounce = require('lacuna.debounce')\n"
+        "local waits = {}\n"
+        "for _, gap in ipairs({ 20, 100, 200, 280, 2000 }) do\n"
+        "  local rhythm = debounce.rhythm()\n"
+        "  for key = 0, 60 do debounce.key(rhythm, key * gap) end\n"
+        "  table.insert(waits, debounce.wait(rhythm, { min = 60, max = 300 }))\n"
+        "end\n"
+        "return waits"
+    )
+    fast, usual, slow, slowest, thinking = waits
+    assert fast == 60  # never less than the lower bound
+    assert 100 < usual < slow <= 300  # longer than the gap, so that a burst is one request
+    assert slowest == 60  # no wait within the bounds would merge these keys
+    assert thinking == waits[0] or thinking < 300  # pauses are not typing
+
+
+def help_text() -> str:
+    return (PLUGIN / "doc" / "lacuna.txt").read_text()
+
+
+def test_the_help_opens_and_names_all_there_is(desk: Desk, tmp_path: Path) -> None:
+    doc = tmp_path / "doc"
+    doc.mkdir()
+    (doc / "lacuna.txt").write_text(help_text())
+    nvim = desk.nvim
+    nvim.rpc.command(f"helptags {doc}")
+    nvim.rpc.command(f"set runtimepath+={tmp_path}")
+    for topic in ("lacuna", "lacuna-options", "lacuna-keys", ":LacunaFill", "lacuna-builtin"):
+        nvim.rpc.command(f"help {topic}")
+        assert nvim.rpc.eval("&buftype") == "help"
+        nvim.rpc.command("helpclose")
+    commands = nvim.lua("return vim.tbl_keys(vim.api.nvim_get_commands({}))")
+    for command in (name for name in commands if name.startswith("Lacuna")):
+        assert f"*:{command}*" in help_text()
+    for option in nvim.lua("return vim.tbl_keys(require('lacuna.config').defaults())"):
+        assert f"*lacuna-option-{option}*" in help_text()
+    for name in nvim.lua("return vim.tbl_keys(require('lacuna'))"):
+        assert f"*lacuna.{name}()*" in help_text()
+
+
+def test_the_help_has_the_settings_of_the_protocol() -> None:
+    table = (ROOT / "docs" / "protocol.md").read_text()
+    for setting in re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE):
+        assert re.search(rf"^ *{setting}\b", help_text(), re.MULTILINE), setting
+
+
+def test_health_tells_what_works_and_what_does_not(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.keys("<Esc>")
+    nvim.rpc.command("checkhealth lacuna")
+    report = nvim.text()
+    assert "ERROR" not in report
+    for words in ("Neovim 0.1", "server runs", "<Tab>", "ghost text"):
+        assert words in report, report
+    nvim.rpc.command("bwipeout!")
+    nvim.lua("require('lacuna.config').current.cmd = { 'no-such-lacuna' }")
+    try:
+        nvim.rpc.command("checkhealth lacuna")
+        assert re.search(r"ERROR.*no-such-lacuna", nvim.text())
+    finally:
+        nvim.lua("require('lacuna.config').current.cmd = ...", [])
+
+
+def test_the_statusline_follows_the_server(desk: Desk) -> None:
+    nvim = desk.sit("")
+    line = "return require('lacuna').statusline()"
+    notify = "require('lacuna.client').notifications['lacuna/status'](...)"
+    try:
+        for status, shown in (
+            ({"state": "loading", "message": "Loading."}, "Lacuna loading"),
+            ({"state": "ready", "message": "Ready."}, "Lacuna ready"),
+            ({"state": "computing", "message": "Computing."}, "Lacuna …"),
+            ({"state": "ready", "message": "Ready.", "latencyMs": 84}, "Lacuna 84 ms"),
+            ({"state": "error", "message": "The model is gone. Get it."}, "Lacuna error"),
+        ):
+            nvim.lua(notify, status)
+            assert nvim.lua(line) == shown
+        nvim.says("The model is gone. Get it.")
+    finally:
+        nvim.lua(notify, {"state": "ready", "message": "Ready."})
+    nvim.keys("<Esc>")
+    nvim.rpc.command("enew")
+    assert nvim.lua(line) == ""
+
+
+def builtin(editor: Opener, scripted: Scripted) -> Neovim:
+    setup = f"{{ cmd = {scripted.command}, keys = true, ghost = 'builtin' }}"
+    return editor(setup, namespace="nvim.lsp.inline_completion")
+
+
+def test_neovims_own_ghost_text_may_be_chosen(editor: Opener, scripted: Scripted) -> None:
+    scripted.tell("total = 1\n")
+    nvim = builtin(editor, scripted)
+    has = nvim.lua("return vim.lsp.inline_completion ~= nil")
+    if not has:
+        nvim.says('ghost = "builtin" needs Neovim 0.12; "own" is used')
+        nvim.namespace = "lacuna"
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("i")
+    nvim.type("total")
+    nvim.shows(" = 1")
+    nvim.keys("<Tab>")
+    nvim.holds("total = 1")
+    other = "lacuna" if has else "nvim.lsp.inline_completion"
+    marks = (
+        "return #vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace(...), 0, -1, {})"
+    )
+    assert nvim.lua(marks, other) == 0
+
+
+def test_pausing_holds_for_neovims_own_ghost_text_too(editor: Opener, scripted: Scripted) -> None:
+    nvim = builtin(editor, scripted)
+    nvim.rpc.command("LacunaPause")
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("i")
+    nvim.type("x")
+    nvim.never(scripted.requests, "asked while paused", 0.6)
+    nvim.keys("<Esc>:LacunaResume<CR>ay")
+    nvim.until(scripted.requests, "a request")
