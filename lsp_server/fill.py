@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.syntax import Syntax
 
 from engine import Engine, FillOptions
 from lsp_server import spans
@@ -132,6 +131,7 @@ def _answer(document: Document, span: Span, command: Command) -> Answer:
     loaded = time.perf_counter()
     with _picture(document, span, command) as watch:
         on_step = watch.step if watch else None
+        begun = time.perf_counter()
         found = infill(document, span, engine, command.options, on_step=on_step)
         paused = watch.paused if watch else 0.0
         filled = time.perf_counter() - paused
@@ -143,7 +143,7 @@ def _answer(document: Document, span: Span, command: Command) -> Answer:
         engine.card.name,
         engine.runtime.provider,
         load_ms=1e3 * (loaded - started),
-        fill_ms=1e3 * (filled - loaded),
+        fill_ms=1e3 * (filled - begun),
     )
 
 
@@ -185,15 +185,16 @@ def _show(
         _emit_diff(_diff(file, _edited(file.text, found[0])))
     elif not command.write:
         _emit_texts([_text(file.text, suggestion) for suggestion in found], command)
-    if sys.stderr.isatty() and not command.json:
-        Console(stderr=True, highlight=False).print(_summary(answer, found[0]), style="dim")
+    if command.watch or (sys.stderr.isatty() and not command.json):
+        Console(stderr=True, highlight=False).print(
+            _summary(answer, found[0]), style="dim", soft_wrap=True
+        )
 
 
 def _emit_texts(texts: list[str], command: Command) -> None:
-    if command.watch and sys.stdout.isatty():
-        texts = texts[1:]  # the picture shows the first one already
-    for number, text in enumerate(texts, command.candidates > 1 and 1):
-        if number:
+    is_drawn = command.watch and sys.stdout.isatty()  # the first one, by --watch
+    for number, text in list(enumerate(texts, 1))[is_drawn:]:
+        if command.candidates > 1:
             _emit(f"--- {number}")
         _emit(text)
 
@@ -208,6 +209,8 @@ def _emit(text: str) -> None:
 
 def _emit_diff(diff: str) -> None:
     if sys.stdout.isatty():
+        from rich.syntax import Syntax
+
         Console().print(Syntax(diff, "diff", theme="ansi_dark", background_color="default"))
     else:
         _emit(diff)
@@ -240,8 +243,8 @@ def _summary(answer: Answer, suggestion: Suggestion) -> str:
     fill = suggestion.fill
     return (
         f"{_count(fill.tokens, 'token')} in {_count(fill.steps, 'step')}, "
-        f"{answer.fill_ms:.0f} ms: context {fill.timings.context:.0f}, "
-        f"denoising {fill.timings.denoise:.0f}; {answer.model} on {answer.provider}, "
+        f"{answer.fill_ms:.0f} ms (context {fill.timings.context:.0f}, "
+        f"denoising {fill.timings.denoise:.0f}); {answer.model} on {answer.provider}, "
         f"loaded in {answer.load_ms / 1e3:.1f} s"
     )
 

@@ -1,0 +1,122 @@
+"""What the real command does with bad input: exit code 1 or 2, the reason, nothing changed."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[bytes]]
+
+CODE = b"def f(x):\n    return \n"
+
+
+def test_files_that_cannot_be_used_are_refused(lacuna: Run, tmp_path: Path) -> None:
+    binary, latin = tmp_path / "a.png", tmp_path / "b.py"
+    binary.write_bytes(b"\x89PNG\0\0")
+    latin.write_bytes("x = 'é'\n".encode("latin-1"))
+    for path, complaint in [
+        (tmp_path / "gone.py", "no such file"),
+        (tmp_path, "is a folder"),
+        (binary, "is a binary file"),
+        (latin, "is not UTF-8 (byte 5)"),
+    ]:
+        ran = lacuna("fill", path, "--at", "1:1")
+        assert (ran.returncode, ran.stdout) == (2, b"")
+        assert ran.stderr.decode().startswith(f"lacuna: {path}: {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("place", "complaint"),
+    [
+        (["--at", "9:1"], "line 9 is outside the file, which has 3"),
+        (["--at", "2:13"], "column 13 is outside line 2 (columns 1 to 12)"),
+        (["--lines", "2-4"], "line 4 is outside the file"),
+    ],
+)
+def test_a_place_outside_the_file_is_named(lacuna: Run, place: list[str], complaint: str) -> None:
+    ran = lacuna("fill", "-", *place, stdin=CODE)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert complaint in ran.stderr.decode()
+
+
+def test_an_empty_file_has_nothing_to_go_by(lacuna: Run, tmp_path: Path) -> None:
+    empty = tmp_path / "a.py"
+    empty.touch()
+    ran = lacuna("fill", empty, "--at", "1:1")
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    assert b"nothing to suggest: The file is empty" in ran.stderr
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_computed(
+    lacuna: Run, tmp_path: Path, no_runtime: dict[str, str]
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_bytes(CODE)
+    path.chmod(0o444)
+    ran = lacuna("fill", path, "--at", "2:12", "--write", **no_runtime)
+    assert ran.returncode == 2
+    assert b"is read-only; nothing was written" in ran.stderr
+    assert path.read_bytes() == CODE
+    ran = lacuna("fill", "-", "--at", "2:12", "--write", stdin=CODE, **no_runtime)
+    assert ran.returncode == 2
+    assert b"standard input cannot be written to" in ran.stderr
+
+
+def test_no_onnxruntime_names_the_command_that_installs_it(
+    lacuna: Run, no_runtime: dict[str, str]
+) -> None:
+    ran = lacuna("fill", "-", "--at", "2:12", stdin=CODE, **no_runtime)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"pip install 'lacuna-ls[cpu]'" in ran.stderr
+    assert ran.stderr.count(b"\n") == 1
+
+
+def test_no_model_folder_is_named(lacuna: Run, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    for arguments, environment in [(["--model", gone], {}), ([], {"LACUNA_MODEL": str(gone)})]:
+        ran = lacuna("fill", "-", "--at", "2:12", *arguments, stdin=CODE, **environment)
+        assert (ran.returncode, ran.stdout) == (2, b"")
+        assert ran.stderr.decode().startswith(f"lacuna: {gone}: no such model folder")
+
+
+@pytest.mark.model
+def test_a_damaged_model_folder_is_refused_by_file_or_key(lacuna: Run, model_copy: Path) -> None:
+    tokenizer, card = model_copy / "tokenizer.json", model_copy / "card.json"
+    content, facts = tokenizer.read_bytes(), card.read_text()
+    altered = content.replace(b"a", b"b", 1)
+    for path, damaged, complaint in [
+        (tokenizer, content[:1000], f"{tokenizer}: has 1000 bytes instead of {len(content)}"),
+        (tokenizer, altered, f"{tokenizer}: its content is not the published one"),
+        (card, facts.replace('"schema": 1,', '"schema": 99,').encode(), "key schema is 99"),
+        (card, re.sub(r'"mask_id": \d+,', "", facts).encode(), "key mask_id is missing"),
+        (card, facts.encode()[:100], f"{card}: cannot be read as JSON"),
+    ]:
+        whole = path.resolve()
+        path.unlink()
+        path.write_bytes(damaged)
+        ran = lacuna("fill", "-", "--at", "2:12", "--model", model_copy, stdin=CODE)
+        assert (ran.returncode, ran.stdout) == (2, b"")
+        assert complaint in ran.stderr.decode()
+        path.unlink()
+        path.symlink_to(whole)
+
+
+def test_an_interrupt_while_it_waits_for_input_is_quiet(command: str) -> None:
+    process = subprocess.Popen(
+        [command, "fill", "-", "--at", "1:1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert process.stdin is not None
+    # It reads its input after all imports, so once it took a full pipe's worth it is in there.
+    process.stdin.write(b"#" * 100_000)
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"")
