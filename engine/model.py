@@ -53,7 +53,7 @@ class Model(Protocol):
     def card(self) -> Card: ...
 
     def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
-        """Keys and values of `ids` [n], read causally by the base after `past`, from `position` on."""
+        """Keys and values of `ids` [n], read causally by the base after `past`."""
         ...
 
     def next_log_probs(
@@ -74,9 +74,10 @@ class Model(Protocol):
     ) -> Proposal:
         """One forward pass over `canvas` [B, 1+C]: the last prefix token, then C positions.
 
-        Open positions hold the mask id. `position` is that of the last prefix token; `context` holds
-        prefix (without its last token) and suffix, in any order, since keys carry their positions. `wanted` [B, C] are the
-        positions to propose for (None: all); the others propose nothing, with log-probability -inf.
+        Open positions hold the mask id. `position` is that of the last prefix token. `context`
+        holds prefix (without its last token) and suffix, in any order, since keys carry their
+        positions. `wanted` [B, C] are the positions to propose for (None: all); the others propose
+        nothing, with log-probability -inf.
         """
         ...
 

@@ -1,0 +1,108 @@
+"""The slow and obvious way to fill a gap: no cache, the whole context anew at every step.
+
+It is what the fast path is tested against: the same greedy threshold decoding on one canvas of the
+largest size after the other, written as plainly as it can be.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .context import Surroundings
+from .model import Floats, Ids, KeyValues, Model, Proposal
+
+
+def fill_slowly(model: Model, gap: Surroundings, threshold: float, max_tokens: int) -> list[int]:
+    """The tokens of the gap, without the end."""
+    card = model.card
+    filled: list[int] = []
+    while len(filled) < max_tokens:
+        canvas = [card.mask_id] * card.canvas_sizes[-1]
+        while card.mask_id in canvas:
+            commit(canvas, propose(model, gap, canvas), threshold, card.mask_id, card.end_id)
+        text = canvas[: canvas.index(card.end_id)] if card.end_id in canvas else canvas
+        filled += text
+        if len(text) < len(canvas):
+            break
+        gap = gap.followed_by(np.array(text, np.int64), card.max_prefix)
+    return filled
+
+
+def propose(model: Model, gap: Surroundings, canvas: list[int]) -> Proposal:
+    """One forward pass with everything encoded from the start, the suffix at its own positions."""
+    parts = [encode(model, gap.prefix[:-1], 0)]
+    parts.append(encode(model, gap.suffix, len(gap.prefix) + len(canvas)))
+    context = KeyValues(
+        np.concatenate([part.keys for part in parts], axis=2),
+        np.concatenate([part.values for part in parts], axis=2),
+    )
+    ids = np.array([[gap.prefix[-1], *canvas]], np.int64)
+    return model.denoise(ids, gap.position, context)
+
+
+def encode(model: Model, ids: Ids, position: int) -> KeyValues:
+    """Keys and values of some tokens, of none as well."""
+    if len(ids):
+        return model.encode(ids, position, None)
+    card = model.card
+    nothing = np.zeros((card.layers, card.kv_heads, 0, card.head_size), np.float32)
+    return KeyValues(nothing, nothing)
+
+
+def commit(
+    canvas: list[int], proposal: Proposal, threshold: float, mask_id: int, end_id: int
+) -> None:
+    """Commits on `canvas`, in place, what reaches the threshold, else the most probable token."""
+    length = likeliest_length(canvas, proposal.end_log_prob[0], mask_id, end_id)
+    certain_end = [
+        place
+        for place in range(last_token(canvas, mask_id, end_id) + 1, len(canvas))
+        if canvas[place] == mask_id and math.exp(proposal.end_log_prob[0, place]) >= threshold
+    ]
+    choices: list[tuple[float, int, int]] = []
+    for place in range(min(length + 1, len(canvas))):
+        if canvas[place] != mask_id:
+            continue
+        if place == length:
+            choices.append((float(proposal.end_log_prob[0, place]), -place, end_id))
+        else:
+            choices.append(best_text(proposal, place, end_id))
+    above = [choice for choice in choices if math.exp(choice[0]) >= threshold]
+    for _, place, token in above or [max(choices)]:
+        canvas[-place] = token
+    ends = [canvas.index(end_id)] if end_id in canvas else []
+    newest = last_token(canvas, mask_id, end_id)
+    ends += [place for place in certain_end if place > newest]
+    if ends:
+        canvas[min(ends) :] = [end_id] * (len(canvas) - min(ends))
+
+
+def best_text(proposal: Proposal, place: int, end_id: int) -> tuple[float, int, int]:
+    """Log-probability, minus the position (ties go left), and the best token but the end."""
+    pairs = zip(proposal.log_probs[0, place], proposal.ids[0, place], strict=True)
+    log_prob, token = next((float(p), int(t)) for p, t in pairs if t != end_id)
+    return log_prob, -place, token
+
+
+def last_token(canvas: list[int], mask_id: int, end_id: int) -> int:
+    """The rightmost position that holds a token of the text; -1 when none does."""
+    return max((i for i, token in enumerate(canvas) if token not in (mask_id, end_id)), default=-1)
+
+
+def likeliest_length(canvas: list[int], end: Floats, mask_id: int, end_id: int) -> int:
+    """The n for which "text before n, ends from n on" is most likely; len(canvas): no new end."""
+    stop = canvas.index(end_id) if end_id in canvas else len(canvas)
+
+    def likelihood(n: int) -> float:
+        total = 0.0
+        for place in range(stop):
+            if canvas[place] == mask_id:
+                log_end = min(float(end[place]), -1e-9)
+                total += log_end if place >= n else math.log(-math.expm1(log_end))
+        return total
+
+    lengths = range(last_token(canvas, mask_id, end_id) + 1, stop + 1)
+    best = max(lengths, key=likelihood)
+    return len(canvas) if best == stop else best

@@ -1,0 +1,82 @@
+"""The commit policies and the length, as tables of numbers."""
+
+import numpy as np
+import pytest
+
+from engine.choose import Beliefs, Choice, Policy, choose, most_likely_length
+
+
+def beliefs(
+    probability: list[float],
+    eligible: list[int] | None = None,
+    entropy: list[float] | None = None,
+    moved: list[float] | None = None,
+) -> Beliefs:
+    size = len(probability)
+    mask = np.ones(size, bool)
+    if eligible is not None:
+        mask = np.isin(np.arange(size), eligible)
+    return Beliefs(
+        mask,
+        np.array(probability, np.float32),
+        np.array(entropy or [0.0] * size, np.float32),
+        np.array(moved or [0.0] * size, np.float32),
+    )
+
+
+CASES = [
+    ("all above the threshold", Choice(), beliefs([0.95, 0.5, 0.9, 0.2]), [0, 2]),
+    ("at least one", Choice(), beliefs([0.1, 0.5, 0.3]), [1]),
+    ("only eligible ones", Choice(), beliefs([0.95, 0.99, 0.2], eligible=[2]), [2]),
+    ("the k best", Choice(Policy.TOP_K, top_k=2), beliefs([0.1, 0.5, 0.3]), [1, 2]),
+    ("one", Choice(Policy.ONE), beliefs([0.99, 0.98, 0.97]), [0]),
+    (
+        "the entropies less the largest stay within the budget",
+        Choice(Policy.ENTROPY, entropy=0.35),
+        beliefs([0.9, 0.8, 0.7, 0.6], entropy=[0.1, 0.2, 0.3, 0.4]),
+        [0, 1, 2],
+    ),
+    (
+        "a probable token must have settled too",
+        Choice(Policy.STABLE, threshold=0.9, divergence=0.01),
+        beliefs([0.95, 0.96, 0.2], moved=[0.5, 0.001, 0.0]),
+        [1],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("choice", "seen", "expected"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_policies(choice: Choice, seen: Beliefs, expected: list[int]) -> None:
+    assert list(np.flatnonzero(choose(seen, choice, None))) == expected
+
+
+def test_a_step_budget_is_kept() -> None:
+    seen = beliefs([0.1, 0.4, 0.3, 0.2])
+    assert choose(seen, Choice(), steps_left=2).sum() == 2
+    assert choose(seen, Choice(), steps_left=1).all()
+
+
+LENGTHS = [
+    ("a clear end", [0.01, 0.02, 0.9, 0.95], 0, 4, 2),
+    ("an end at once", [0.9, 0.95, 0.97, 0.99], 0, 4, 0),
+    ("no end in sight", [0.1, 0.1, 0.2, 0.3], 0, 4, 4),
+    ("one doubtful position does not end the text", [0.05, 0.6, 0.05, 0.9, 0.95], 0, 5, 3),
+    ("never before what is committed", [0.9, 0.9, 0.9, 0.9], 3, 4, 3),
+    ("never after an end that is committed", [0.1, 0.1, 0.1, 0.1], 0, 2, 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("end", "least", "most", "expected"), [c[1:] for c in LENGTHS], ids=[c[0] for c in LENGTHS]
+)
+def test_the_length_is_read_from_the_whole_canvas(
+    end: list[float], least: int, most: int, expected: int
+) -> None:
+    assert most_likely_length(np.log(np.array(end, np.float32)), least, most) == expected
+
+
+def test_certainty_of_an_end_is_no_division_by_zero() -> None:
+    with np.errstate(all="raise", under="ignore"):
+        assert most_likely_length(np.array([0.0, 0.0, 0.0], np.float32), 0, 3) == 0

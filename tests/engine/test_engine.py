@@ -1,0 +1,179 @@
+"""A gap's way through the engine, over a scripted model: text, limits, cache, candidates, trace."""
+
+import numpy as np
+import pytest
+
+from engine import FillOptions, Finish, Prompt, Step
+from engine.context import HOP, window
+from engine.engine import tail
+from engine.errors import CancelledError, EngineFailedError, PromptError
+from engine.fake import ScriptedEngine, scripted_engine
+
+LONG = "a_name_that_is_longer_than(any, canvas, of=the, model) and goes on + 1234567890"
+
+
+def lines(engine: ScriptedEngine, prompt: Prompt, **options: object) -> str:
+    return engine.fill(prompt, FillOptions(stop_at_newline=True, **options))[0].text  # type: ignore[arg-type]
+
+
+def test_a_short_text_ends_with_the_end_token() -> None:
+    [fill] = scripted_engine(["foo()"]).fill(Prompt("x = ", "\n"))
+    assert (fill.text, fill.tokens, fill.finish) == ("foo()", 6, Finish.END)
+    assert fill.steps == 1
+    assert fill.mean_log_prob == pytest.approx(np.log(0.95), abs=1e-3)
+    assert fill.timings.total >= fill.timings.denoise > 0
+
+
+def test_nothing_to_insert_is_an_empty_text() -> None:
+    [fill] = scripted_engine([""]).fill(Prompt("x = 1", "\n"))
+    assert (fill.text, fill.finish) == ("", Finish.END)
+
+
+def test_a_long_text_goes_on_over_several_canvases() -> None:
+    [fill] = scripted_engine([LONG]).fill(Prompt("x = ", "\n"))
+    assert (fill.text, fill.finish) == (LONG, Finish.END)
+
+
+def test_a_text_beyond_the_limit_is_cut() -> None:
+    [fill] = scripted_engine([LONG]).fill(Prompt("x = ", "\n"), FillOptions(max_tokens=40))
+    assert (fill.text, fill.tokens, fill.finish) == (LONG[:40], 40, Finish.LENGTH)
+
+
+def test_a_character_cut_in_two_is_left_out() -> None:
+    [fill] = scripted_engine(["a😋b"]).fill(Prompt("x"), FillOptions(max_tokens=3))
+    assert fill.text == "a"
+
+
+def test_one_line_ends_at_the_line_feed() -> None:
+    engine = scripted_engine(["first\nsecond"])
+    [fill] = engine.fill(Prompt("x"), FillOptions(stop_at_newline=True))
+    assert (fill.text, fill.finish) == ("first", Finish.NEWLINE)
+
+
+def test_one_line_starts_on_a_small_canvas_and_grows() -> None:
+    engine = scripted_engine(["short", LONG])
+    steps: list[Step] = []
+    engine.fill(Prompt("x"), FillOptions(stop_at_newline=True), on_step=steps.append)
+    assert len(steps[0].cells) == 16
+    steps.clear()
+    engine.fill(Prompt("x"), FillOptions(stop_at_newline=True), on_step=steps.append)
+    assert len(steps[0].cells) == 32
+
+
+def test_empty_surroundings_are_no_error() -> None:
+    assert scripted_engine(["x"]).fill(Prompt("", ""))[0].text == "x"
+
+
+def test_the_text_of_a_special_token_or_a_lone_surrogate_is_text() -> None:
+    assert scripted_engine(["x"]).fill(Prompt("<|endoftext|>\ud800", "<|im_end|>"))[0].text == "x"
+
+
+def test_steps_bound_the_passes() -> None:
+    [fill] = scripted_engine(["twenty_characters_xx"]).fill(Prompt("x"), FillOptions(steps=1))
+    assert (fill.text, fill.steps) == ("twenty_characters_xx", 1)
+
+
+def test_one_token_a_pass_is_the_reference_policy() -> None:
+    from engine.choose import Policy
+
+    [fill] = scripted_engine(["abcdef"]).fill(Prompt("x"), FillOptions(policy=Policy.ONE))
+    assert (fill.text, fill.steps) == ("abcdef", 6)
+
+
+def test_candidates_differ_and_run_as_one_batch() -> None:
+    engine = scripted_engine(["foo"])
+    fills = engine.fill(Prompt("x"), FillOptions(candidates=3))
+    assert len({fill.text for fill in fills}) == 3
+    assert fills[0].text == "foo"
+    assert sorted(fills, key=lambda fill: -fill.mean_log_prob) == list(fills)
+    assert engine.script.batches[0] == 1
+    assert max(engine.script.batches) == 2, "the first is full after the pass all share"
+
+
+def test_sampling_is_the_same_for_the_same_seed() -> None:
+    options = FillOptions(temperature=3.0, seed=5)
+    texts = {scripted_engine(["abcdefgh"]).fill(Prompt("x"), options)[0].text for _ in range(3)}
+    assert len(texts) == 1
+    other = FillOptions(temperature=3.0, seed=6)
+    assert scripted_engine(["abcdefgh"]).fill(Prompt("x"), other)[0].text not in texts
+
+
+def test_typing_on_reads_only_the_new_tokens() -> None:
+    engine = scripted_engine(["x"])
+    engine.fill(Prompt("def f(a):\n    re", "\n\n"))
+    engine.script.encoded.clear()
+    engine.fill(Prompt("def f(a):\n    retu", "\n\n"))
+    assert engine.script.encoded == [2]
+
+
+def test_going_back_reads_nothing() -> None:
+    engine = scripted_engine(["x"])
+    engine.fill(Prompt("def f(a):\n    retu", "\n\n"))
+    engine.script.encoded.clear()
+    engine.fill(Prompt("def f(a):\n    re", "\n\n"))
+    assert engine.script.encoded == []
+
+
+def test_two_files_are_remembered_and_memory_is_bounded() -> None:
+    engine = scripted_engine(["x"])
+    texts = [letter * 500 for letter in "abcd"]
+    for text in texts:
+        engine.fill(Prompt(text, "\n"))
+    assert engine.cached_tokens <= 2 * (512 + 192)
+    engine.script.encoded.clear()
+    engine.fill(Prompt(texts[3], "\n"))
+    engine.fill(Prompt(texts[2], "\n"))
+    assert engine.script.encoded == []
+
+
+def test_a_prefix_that_outgrows_the_model_is_cut_in_hops() -> None:
+    ids = np.arange(700)
+    assert window(ids[:512], 512)[0] == 0
+    assert window(ids[:513], 512)[0] == HOP
+    assert window(ids[: 512 + HOP], 512)[0] == HOP
+    assert window(ids[: 513 + HOP], 512)[0] == 2 * HOP
+    assert len(tail("x" * 9000, 8192)) <= 8192
+
+
+def test_cancelling_stops_between_two_steps() -> None:
+    engine = scripted_engine([LONG])
+    steps: list[Step] = []
+    with pytest.raises(CancelledError):
+        engine.fill(Prompt("x"), cancelled=lambda: len(steps) == 2, on_step=steps.append)
+    assert len(steps) == 2
+    assert engine.fill(Prompt("x"))[0].text == LONG
+
+
+def test_a_failure_leaves_the_engine_usable() -> None:
+    engine = scripted_engine(["x"], fail_on=[0])
+    with pytest.raises(EngineFailedError):
+        engine.fill(Prompt("a"))
+    assert engine.fill(Prompt("a"))[0].text == "x"
+
+
+def test_the_trace_tells_what_happened_to_each_position() -> None:
+    steps: list[Step] = []
+    scripted_engine(["twelve chars"]).fill(Prompt("x"), on_step=steps.append)
+    assert [step.index for step in steps] == [0, 1]
+    first, second = steps
+    assert [cell.state for cell in first.cells[:9]] == ["new"] * 8 + ["masked"]
+    assert "".join(cell.text for cell in first.cells[:12]) == "twelve chars"
+    assert [cell.state for cell in second.cells[:14]] == ["committed"] * 8 + ["new"] * 4 + [
+        "end"
+    ] * 2
+    assert first.cells[0].probability == pytest.approx(0.95, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (FillOptions(max_tokens=0), "max_tokens"),
+        (FillOptions(steps=0), "steps"),
+        (FillOptions(candidates=0), "candidates"),
+        (FillOptions(threshold=1.5), "threshold"),
+        (FillOptions(temperature=-1.0), "temperature"),
+    ],
+)
+def test_an_option_out_of_range_is_named(options: FillOptions, named: str) -> None:
+    with pytest.raises(PromptError, match=named):
+        scripted_engine(["x"]).fill(Prompt("x"), options)
