@@ -78,7 +78,10 @@ class Card:
         """
         path = folder / "card.json"
         if not folder.is_dir():
-            raise ModelFolderError(f"{folder}: no such model folder")
+            raise ModelFolderError(
+                f"{folder}: no such model folder; the shipped one is models/ in Lacuna's "
+                "repository, and the variable LACUNA_MODEL names another"
+            )
         try:
             content = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:

@@ -46,8 +46,8 @@ def import_runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise RuntimeMissingError(
-            f"ONNX Runtime cannot be imported ({error}). Install it with "
-            "`pip install 'lacuna-ls[cpu]'`, or `[cuda]` on a machine with an NVIDIA GPU."
+            f"ONNX Runtime cannot be imported ({error}). Install it with `pip install onnxruntime`, "
+            "or `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
         ) from None
     return onnxruntime
 
@@ -63,8 +63,8 @@ def choose_runtime(provider: str = "auto", threads: int = 0) -> Runtime:
     has_cuda = PROVIDERS["cuda"] in available
     if provider == "cuda" and not has_cuda:
         raise RuntimeMissingError(
-            "this ONNX Runtime has no CUDA provider; install `lacuna-ls[cuda]` "
-            "(after uninstalling onnxruntime) or set the provider to cpu"
+            "this ONNX Runtime has no CUDA provider; `pip uninstall onnxruntime`, then "
+            "`pip install onnxruntime-gpu`, or set the provider to cpu"
         )
     if provider == "cuda" or (provider == "auto" and has_cuda):
         return Runtime("cuda", threads, "ONNX Runtime offers CUDA", runtime.__version__)
