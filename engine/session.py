@@ -46,8 +46,8 @@ def import_runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise RuntimeMissingError(
-            f"ONNX Runtime cannot be imported ({error}). Install it with `pip install onnxruntime`, "
-            "or `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
+            f"ONNX Runtime cannot be imported ({error}). Install it with `pip install "
+            "onnxruntime`, or `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
         ) from None
     return onnxruntime
 
