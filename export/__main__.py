@@ -8,6 +8,7 @@ import importlib
 COMMANDS = {
     "corpus": "gather source code with its licences into a training corpus",
     "train": "train the adapter on a corpus",
+    "evaluate": "measure fills on the held-out set",
     "folder": "build a model folder from a GGUF base and a trained adapter",
 }
 

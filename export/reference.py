@@ -1,0 +1,109 @@
+"""The torch model in the engine, and the base alone left to right: what others are held against."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer as Library
+from torch import Tensor
+
+from engine import Engine
+from engine.card import Card
+from engine.model import KeyValues
+from engine.session import Runtime
+from engine.tokenizer import FileTokenizer
+from lsp_server.prompt import prompt_for
+
+from .denoiser import END_ID, MASK_ID
+from .folder import CANVAS_SIZES, LIMITS, PROPOSALS, fetch_base, tokenizer
+from .held_out import Answer, HeldOut
+from .torch_model import TorchModel
+from .weights import Base, read_gguf
+
+
+def torch_model(gguf: Path | None, adapter: Path | None) -> tuple[TorchModel, Library]:
+    """Base and adapter in float32, and their tokenizer."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = gguf or fetch_base(Path(temporary))
+        base = read_gguf(path)
+        return TorchModel(card_of(base), base, adapter), tokenizer(path)
+
+
+def torch_engine(model: TorchModel, library: Library) -> Engine:
+    """The real engine on the torch model."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "tokenizer.json"
+        library.save(str(path))
+        tokens = FileTokenizer(path)
+    runtime = Runtime("torch", torch.get_num_threads(), "the reference", torch.__version__)
+    return Engine(model, tokens, runtime)
+
+
+def card_of(base: Base) -> Card:
+    shape = base.shape
+    return Card(
+        name="torch",
+        family="cached",
+        mask_id=MASK_ID,
+        end_id=END_ID,
+        start_id=END_ID,
+        vocabulary=shape.vocabulary,
+        layers=shape.layers,
+        kv_heads=shape.kv_heads,
+        head_size=shape.head_size,
+        hidden=shape.hidden,
+        rope_theta=shape.rope_theta,
+        logit_shift=True,
+        canvas_sizes=CANVAS_SIZES,
+        max_prefix=LIMITS["max_prefix"],
+        max_suffix=LIMITS["max_suffix"],
+        proposals=PROPOSALS,
+    )
+
+
+class LeftToRight:
+    """The base as an ordinary completion model: greedy, prefix only, with token healing.
+
+    A cursor may cut a token in two, and then the base has never seen what comes next. So the last
+    token of the prefix is taken back, and the first one made must begin with its text.
+    """
+
+    def __init__(self, model: TorchModel, library: Library) -> None:
+        self._model, self._library = model, library
+        count = model.card.vocabulary
+        self._tokens = [library.id_to_token(index) or "" for index in range(count)]
+
+    def __call__(self, gap: HeldOut) -> Answer:
+        prefix = prompt_for(gap.document, gap.span).prefix
+        ids = self._library.encode(prefix, add_special_tokens=False).ids
+        *ids, healed = ids[-self._model.card.max_prefix :]
+        made, cache = self._first(ids, healed)
+        start = len(self._library.decode([healed]))
+        while made[-1] != END_ID and len(made) <= gap.span.max_tokens:
+            text = self._library.decode(made)[start:]
+            if gap.span.stop_at_newline and "\n" in text:
+                break
+            new, logits = self._model.read(np.array(made[-1:]), len(ids) + len(made) - 1, cache)
+            cache = joined(cache, new)
+            made.append(int(logits[-1].argmax()))
+        text = self._library.decode(made)[start:]
+        text = text.split("\n", 1)[0] if gap.span.stop_at_newline else text
+        return Answer(text, len(made), len(made))
+
+    def _first(self, ids: list[int], healed: int) -> tuple[list[int], KeyValues]:
+        """The first token, which begins with the text of `healed`, and the cache before it."""
+        ids = ids or [END_ID]
+        cache, logits = self._model.read(np.array(ids), 0, None)
+        allowed = [t.startswith(self._tokens[healed]) for t in self._tokens]
+        barred: Tensor = logits[-1].masked_fill(~torch.tensor(allowed), -torch.inf)
+        return [int(barred.argmax())], cache
+
+
+def joined(first: KeyValues, second: KeyValues) -> KeyValues:
+    return KeyValues(
+        np.concatenate([first.keys, second.keys], 2),
+        np.concatenate([first.values, second.values], 2),
+    )

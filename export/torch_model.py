@@ -1,0 +1,172 @@
+"""The default model in torch behind the engine's protocol: the reference for ONNX, and the base.
+
+`engine.Engine` runs on it as on ONNX Runtime, so that a checkpoint is evaluated by the decoding
+that is used. Plain and slow: one canvas layer after the other with the adapter merged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.card import Card
+from engine.model import Floats, Ids, KeyValues, Proposal
+
+from .denoiser import ALPHA, Layer, load_adapter, rank_of, rms_norm, rotate
+from .weights import Base
+
+
+class TorchModel:
+    """Base and, for the canvas, base + adapter. Implements `engine.model.Model`."""
+
+    def __init__(
+        self, card: Card, base: Base, adapter: Path | None, kind: torch.dtype = torch.float32
+    ) -> None:
+        """Without an adapter the canvas is read by the base, which makes no sense of it."""
+        self._card, self.shape, self.kind = card, base.shape, kind
+        state = load_adapter(adapter) if adapter else {}
+        self.embedding = torch.tensor(base.embedding, dtype=kind)
+        norm = torch.tensor(base.final_norm, dtype=kind)
+        self.norms = norm, state.get("final_norm", norm).to(kind)
+        self.mask_embedding = state.get("mask_embedding", self.embedding[card.mask_id]).to(kind)
+        self.base = [
+            {name: torch.tensor(matrix, dtype=kind) for name, matrix in layer.items()}
+            for layer in base.layers
+        ]
+        self.merged = [
+            {name: merge(tensor, state, f"{index}_{name}") for name, tensor in layer.items()}
+            for index, layer in enumerate(self.base)
+        ]
+
+    @property
+    def card(self) -> Card:
+        return self._card
+
+    def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
+        """See Model.encode."""
+        return self.read(ids, position, past)[0]
+
+    def next_log_probs(
+        self, ids: Ids, position: int, past: KeyValues | None
+    ) -> tuple[KeyValues, Proposal]:
+        """See Model.next_log_probs."""
+        new, logits = self.read(ids, position, past)
+        return new, self._proposal(logits[None], np.zeros((1, len(ids)), np.int64), None)
+
+    @torch.no_grad()
+    def read(self, ids: Ids, position: int, past: KeyValues | None) -> tuple[KeyValues, Tensor]:
+        """The base over `ids`: new keys and values, and logits [n, vocabulary] of what follows."""
+        x = self.embedding[torch.from_numpy(np.asarray(ids))][None]
+        positions = torch.arange(position, position + len(ids))
+        hidden, keys, values = self._layers(self.base, x, positions, past, causal=True)
+        logits = F.linear(rms_norm(hidden, self.norms[0], self.shape), self.embedding)[0].float()
+        return KeyValues(keys, values), logits
+
+    @torch.no_grad()
+    def denoise(
+        self,
+        canvas: Ids,
+        position: int,
+        context: KeyValues,
+        wanted: NDArray[np.bool_] | None = None,
+    ) -> Proposal:
+        """See Model.denoise."""
+        ids = torch.from_numpy(canvas)
+        is_open = (ids == self.card.mask_id)[..., None]
+        x = torch.where(is_open, self.mask_embedding, self.embedding[ids])
+        positions = torch.arange(position, position + canvas.shape[1])
+        hidden, _, _ = self._layers(self.merged, x, positions, context, causal=False)
+        hidden = rms_norm(hidden, self.norms[1], self.shape)[:, :-1]
+        logits = F.linear(hidden, self.embedding).float()
+        return self._proposal(logits, canvas[:, 1:], wanted)
+
+    def rotate(self, keys: Floats, by: int) -> Floats:
+        """See Model.rotate."""
+        cos, sin = self._rotation(torch.tensor([by]))
+        return np.asarray(rotate(torch.from_numpy(keys), cos.float(), sin.float()).numpy())
+
+    def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """cos and sin [n, D]."""
+        half = torch.arange(0, self.shape.head_size, 2).double() / self.shape.head_size
+        angles = positions[:, None].double() / self.shape.rope_theta**half
+        angles = torch.cat([angles, angles], -1)
+        return angles.cos().to(self.kind), angles.sin().to(self.kind)
+
+    def _layers(
+        self,
+        layers: list[Layer],
+        x: Tensor,
+        positions: Tensor,
+        past: KeyValues | None,
+        *,
+        causal: bool,
+    ) -> tuple[Tensor, Floats, Floats]:
+        """x [B, T, hidden] through all layers; also the new keys and values of the first canvas."""
+        shape = self.shape
+        b, t, _ = x.shape
+        g, d, h = shape.kv_heads, shape.head_size, shape.heads
+        before = len(past) if past is not None else 0
+        sees = torch.ones(t, before + t, dtype=torch.bool)
+        if causal:
+            sees = sees.tril(before)
+        cos, sin = self._rotation(positions)
+        keys, values = [], []
+        for index, layer in enumerate(layers):
+            n = rms_norm(x, layer["norm1"], shape)
+            q = rotate(F.linear(n, layer["q"]).view(b, t, h, d).transpose(1, 2), cos, sin)
+            k = rotate(F.linear(n, layer["k"]).view(b, t, g, d).transpose(1, 2), cos, sin)
+            v = F.linear(n, layer["v"]).view(b, t, g, d).transpose(1, 2)
+            keys.append(k[0].float().numpy())
+            values.append(v[0].float().numpy())
+            if past is not None:
+                k = torch.cat([self._past(past.keys[index], b), k], 2)
+                v = torch.cat([self._past(past.values[index], b), v], 2)
+            k, v = (z.repeat_interleave(h // g, 1) for z in (k, v))
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=sees)
+            x = x + F.linear(mixed.transpose(1, 2).reshape(b, t, h * d), layer["o"])
+            n = rms_norm(x, layer["norm2"], shape)
+            fed = F.silu(F.linear(n, layer["gate"])) * F.linear(n, layer["up"])
+            x = x + F.linear(fed, layer["down"])
+        return x, np.stack(keys), np.stack(values)
+
+    def _past(self, cache: Floats, batch: int) -> Tensor:
+        return torch.from_numpy(cache).to(self.kind).expand(batch, -1, -1, -1)
+
+    def _proposal(self, logits: Tensor, current: Ids, wanted: NDArray[np.bool_] | None) -> Proposal:
+        """The most probable tokens at every place; special tokens are never proposed."""
+        card = self.card
+        never = [token for token in range(SPECIAL) if token != card.end_id]
+        logits[..., never] = -torch.inf
+        log_probs = logits.log_softmax(-1)
+        best, ids = log_probs.topk(card.proposals)
+        now = log_probs.gather(-1, torch.from_numpy(current)[..., None])[..., 0]
+        proposal = Proposal(
+            ids.numpy(), best.numpy(), log_probs[..., card.end_id].numpy(), now.numpy()
+        )
+        if wanted is None or wanted.all():
+            return proposal
+        hidden = np.where(wanted, 0, -np.inf).astype(np.float32)
+        return replace(
+            proposal,
+            log_probs=proposal.log_probs + hidden[..., None],
+            end_log_prob=proposal.end_log_prob + hidden,
+            current_log_prob=proposal.current_log_prob + hidden,
+        )
+
+
+SPECIAL = 17
+"""The first ids of the vocabulary are special tokens."""
+
+
+def merge(weight: Tensor, state: dict[str, Tensor], name: str) -> Tensor:
+    """A projection with its LoRA added; norms as they are."""
+    if f"a.{name}" not in state:
+        return weight
+    change = state[f"b.{name}"] @ state[f"a.{name}"] * (ALPHA / rank_of(state))
+    return (weight.float() + change).to(weight.dtype)

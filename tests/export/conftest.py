@@ -1,0 +1,47 @@
+"""A base network of a few thousand numbers, shaped like the real one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from export.weights import Base, Shape
+
+SHAPE = Shape(
+    vocabulary=320,
+    hidden=24,
+    layers=2,
+    heads=6,
+    kv_heads=2,
+    head_size=4,
+    ffn=32,
+    rope_theta=10_000.0,
+    norm_epsilon=1e-5,
+)
+
+
+@pytest.fixture
+def base() -> Base:
+    rng = np.random.default_rng(0)
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return (rng.standard_normal((rows, columns)) / columns**0.5).astype(np.float32)
+
+    shape = SHAPE
+    queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
+    layers = tuple(
+        {
+            "q": matrix(queries, shape.hidden),
+            "k": matrix(keys, shape.hidden),
+            "v": matrix(keys, shape.hidden),
+            "o": matrix(shape.hidden, queries),
+            "gate": matrix(shape.ffn, shape.hidden),
+            "up": matrix(shape.ffn, shape.hidden),
+            "down": matrix(shape.hidden, shape.ffn),
+            "norm1": 1 + matrix(1, shape.hidden)[0],
+            "norm2": 1 + matrix(1, shape.hidden)[0],
+        }
+        for _ in range(shape.layers)
+    )
+    embedding = matrix(shape.vocabulary, shape.hidden) * 3
+    return Base(shape, embedding, 1 + matrix(1, shape.hidden)[0], layers)
