@@ -138,8 +138,7 @@ def _answer(document: Document, span: Span, command: Command) -> Answer:
         if watch and not isinstance(found, Nothing):
             watch.finish(_text(document.text, found[0]))
     return Answer(
-        # A second try asks for more candidates than the user did.
-        found if isinstance(found, Nothing) else found[: command.candidates],
+        found,
         engine.card.name,
         engine.runtime.provider,
         load_ms=1e3 * (loaded - started),
