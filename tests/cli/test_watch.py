@@ -1,0 +1,80 @@
+"""How a canvas is drawn."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from engine import Cell, Step
+from lsp_server import spans
+from lsp_server.document import Document
+from lsp_server.watch import Watch, drawn, highlighted
+
+TEXT = 'def f():\n    x = \n    return "é"\n'
+
+
+def watch(terminal: bool = False) -> Watch:
+    """A watch on the gap after `x = `, without pauses, on a console that writes into memory."""
+    document = Document.open("a.py", "python", 0, TEXT)
+    span = spans.choose(document, TEXT.index("= ") + 2)
+    assert isinstance(span, spans.Span)
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=80, color_system=None)
+    made = Watch.around(document, span, console)
+    made.hold = 0.0
+    return made
+
+
+def output(watch: Watch) -> str:
+    assert isinstance(watch.console.file, io.StringIO)
+    return watch.console.file.getvalue()
+
+
+def step(index: int, *cells: Cell, canvas: int = 0) -> Step:
+    return Step(canvas, index, cells, ms=7.0)
+
+
+def cell(text: str, state: str = "committed") -> Cell:
+    return Cell(text, state, 0.5)
+
+
+def test_masked_cells_are_blocks_as_wide_as_the_guess() -> None:
+    cells = (
+        cell("json"),
+        cell(".lo", "masked"),
+        cell("\n", "masked"),
+        cell("(", "new"),
+        cell("x", "remasked"),
+        cell("", "end"),
+    )
+    assert drawn(cells).plain == "json░░░░(░"
+
+
+def test_the_gap_stands_between_the_lines_around_it() -> None:
+    with watch(terminal=True) as seen:
+        seen.step(step(0, cell("1", "new"), cell("", "masked")))
+        seen.finish("1 + 1")
+    frames = output(seen)
+    assert 'def f():\n    x = 1░\n    return "é"\n' in frames.replace("\r", "")
+    assert "step 1: 1 of 2 masked, 7 ms" in frames
+    last = frames[frames.rindex("x = ") :]
+    assert last.startswith('x = 1 + 1\n    return "é"') and "step" not in last
+
+
+def test_a_next_canvas_goes_on_where_the_one_before_ended() -> None:
+    with watch() as seen:
+        seen.step(step(0, cell("a", "new"), cell(" +", "new")))
+        seen.step(step(1, cell(" b", "new"), cell("", "end"), canvas=1))
+    assert output(seen).splitlines()[2] == "    x = a + b"
+
+
+def test_a_second_try_starts_anew() -> None:
+    with watch() as seen:
+        seen.step(step(0, cell(")", "new")))
+        seen.step(step(0, cell("2", "new")))
+    assert output(seen).splitlines()[2] == "    x = 2"
+
+
+@pytest.mark.parametrize("code", ["", "\n\n  x", "a = 'open", "x\n", "\n", "if a:\n    ", "😋"])
+@pytest.mark.parametrize("language", ["python", "typescriptreact", "plaintext", "klingon"])
+def test_highlighting_changes_no_text(code: str, language: str) -> None:
+    assert highlighted(code, language).plain == code
