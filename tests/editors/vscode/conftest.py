@@ -66,7 +66,7 @@ def opened(
         folder.mkdir()
         for name, text in files.items():
             (folder / name).write_text(text)
-        code_server.configure({"lacuna.server.path": str(program), **settings})
+        code_server.configure(program, settings)
         pages.append(Workbench(browser, code_server, [folder / name for name in files]))
         return pages[-1]
 

@@ -168,4 +168,5 @@ def test_filled_lines_are_not_applied_to_a_file_that_has_changed(
     page.type("x")
     page.button("Apply").click()
     page.notification("the file has changed since")
+    page.save()
     assert "sum(values)" not in page.files["a.py"].read_text()

@@ -26,6 +26,8 @@ SETTINGS: dict[str, Any] = {
     "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
     "editor.autoClosingBrackets": "never",
     "editor.minimap.enabled": False,
+    "diffEditor.useInlineViewWhenSpaceIsLimited": False,
+    "files.autoSave": "off",
     "security.workspace.trust.enabled": False,
     "workbench.startupEditor": "none",
     "workbench.enableExperiments": False,
@@ -52,7 +54,7 @@ class CodeServer:
     def __init__(self, vscode: VSCode, vsix: Path, folder: Path) -> None:
         self.folder = folder
         self._vscode = vscode
-        for name in ("home", "tmp", "data/User", "extensions"):
+        for name in ("home", "tmp", "data/User", "data/Machine", "extensions"):
             (folder / name).mkdir(parents=True)
         (folder / "config.yaml").write_text("auth: none\n")
         self._log = folder / "code-server.log"
@@ -68,10 +70,12 @@ class CodeServer:
         )
         self.address = self._listening()
 
-    def configure(self, settings: dict[str, Any]) -> None:
-        """Write the user's settings; an open page notices."""
-        text = json.dumps({**SETTINGS, **settings}, indent=2)
-        (self.folder / "data/User/settings.json").write_text(text)
+    def configure(self, program: Path, settings: dict[str, Any]) -> None:
+        """Write the user's settings and, where they count for a remote window, the machine's."""
+        user = json.dumps({**SETTINGS, **settings}, indent=2)
+        (self.folder / "data/User/settings.json").write_text(user)
+        machine = json.dumps({"lacuna.server.path": str(program)})
+        (self.folder / "data/Machine/settings.json").write_text(machine)
 
     def stop(self) -> None:
         """End the process and all its children, extension hosts and language servers."""
@@ -124,7 +128,7 @@ class Workbench:
 
     def __init__(self, browser: Browser, server: CodeServer, files: Sequence[Path]) -> None:
         self.files = {file.name: file for file in files}
-        self.page: Page = browser.new_page(viewport={"width": 1100, "height": 650})
+        self.page: Page = browser.new_page(viewport={"width": 1200, "height": 600})
         folder = files[0].parent
         payload = [["openFile", f"vscode-remote://{server.address}{file}"] for file in files]
         query = f"folder={quote(str(folder))}&payload={quote(json.dumps(payload))}"
@@ -163,16 +167,21 @@ class Workbench:
         self.keys("Enter")
 
     def save(self) -> None:
-        """Save, and wait until the tab says so."""
+        """Save what has been changed, and wait until the tab says that it is saved."""
+        dirty = self.page.locator(".tab.active.dirty")
+        dirty.wait_for()
         self.keys("Control+s")
-        self.page.locator(".tab.active.dirty").wait_for(state="detached")
+        dirty.wait_for(state="detached")
 
     # --- Eyes ---
 
     def ghost(self) -> str:
         """The grey text in the page, lines and all; "" when there is none."""
-        parts = self.page.locator(GHOST).all_text_contents()
-        return "\n".join(parts).replace("\xa0", " ")
+        # The first line is spread over pieces by highlighting, the others stand below as lines.
+        pieces = self.page.locator(".ghost-text-decoration, .ghost-text-decoration-preview")
+        lines = ["".join(pieces.all_text_contents())]
+        lines += self.page.locator(".suggest-preview-text .view-line").all_text_contents()
+        return "\n".join(lines).replace("\xa0", " ").rstrip("\n")
 
     def wait_for_ghost(self, seconds: float = 20) -> str:
         return until(self.ghost, "ghost text appears", seconds)
@@ -217,7 +226,6 @@ class Workbench:
 
 
 ARTEFACTS = CACHE.parents[1] / "test-artefacts" / "vscode"
-GHOST = ".ghost-text-decoration, .ghost-text-decoration-preview, .ghost-text .view-line"
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float) -> T:
