@@ -54,7 +54,12 @@ class Layout:
     @property
     def places(self) -> int:
         """L: places of a context row."""
-        return self.window + self.gaps * (TAIL + self.suffix)
+        return self.window + self.gaps * self.own
+
+    @property
+    def own(self) -> int:
+        """E: places of a gap's own."""
+        return TAIL + self.suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,10 @@ class Batch:
     """[B, K]: the last prefix token of each gap."""
     positions: Ids
     """[B, K, 1 + C]"""
-    bias: NDArray[np.float32]
-    """[B, K, L]"""
+    window_bias: NDArray[np.float32]
+    """[B, K, W]"""
+    own_bias: NDArray[np.float32]
+    """[B, K, E]"""
     middles: Ids
     """[B, K, C]"""
     lengths: Ids
@@ -220,7 +227,7 @@ def lay_out(layout: Layout, rows: list[Window]) -> Batch:
         sees[row, :w, :w] = np.tri(w, dtype=bool)
         for index, example in enumerate(found):
             prefix, shared = example.prefix_length, example.shared
-            tail = w + index * (TAIL + layout.suffix)
+            tail = w + index * layout.own
             suffix = tail + TAIL
             tail_end, suffix_end = tail + len(example.tail), suffix + len(example.suffix)
             ids[row, tail:tail_end] = example.tail
@@ -242,6 +249,7 @@ def lay_out(layout: Layout, rows: list[Window]) -> Batch:
             starts[row, index] = prefix
             middles[row, index] = example.middle
             lengths[row, index] = example.length
+    own = visible[:, :, w:].reshape(b, k, k, layout.own)[:, np.arange(k), np.arange(k)]
     diagonal = np.arange(places)
     sees[:, diagonal, diagonal] = True
     return Batch(
@@ -250,7 +258,8 @@ def lay_out(layout: Layout, rows: list[Window]) -> Batch:
         context_bias=_bias(sees),
         before=before,
         positions=starts[..., None] - 1 + np.arange(c + 1),
-        bias=_bias(visible),
+        window_bias=_bias(visible[:, :, :w]),
+        own_bias=_bias(own),
         middles=middles,
         lengths=lengths,
         kinds=tuple(example.kind for _, found in rows for example in found),

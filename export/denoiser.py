@@ -4,8 +4,9 @@ Two passes. `read_context`: the base over prefixes and suffixes, causal as they 
 gradient, kept as keys and values. `denoise`: base + adapter over canvases, each [last prefix token,
 canvas], in both directions, attending to the context that its gap may see. Logits are shifted as in
 the base: the output at place j predicts the token at j + 1.
-Shapes: B windows, L context places, U canvases a window, T = 1 + C places a canvas, G key/value
-heads, J query heads a group, D head size.
+Shapes: B windows of W places, K gaps a window, each with E places of its own (the end of its prefix,
+its suffix); L = W + K E; V views a gap; U = K V canvases a window; T = 1 + C places a canvas;
+G key/value heads, J query heads a group, D head size.
 """
 
 from __future__ import annotations
@@ -90,8 +91,10 @@ class Canvases:
     """[B, U, T]: the last prefix token, then the canvas; MASK_ID where open."""
     positions: Tensor
     """[B, U, T]"""
-    bias: Tensor
-    """[B, U, L]: 0 where a canvas sees the context, very negative elsewhere."""
+    window_bias: Tensor
+    """[B, K, W]: 0 where a gap's canvases see the window, very negative elsewhere."""
+    own_bias: Tensor
+    """[B, K, E]: the same for the gap's own places."""
 
 
 class Denoiser(nn.Module):
@@ -132,11 +135,10 @@ class Denoiser(nn.Module):
         mask = self.adapter.mask_embedding.to(self.kind)
         x = torch.where(is_open, mask, F.embedding(canvases.ids, self.embedding))
         rotation = self.rotation(canvases.positions)
+        biases = (canvases.window_bias, canvases.own_bias)
         for index, layer in enumerate(self.layers):
             lora = (*self.adapter.layer(index, self.kind), self.adapter.scale)
-            x = self._canvas_layer(
-                x, layer, lora, cache[index], canvases.bias, *rotation, self.shape
-            )
+            x = self._canvas_layer(x, layer, lora, cache[index], biases, *rotation, self.shape)
         return rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -190,7 +192,7 @@ def canvas_layer(
     layer: Layer,
     lora: tuple[Layer, Layer, float],
     cached: tuple[Tensor, Tensor],
-    bias: Tensor,
+    biases: tuple[Tensor, Tensor],
     cos: Tensor,
     sin: Tensor,
     shape: Shape,
@@ -205,8 +207,8 @@ def canvas_layer(
     b, u, t, _ = x.shape
     g, d = shape.kv_heads, shape.head_size
     j = shape.heads // g
-    past_keys, past_values = cached
-    past = past_keys.shape[2]
+    (_, k_gaps, w), e = biases[0].shape, biases[1].shape[2]
+    views = u // k_gaps
     h = rms_norm(x, layer["norm1"], shape)
     cos, sin = cos[:, :, :, None], sin[:, :, :, None]
     q = rotate(project("q", h).view(b, u, t, g * j, d), cos, sin) * d**-0.5
@@ -214,14 +216,20 @@ def canvas_layer(
     v = project("v", h).view(b, u, t, g, d)
     q = q.view(b, u, t, g, j, d).permute(0, 3, 1, 4, 2, 5)  # B, G, U, J, T, D
     k, v = (z.permute(0, 3, 1, 2, 4).reshape(b * g * u, t, d) for z in (k, v))
-    far_keys, far_values = (z.reshape(b * g, past, d) for z in (past_keys, past_values))
-    far = torch.bmm(q.reshape(b * g, u * j * t, d), far_keys.transpose(1, 2))
-    far = far.view(b, g, u, j * t, past) + bias[:, None, :, None]
-    near = torch.bmm(q.reshape(b * g * u, j * t, d), k.transpose(1, 2)).view(b, g, u, j * t, t)
-    weights = torch.cat([far, near], -1).softmax(-1)
-    far, near = weights[..., :past], weights[..., past:]
-    mixed = torch.bmm(far.reshape(b * g, u * j * t, past), far_values).view(b, g, u, j * t, d)
-    mixed = mixed + torch.bmm(near.reshape(b * g * u, j * t, t), v).view(b, g, u, j * t, d)
+    window_keys, window_values = (z[:, :, :w].reshape(b * g, w, d) for z in cached)
+    own_keys, own_values = (z[:, :, w:].reshape(b * g * k_gaps, e, d) for z in cached)
+    shared = (b, g, k_gaps, views * j * t)
+    far = torch.bmm(q.reshape(b * g, u * j * t, d), window_keys.transpose(1, 2)).view(*shared, w)
+    own = torch.bmm(q.reshape(b * g * k_gaps, views * j * t, d), own_keys.transpose(1, 2))
+    near = torch.bmm(q.reshape(b * g * u, j * t, d), k.transpose(1, 2)).view(*shared, t)
+    far = far + biases[0][:, None, :, None]
+    own = own.view(*shared, e) + biases[1][:, None, :, None]
+    weights = torch.cat([far, own, near], -1).softmax(-1)
+    far, own, near = weights.split([w, e, t], -1)
+    mixed = torch.bmm(far.reshape(b * g, u * j * t, w), window_values).view(*shared, d)
+    own = torch.bmm(own.reshape(b * g * k_gaps, views * j * t, e), own_values)
+    near = torch.bmm(near.reshape(b * g * u, j * t, t), v)
+    mixed = mixed + own.view(*shared, d) + near.view(*shared, d)
     mixed = mixed.view(b, g, u, j, t, d).permute(0, 2, 4, 1, 3, 5).reshape(b, u, t, g * j * d)
     x = x + project("o", mixed)
     h = rms_norm(x, layer["norm2"], shape)

@@ -42,9 +42,9 @@ from .folder import fetch_base, tokenizer
 from .weights import read_gguf
 
 LAYOUTS = (
-    (Layout(canvas=8, windows=6, gaps=6, window=256, suffix=40), 0.2),
-    (Layout(canvas=16, windows=6, gaps=4, window=320, suffix=48), 0.5),
-    (Layout(canvas=32, windows=5, gaps=3, window=320, suffix=64), 0.3),
+    (Layout(canvas=8, windows=5, gaps=6, window=224, suffix=40), 0.2),
+    (Layout(canvas=16, windows=4, gaps=6, window=256, suffix=48), 0.5),
+    (Layout(canvas=32, windows=4, gaps=4, window=288, suffix=64), 0.3),
 )
 """Canvas sizes and how often each is trained on, as the engine asks for them: a line on 16 places,
 more lines on 32. A step of each costs about the same."""
@@ -149,6 +149,7 @@ class Trainer:
         drawn = batch(layout, self.texts, self.tokenizer, rng)
         for loss in rounds(self.model, drawn, np.random.default_rng(rng.getrandbits(32)), losses):
             loss.backward()
+        losses.canvas = layout.canvas
         norm = torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)
         losses.norm = float(norm)
         self.optimiser.step()
@@ -279,8 +280,8 @@ def lay_canvases(model: Denoiser, drawn: Batch, is_open: NDArray[np.bool_]) -> C
     first = np.broadcast_to(drawn.before[:, :, None, None], (b, k, v, 1))
     ids = np.concatenate([first, ids], axis=3).reshape(b, k * v, c + 1)
     positions = np.repeat(drawn.positions, v, axis=1)
-    bias = torch.from_numpy(np.repeat(drawn.bias, v, axis=1)).to(model.kind)
-    return Canvases(torch.from_numpy(ids), torch.from_numpy(positions), bias)
+    biases = (torch.from_numpy(x).to(model.kind) for x in (drawn.window_bias, drawn.own_bias))
+    return Canvases(torch.from_numpy(ids), torch.from_numpy(positions), *biases)
 
 
 def place_weights(is_open: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -295,7 +296,7 @@ class Losses:
     """Losses of one step, by view; padding apart."""
 
     def __init__(self, rate: float = 0.0) -> None:
-        self.rate, self.norm = rate, 0.0
+        self.rate, self.norm, self.canvas = rate, 0.0, 0
         self.values: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
 
     def add(

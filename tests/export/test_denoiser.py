@@ -130,7 +130,8 @@ def test_a_fresh_adapter_leaves_the_base_as_it_is(base):
     model = Denoiser(base, Adapter(base, rank=4), torch.float32)
     plain = TorchModel(card_of(base), base, None)
     ids = np.array([[40, 41, 42]])
-    batch = Canvases(torch.from_numpy(ids[None]), torch.arange(3)[None, None], torch.zeros(1, 1, 0))
+    none = torch.zeros(1, 1, 0)
+    batch = Canvases(torch.from_numpy(ids[None]), torch.arange(3)[None, None], none, none)
     nothing = torch.zeros(1, base.shape.kv_heads, 0, base.shape.head_size)
     hidden = model.denoise(batch, [(nothing, nothing)] * base.shape.layers)
     logits = model.logits(hidden)[0, 0, :-1].detach().clone()
@@ -145,4 +146,5 @@ def test_the_tail_of_a_prefix_has_its_places():
     batch = lay_out(LAYOUT, windows())
     assert batch.context_ids.shape == (2, LAYOUT.window + 2 * (TAIL + LAYOUT.suffix))
     # Each canvas sees its prefix but for the last token, and its suffix.
-    assert ((batch.bias == 0).sum(-1) == [[25, 12], [5, 6]]).all()
+    seen = (batch.window_bias == 0).sum(-1) + (batch.own_bias == 0).sum(-1)
+    assert (seen == [[25, 12], [5, 6]]).all()
