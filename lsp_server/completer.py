@@ -285,6 +285,7 @@ class Completer:
             return SUPERSEDED
         except asyncio.CancelledError:
             self.counts.cancelled += 1
+            self._tell()
             raise
         except LacunaError as error:
             self._error = str(error)

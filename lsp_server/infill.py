@@ -48,10 +48,10 @@ def infill(
     cancelled: Cancelled = never,
     on_step: OnStep | None = None,
 ) -> tuple[Suggestion, ...] | Nothing:
-    """The suggestions for a span, best first, or why there are none.
+    """At most `options.candidates` suggestions for a span, best first, or why there are none.
 
-    `options` are limits: a fill is at most `options.max_tokens` and at most as long as the span
-    allows. Raises what `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
+    A fill is at most `options.max_tokens` long, and at most as long as the span allows. Raises what
+    `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
     """
     prompt = prompt_for(document, span)
     rejected: list[Rejected] = []
@@ -59,7 +59,7 @@ def infill(
         fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step)
         judged = [(to_edit(document, span, fill.text), fill) for fill in fills]
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
-            return tuple(_distinct(shown))
+            return _distinct(shown)[: options.candidates]
         rejected += [edit for edit, _ in judged if isinstance(edit, Rejected)]
     return Nothing(rejected[0].reason, rejected[0].detail)
 
@@ -76,7 +76,7 @@ def _within(span: Span, options: FillOptions) -> list[FillOptions]:
     return [first, replace(first, candidates=SECOND_TRY)]
 
 
-def _distinct(suggestions: list[Suggestion]) -> list[Suggestion]:
+def _distinct(suggestions: list[Suggestion]) -> tuple[Suggestion, ...]:
     """Without those whose edit an earlier one makes already; mending makes fills equal."""
     first = {suggestion.edit: suggestion for suggestion in reversed(suggestions)}
-    return [suggestion for suggestion in suggestions if first[suggestion.edit] is suggestion]
+    return tuple(s for s in suggestions if first[s.edit] is s)

@@ -39,7 +39,8 @@ class Server(LanguageServer):
         self.first_settings: object = None
         """As the editor gave them with `initialize`."""
         self.is_shut_down = False
-        self._progress: asyncio.Task[None] | None = None
+        self._progress: tuple[asyncio.Task[None], asyncio.Event] | None = None
+        """What shows progress now, and the event that ends it."""
 
     @property
     def encoding(self) -> Encoding:
@@ -54,11 +55,12 @@ class Server(LanguageServer):
         """Tells the editor a new status; while the model loads it shows progress."""
         self.protocol.notify("lacuna/status", wire.status(status))
         if self._progress is not None:
-            self._progress.cancel()
-            self._progress = None
+            self._progress[1].set()
         shows_progress = get_capability(self.client_capabilities, "window.work_done_progress")
         if status.state is State.LOADING and shows_progress:
-            self._progress = asyncio.ensure_future(_show_progress(self, status.message))
+            done = asyncio.Event()
+            task = asyncio.ensure_future(_show_progress(self, status.message, done))
+            self._progress = task, done
 
     def settings(self, given: object) -> Settings:
         """The settings given; what is wrong with them is told."""
@@ -76,14 +78,13 @@ class Server(LanguageServer):
             self.window_show_message(show)
 
 
-async def _show_progress(server: Server, title: str) -> None:
-    """Shows progress in the editor until cancelled."""
+async def _show_progress(server: Server, title: str, done: asyncio.Event) -> None:
+    """Shows progress in the editor until it is done."""
     token = f"lacuna-{uuid4()}"
     await server.work_done_progress.create_async(token)
-    server.work_done_progress.begin(token, types.WorkDoneProgressBegin(title))
-    try:
-        await asyncio.get_running_loop().create_future()
-    finally:
+    if not done.is_set():
+        server.work_done_progress.begin(token, types.WorkDoneProgressBegin(title))
+        await done.wait()
         server.work_done_progress.end(token, types.WorkDoneProgressEnd())
 
 

@@ -40,7 +40,7 @@ def test_a_fill_that_may_not_be_shown_is_followed_by_a_second_try() -> None:
     engine = scripted_engine(["foo(1, 2", "f.read()"])
     found = infill(document, span, engine, FillOptions())
     assert isinstance(found, tuple)
-    assert found[0].edit.text == "f.read()"
+    assert [suggestion.edit.text for suggestion in found] == ["f.read()"]
     assert engine.requests == 2
     assert max(engine.script.batches) == 3, "the second try asks for several candidates"
 

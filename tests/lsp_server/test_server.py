@@ -1,0 +1,485 @@
+"""The server as an editor meets it: a real process spoken to over its pipes, its model scripted."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from conftest import Scripted
+from lsp_editor import URI
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+SOURCE = "def load(path):\n    with open(path) as f:\n        return ▮\n"
+
+
+async def test_ghost_text_and_what_became_of_it(scripted: Scripted) -> None:
+    editor = await scripted("ad(f)")
+    at = editor.open("import json\nx = json.lo▮\n")
+    [item] = await editor.ask(at)
+    assert item.insert_text == item.filter_text == "load(f)"
+    assert item.range == types.Range(types.Position(1, 9), at)
+    assert item.command is not None
+    assert item.command.command == "lacuna.accepted"
+    [offer] = item.command.arguments or []
+    for _ in range(2):  # telling twice counts once
+        editor.tell("lacuna/shown", id=offer)
+        editor.tell("lacuna/partiallyAccepted", id=offer, acceptedLength=3)
+        editor.tell("lacuna/accepted", id=offer)
+        command = types.ExecuteCommandParams("lacuna.accepted", [offer])
+        await editor.workspace_execute_command_async(command)
+    editor.tell("lacuna/shown", id="unknown")
+    assert await editor.counts() == {
+        "requested": 1,
+        "shown": 1,
+        "accepted": 1,
+        "partiallyAccepted": 1,
+        "cancelled": 0,
+        "nothing": 0,
+    }
+    assert await editor.why() is None
+
+
+async def test_an_invoked_request_gives_several(scripted: Scripted) -> None:
+    editor = await scripted("a")
+    at = editor.open("x = f(▮)\n")
+    items = await editor.ask(at, invoked=True)
+    assert 2 <= len(items) <= 3
+    assert len({item.insert_text for item in items}) == len(items)
+    editor.configure(candidates=1)
+    assert len(await editor.ask(at, invoked=True)) == 1
+
+
+async def test_the_trace_shows_every_step(scripted: Scripted) -> None:
+    editor = await scripted("json.load(f)")
+    assert (await editor.call("lacuna/trace")).id is None
+    [item] = await editor.ask(editor.open(SOURCE))
+    trace = await editor.call("lacuna/trace")
+    assert item.command is not None
+    assert (trace.id,) == item.command.arguments
+    assert [step.index for step in trace.steps] == list(range(len(trace.steps)))
+    last = trace.steps[-1]
+    assert last.ms > 0
+    assert "".join(cell.text for cell in last.cells if cell.state != "end") == "json.load(f)"
+    assert {cell.state for cell in last.cells} <= {"masked", "new", "committed", "remasked", "end"}
+    assert all(0 <= cell.probability <= 1 for cell in last.cells)
+    assert await editor.call("lacuna/trace", id=trace.id) == trace
+    assert (await editor.call("lacuna/trace", id="?")).id is None
+
+
+@pytest.mark.parametrize(
+    ("encoding", "start", "end"), [("utf-8", 12, 14), ("utf-16", 10, 12), ("utf-32", 9, 11)]
+)
+async def test_positions_in_every_encoding(
+    scripted: Scripted, encoding: str, start: int, end: int
+) -> None:
+    """After `x = "😋"; ` stands `lo`, the typed token."""
+    editor = await scripted("ad(f)", encoding=encoding)
+    editor.open('x = "😋"; lo\n')
+    [item] = await editor.ask(types.Position(0, end))
+    assert item.insert_text == "load(f)"
+    assert item.range == types.Range(types.Position(0, start), types.Position(0, end))
+
+
+async def test_changes_are_followed_in_the_agreed_encoding(scripted: Scripted) -> None:
+    editor = await scripted("f(x)")
+    at = editor.open('x = "😋▮\n')
+    at = editor.type('é";\ny = ', at)
+    whole = types.TextDocumentContentChangeWholeDocument('y = "😋" + \n')
+    document = types.VersionedTextDocumentIdentifier(3, URI)
+    assert len(await editor.ask(types.Position(1, 4))) == 1
+    editor.text_document_did_change(types.DidChangeTextDocumentParams(document, [whole]))
+    assert len(await editor.ask(types.Position(0, 11))) == 1
+    assert (await editor.counts())["requested"] == 2
+
+
+# Without inline completion
+
+
+async def test_editors_without_ghost_text_get_completions(scripted: Scripted) -> None:
+    editor = await scripted("\n    return x +\\\n        1", inline=False)
+    provider = editor.capabilities.completion_provider
+    assert provider is not None
+    at = editor.open("def f(x):▮\n")
+    result = await editor.text_document_completion_async(
+        types.CompletionParams(types.TextDocumentIdentifier(URI), at)
+    )
+    assert isinstance(result, types.CompletionList)
+    assert result.is_incomplete
+    [item] = result.items
+    assert item.label == "return x +\\ …"
+    assert item.text_edit == types.TextEdit(types.Range(at, at), "\n    return x +\\\n        1")
+    assert item.command is not None
+    assert item.command.command == "lacuna.accepted"
+
+
+async def test_editors_with_ghost_text_are_not_offered_both(scripted: Scripted) -> None:
+    editor = await scripted()
+    assert editor.capabilities.completion_provider is None
+    assert editor.capabilities.inline_completion_provider is not None
+
+
+async def test_the_entry_selected_in_the_popup_is_respected(scripted: Scripted) -> None:
+    editor = await scripted("(f)", "(f)", ")")
+    at = editor.open("x = json.lo▮\n")
+    entry = types.Range(types.Position(0, 9), at)
+    selected = types.SelectedCompletionInfo(entry, "loads")
+    [item] = await editor.ask(at, selected=selected)
+    assert (item.insert_text, item.range) == ("loads(f)", entry)
+    at = editor.open("x = f(json.lo▮)\n")
+    entry = types.Range(types.Position(0, 11), at)
+    [item] = await editor.ask(at, selected=types.SelectedCompletionInfo(entry, "load"))
+    assert (item.insert_text, item.range) == ("load(f)", entry)
+
+
+# Typing along
+
+
+async def test_typing_what_is_shown_needs_no_model(scripted: Scripted) -> None:
+    editor = await scripted("json.load(f)", "never")
+    at = editor.open(SOURCE)
+    await editor.ask(at)
+    for typed in ("j", "son", "."):
+        at = editor.type(typed, at)
+    [item] = await editor.ask(at)
+    assert item.insert_text == "load(f)"
+    assert item.range == types.Range(at, at)
+    at = editor.type("lo", at)
+    [item] = await editor.ask(at)
+    assert item.insert_text == "load(f)"
+    [again] = await editor.ask(at)
+    assert again == item
+
+
+async def test_typing_something_else_asks_the_model_again(scripted: Scripted) -> None:
+    editor = await scripted("json.load(f)", "read()", "1")
+    at = editor.open(SOURCE)
+    await editor.ask(at)
+    at = editor.type("f.", at)
+    assert [item.insert_text for item in await editor.ask(at)] == ["read()"]
+    at = editor.type("read()", at)  # all of it: nothing is left to show
+    assert [item.insert_text for item in await editor.ask(at)] != ["read()"]
+
+
+# Turns
+
+
+async def test_of_a_burst_only_the_newest_is_computed(scripted: Scripted) -> None:
+    editor = await scripted(*(f"fill_{n}_" + "x" * 20 for n in range(60)), step_seconds=0.5)
+    at = editor.open(SOURCE)
+    *others, last = await asyncio.gather(*(editor.ask(at) for _ in range(50)))
+    assert others == [[]] * 49
+    [item] = last
+    # The first one may have begun before the second came.
+    assert item.insert_text.startswith(("fill_0_", "fill_1_"))
+    counts = await editor.counts()
+    assert (counts["requested"], counts["cancelled"], counts["nothing"]) == (50, 49, 0)
+
+
+async def test_documents_do_not_supersede_each_other(scripted: Scripted) -> None:
+    editor = await scripted("one", "two", step_seconds=0.05)
+    other = "file:///project/other.py"
+    first = editor.ask(editor.open("x = ▮\n"))
+    second = editor.ask(editor.open("y = ▮\n", uri=other), uri=other)
+    assert [[i.insert_text for i in items] for items in (await first, await second)] == [
+        ["one"],
+        ["two"],
+    ]
+
+
+async def test_an_answer_for_a_text_that_has_changed_is_dropped(scripted: Scripted) -> None:
+    editor = await scripted("one", step_seconds=0.2)
+    at = editor.open("x = ▮\n")
+    answer = editor.ask(at)
+    await editor.until("computing")
+    editor.type("y", at)
+    assert await answer == []
+    assert (await editor.counts())["cancelled"] == 1
+    await editor.until("ready")
+
+
+async def test_cancelling_stops_the_model(scripted: Scripted) -> None:
+    editor = await scripted("a" * 30, "two", step_seconds=0.5)
+    at = editor.open("x = ▮\n")
+    context = types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic)
+    request = editor.protocol.send_request(
+        types.TEXT_DOCUMENT_INLINE_COMPLETION,
+        types.InlineCompletionParams(context, types.TextDocumentIdentifier(URI), at),
+        msg_id="mine",
+    )
+    await editor.until("computing")
+    editor.cancel_request(types.CancelParams("mine"))
+    with pytest.raises(JsonRpcException) as raised:
+        await asyncio.wrap_future(request)
+    assert raised.value.code == types.LSPErrorCodes.RequestCancelled
+    await editor.until("ready")
+    assert [item.insert_text for item in await editor.ask(at)] == ["two"]
+    assert (await editor.counts())["cancelled"] == 1
+
+
+# While the model loads, and when it fails
+
+
+async def test_while_loading_answers_are_empty_and_come_at_once(scripted: Scripted) -> None:
+    editor = await scripted("one", load_seconds=3, wait=False)
+    at = editor.open("x = ▮\n")
+    await editor.until("loading")
+    for _ in range(20):
+        assert await editor.ask(at) == []
+    assert editor.statuses[-1].state == "loading", "20 answers took longer than the loading"
+    assert await editor.why() == "loading"
+    assert editor.progress == ["begin"]
+    status = await editor.until("ready")
+    assert (status.model, status.provider) == ("scripted", "cpu")
+    assert len(await editor.ask(at)) == 1
+    assert editor.progress == ["begin", "end"]
+    assert await editor.why() is None
+
+
+async def test_a_model_that_cannot_be_loaded_leaves_the_server_alive(scripted: Scripted) -> None:
+    editor = await scripted("one", options={"model": "broken"}, wait=False)
+    at = editor.open("x = ▮\n")
+    status = await editor.until("error")
+    assert "the script says that loading fails" in status.message
+    assert "lacuna doctor" in status.message
+    assert await editor.ask(at) == []
+    assert await editor.why() == "no-engine"
+    editor.configure(model="")
+    await editor.until("ready")
+    assert len(await editor.ask(at)) == 1
+
+
+async def test_the_engine_failing_in_a_request_does_not_harm_the_next(scripted: Scripted) -> None:
+    editor = await scripted("one", "two", fail_on=[0])
+    at = editor.open("x = ▮\n")
+    assert await editor.ask(at) == []
+    assert editor.statuses[-1].state == "error"
+    assert "the script says that this request fails" in editor.statuses[-1].message
+    assert await editor.why() == "engine-failed"
+    [item] = await editor.ask(at)
+    assert item.insert_text == "two"
+    assert (await editor.until("ready")).latencyMs > 0
+
+
+# Settings
+
+
+async def test_bad_settings_are_told_with_their_path(scripted: Scripted) -> None:
+    editor = await scripted("abcdef", options={"threshold": 7, "maxTokens": 3, "colour": "red"})
+    [message] = editor.messages
+    assert message.startswith("lacuna.threshold must be a number above 0 and at most 1, not 7")
+    [logged] = editor.logged
+    assert logged.startswith("lacuna.colour is no setting")
+    [item] = await editor.ask(editor.open("x = f(▮)\n"))
+    assert item.insert_text == "abc"
+
+
+async def test_switched_off_and_on_again(scripted: Scripted) -> None:
+    editor = await scripted("one", options={"enabled": False}, wait=False)
+    await editor.until("off")
+    at = editor.open("x = ▮\n")
+    assert await editor.ask(at) == []
+    assert await editor.why() == "disabled"
+    editor.workspace_did_change_configuration(
+        types.DidChangeConfigurationParams({"other": {"enabled": True}})
+    )
+    editor.configure(enabled=True)
+    await editor.until("ready")
+    assert len(await editor.ask(at)) == 1
+
+
+async def test_files_that_are_left_alone(scripted: Scripted) -> None:
+    options = {
+        "disabledLanguages": ["markdown"],
+        "maxFileBytes": 100,
+        "excludedGlobs": ["**/no/**"],
+    }
+    editor = await scripted("one", options=options)
+    for uri, language, text, reason in (
+        ("file:///a.md", "markdown", "x = ▮\n", "disabled-language"),
+        ("file:///no/a%20b.py", "python", "x = ▮\n", "excluded"),
+        ("file:///a.py", "python", "é" * 60 + "x = ▮\n", "too-large"),
+        ("file:///b.py", "python", "\0\x01x = ▮\n", "binary"),
+        ("file:///c.py", "python", "▮", "empty-file"),
+    ):
+        at = editor.open(text, uri=uri, language=language)
+        assert await editor.ask(at, uri=uri) == []
+        assert await editor.why(uri) == reason
+    assert await editor.ask(types.Position(0, 0), uri="file:///never-opened.py") == []
+    assert await editor.why("file:///never-opened.py") == "not-open"
+    editor.text_document_did_close(
+        types.DidCloseTextDocumentParams(types.TextDocumentIdentifier("file:///a.md"))
+    )
+    assert await editor.why("file:///a.md") == "not-open"
+
+
+async def test_one_line_only(scripted: Scripted) -> None:
+    editor = await scripted("\n    a()\n    b()", "\n    a()\n    b()")
+    at = editor.open("def f():▮\n")
+    [item] = await editor.ask(at)
+    assert item.insert_text == "\n    a()\n    b()"
+    editor.configure(multiline="never")
+    assert all("\n" not in item.insert_text for item in await editor.ask(at))
+
+
+# Whole lines
+
+
+async def test_lines_are_filled_anew(scripted: Scripted) -> None:
+    editor = await scripted("b = a + 1\nd = b")
+    editor.open("a = 1\nb = 2\nc = 3\n")
+    document = {"uri": URI, "version": 1}
+    found = await editor.call("lacuna/fillLines", textDocument=document, startLine=1, endLine=1)
+    assert (found.version, found.reason, found.text) == (1, None, "b = a + 1\nd = b")
+    [edit] = found.edits
+    assert (edit.range.start.line, edit.range.end.line) == (1, 1)
+    assert edit.newText in found.text
+
+
+@pytest.mark.parametrize(
+    ("uri", "version", "lines", "reason"),
+    [
+        (URI, 0, (0, 0), "stale"),
+        (URI, 1, (2, 1), "outside-file"),
+        (URI, 1, (0, 9), "outside-file"),
+        ("file:///other.py", 1, (0, 0), "not-open"),
+    ],
+)
+async def test_lines_that_cannot_be_filled(
+    scripted: Scripted, uri: str, version: int, lines: tuple[int, int], reason: str
+) -> None:
+    editor = await scripted("x")
+    editor.open("a = 1\nb = 2\n")
+    document = {"uri": uri, "version": version}
+    found = await editor.call(
+        "lacuna/fillLines", textDocument=document, startLine=lines[0], endLine=lines[1]
+    )
+    assert (found.edits, found.text, found.reason) == ([], "", reason)
+    assert found.detail
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "wrong"),
+    [
+        ("lacuna/fillLines", {}, "params.textDocument.version is missing"),
+        (
+            "lacuna/fillLines",
+            {"textDocument": {"uri": URI, "version": "1"}, "startLine": 0, "endLine": 0},
+            "params.textDocument.version must be int",
+        ),
+        ("lacuna/why", {"textDocument": 3}, "params.textDocument.uri is missing"),
+        ("lacuna/trace", {"id": 3}, "params.id must be str"),
+    ],
+)
+async def test_bad_parameters_are_named(
+    scripted: Scripted, method: str, params: dict[str, Any], wrong: str
+) -> None:
+    editor = await scripted(wait=False)
+    with pytest.raises(JsonRpcException, match=wrong) as raised:
+        await editor.call(method, **params)
+    assert raised.value.code == types.ErrorCodes.InvalidParams
+
+
+# Texts of all kinds
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "fill", "inserted"),
+    [
+        ("python", "\ufeffdef f():▮\r\nx = 1\r\n", "\n    a()", "\r\n    a()"),
+        ("go", "package a\n\nfunc f() {\n\t▮\n}\n", "g()\n    h()", "g()\n\th()"),
+        ("python", "s = '😋😋'; x = ▮", "len(s)", "len(s)"),
+        ("brainfuck", "+++[\n  ▮\n", "-]", "-]"),
+        ("python", "def f(:\n    x = 1\n\ny = g(▮\n", "1)", "1)"),
+        ("python", "\x02\x7f ‮ x = ▮ \ud83d", "1", "1"),
+    ],
+)
+async def test_a_fill_in_texts_of_all_kinds(
+    scripted: Scripted, language: str, text: str, fill: str, inserted: str
+) -> None:
+    editor = await scripted(fill)
+    [item] = await editor.ask(editor.open(text, language=language))
+    assert item.insert_text == inserted
+
+
+async def test_fifty_thousand_lines(scripted: Scripted) -> None:
+    editor = await scripted("f(x)", "g(x)")
+    lines = "value = compute(1)\n" * 25_000
+    at = editor.open(f"{lines}y = ▮\n{lines}")
+    assert [item.insert_text for item in await editor.ask(at)] == ["f(x)"]
+    at = editor.type("z + ", at)
+    assert [item.insert_text for item in await editor.ask(at)] == ["g(x)"]
+
+
+# Beginning and end
+
+
+async def test_nothing_of_the_users_code_is_logged(scripted: Scripted) -> None:
+    editor = await scripted("fill_secret", "other_secret", fail_on=[1])
+    at = editor.open("text_secret = ▮\n")
+    await editor.ask(at)
+    at = editor.type("typed_secret + ", at)
+    await editor.ask(at)
+    await editor.call("lacuna/getStatus")
+    await editor.leave()
+    assert b"secret" not in editor.log
+
+
+async def test_what_libraries_print_does_not_disturb_the_protocol(scripted: Scripted) -> None:
+    editor = await scripted("one")
+    assert len(await editor.ask(editor.open("x = ▮\n"))) == 1
+    await editor.leave()
+    assert b"a library prints something" in editor.log
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_an_editor_that_closes_its_pipe_ends_the_server(
+    scripted: Scripted, busy: bool
+) -> None:
+    editor = await scripted("a" * 30, step_seconds=0.2)
+    if busy:
+        answer = editor.ask(editor.open("x = ▮\n"))
+        await editor.until("computing")
+    assert editor.process.stdin is not None
+    editor.process.stdin.close()
+    assert await editor.ended() == 1
+    if busy:
+        with pytest.raises((RuntimeError, JsonRpcException)):
+            await answer
+
+
+async def test_an_editor_that_is_killed_ends_the_server(scripted: Scripted) -> None:
+    """Even though its pipe stays open, as it does when another child of the editor holds it."""
+    parent = await asyncio.create_subprocess_exec("sleep", "600")
+    editor = await scripted("one", process_id=parent.pid)
+    assert editor.process.returncode is None
+    parent.kill()
+    await parent.wait()
+    assert await editor.ended() == 1
+
+
+async def test_an_editor_that_cannot_be_seen_is_not_waited_for(scripted: Scripted) -> None:
+    editor = await scripted("one", process_id=2**22 - 7)
+    assert len(await editor.ask(editor.open("x = ▮\n"))) == 1
+
+
+async def test_goodbye(scripted: Scripted) -> None:
+    editor = await scripted("a" * 30, step_seconds=0.3)
+    answer = editor.ask(editor.open("x = ▮\n"))
+    await editor.until("computing")
+    await editor.leave()  # expects exit code 0
+    with pytest.raises(JsonRpcException):
+        await answer
+    assert b"Traceback" not in editor.log
+
+
+async def test_an_idle_server_uses_no_processor(scripted: Scripted) -> None:
+    import psutil
+
+    editor = await scripted("one")
+    await editor.ask(editor.open("x = ▮\n"))
+    process = psutil.Process(editor.process.pid)
+    before = process.cpu_times()
+    time.sleep(2)
+    after = process.cpu_times()
+    assert after.user + after.system - before.user - before.system <= 0.02
