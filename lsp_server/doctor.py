@@ -133,11 +133,13 @@ def check_runtime(provider: str, threads: int) -> Finding:
     facts = asdict(runtime) | {"installed": installed}
     detail = (
         f"ONNX Runtime {runtime.version}, provider {runtime.provider} ({runtime.reason}), "
-        f"{runtime.threads} threads"
+        f"threads: {runtime.threads}"
     )
     if len(installed) > 1:
-        remedy = "they overwrite each other: uninstall both, then install one of them"
-        return Finding("runtime", State.WRONG, f"{' and '.join(installed)}", remedy, facts)
+        remedy = "they overwrite each other; uninstall both, then install one of them"
+        return Finding(
+            "runtime", State.WRONG, f"{' and '.join(installed)} are both installed", remedy, facts
+        )
     return Finding("runtime", State.OK, detail, facts=facts)
 
 
