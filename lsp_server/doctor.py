@@ -131,15 +131,14 @@ def check_runtime(provider: str, threads: int) -> Finding:
     except RuntimeMissingError as error:
         return Finding("runtime", State.WRONG, str(error), facts={"installed": installed})
     facts = asdict(runtime) | {"installed": installed}
+    if len(installed) > 1:
+        detail = f"{' and '.join(installed)} are both installed"
+        remedy = "they overwrite each other; uninstall both, then install one of them"
+        return Finding("runtime", State.WRONG, detail, remedy, facts)
     detail = (
         f"ONNX Runtime {runtime.version}, provider {runtime.provider} ({runtime.reason}), "
         f"threads: {runtime.threads}"
     )
-    if len(installed) > 1:
-        remedy = "they overwrite each other; uninstall both, then install one of them"
-        return Finding(
-            "runtime", State.WRONG, f"{' and '.join(installed)} are both installed", remedy, facts
-        )
     return Finding("runtime", State.OK, detail, facts=facts)
 
 

@@ -1,4 +1,4 @@
-"""What `lacuna doctor` says of things that are wrong; the healthy case is in test_shipped_model.py."""
+"""What `lacuna doctor` says of things that are wrong."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ def test_a_grammar_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) 
     ("how", "state", "told"),
     [
         ({}, State.OK, "a line of code"),
-        ({"step_seconds": 0.6}, State.SLOW, "a denoising step 6"),
+        ({"step_seconds": 0.06}, State.SLOW, "a denoising step 6"),
         ({"fail_on": {3}}, State.WRONG, "the script says that this request fails"),
     ],
 )
@@ -53,7 +53,7 @@ def test_speed_is_measured_and_judged(
 ) -> None:
     engine = scripted_engine(["0123456789"], **how)
     monkeypatch.setattr(Engine, "open", lambda *_, **__: engine)
-    monkeypatch.setattr(doctor, "SLOW_FILL_MS", 1000 if how else 60_000)
+    monkeypatch.setattr(doctor, "SLOW_FILL_MS", 100 if how else 60_000)
     found = doctor.speed(None, "auto", 0)
     assert found.state is state
     assert told in found.detail
