@@ -1,20 +1,24 @@
 #!/bin/sh
-# Cuts gaps into two real files of this repository and has Lacuna fill them; the files stay as they are.
+# Cuts gaps into two real files of this repository and has Lacuna fill them. The files stay as they
+# are: what is filled is a copy on standard input.
 # usage: demo.sh [LACUNA]     (`make demo` calls it with the environment's own command)
 set -eu
 lacuna=${1:-lacuna}
 cd "$(dirname "$0")/.."
+bold='' dim='' plain=''
+if [ -t 1 ]; then bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m'); fi
 
 # gap FILE LANGUAGE LEFT: takes away what stands right of LEFT on its line, and fills that.
 gap() {
-    line=$(grep -nF -- "$3" "$1" | head -1 | cut -d: -f1)
+    line=$(grep -nF -- "$3" "$1" | head -n 1 | cut -d: -f1)
     whole=$(sed -n "${line}p" "$1")
     written=${whole#*"$3"}
     left=${whole%"$written"}
-    printf '\n\033[1m%s:%s\033[0m  a person wrote: \033[2m%s\033[0m\n\n' "$1" "$line" "$written"
+    printf '\n%s%s:%s%s  %sa person wrote:%s %s\n\n' \
+        "$bold" "$1" "$line" "$plain" "$dim" "$plain" "$written"
     LEFT=$left awk -v line="$line" 'NR == line { print ENVIRON["LEFT"]; next } { print }' "$1" |
         "$lacuna" fill - --language "$2" --at "$line:$((${#left} + 1))" --watch ||
-        [ $? -eq 1 ] # nothing to suggest, and it says why
+        [ $? -eq 1 ] # nothing to suggest, and it said why
 }
 
 gap lsp_server/source_file.py python 'return cls(name, '
