@@ -187,13 +187,14 @@ class Session:
         """The context once for each canvas of a batch; kept, since every step asks for the same."""
         if batch == 1:
             return context
-        if self._spread is None or self._spread[:2] != (context, batch):
+        spread = self._spread
+        if spread is None or spread[0] is not context or spread[1] != batch:
             keys, values = (
                 np.ascontiguousarray(np.broadcast_to(t[:, None], (len(t), batch, *t.shape[1:])))
                 for t in (context.keys, context.values)
             )
-            self._spread = (context, batch, KeyValues(keys, values))
-        return self._spread[2]
+            spread = self._spread = (context, batch, KeyValues(keys, values))
+        return spread[2]
 
     def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
         """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""

@@ -1,0 +1,189 @@
+"""How long a person waits: `python -m bench.latency [--model FOLDER] [--rounds N]`.
+
+Engine figures are taken in this process, those of the server from a real `lacuna serve` over its
+pipes. Every figure is a median; the last line is one JSON object with all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+from lsprotocol import types
+from pygls.lsp.client import LanguageClient
+
+from engine import Engine
+from engine.context import ContextCache, Surroundings
+from engine.engine import never
+from engine.model import Ids, Model
+
+CONTEXT_TOKENS = 400
+SUFFIX_TOKENS = 100
+CANVAS = 32
+TYPED = "    return sum(value for value in values if value is not None)"
+"""What is typed at the end of a file, with a request after each key."""
+SERVE = "import sys; from lsp_server.cli import main; sys.exit(main(['serve']))"
+SCRIPTED = """
+import sys
+from engine.fake import scripted_engine
+from lsp_server import server
+sys.exit(server.run(None, lambda settings: scripted_engine(["some_name(argument)"])))
+"""
+"""The same server with a scripted engine, whose own time is almost nothing."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
+    parser.add_argument("--model", type=Path, help="model folder; default: the shipped one")
+    parser.add_argument("--rounds", type=int, default=15, help="repetitions of each measurement")
+    arguments = parser.parse_args()
+    figures = engine_figures(arguments.model, arguments.rounds)
+    figures |= asyncio.run(server_figures(arguments.rounds))
+    for name, value in figures.items():
+        print(f"{name:20} {value:10.1f}")
+    print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
+
+
+def engine_figures(folder: Path | None, rounds: int) -> dict[str, float]:
+    """Forward passes: a step on a canvas, a context, one more token."""
+    engine = Engine.open(folder)
+    model, text = engine._model, Path(np.__file__).with_name("matlib.py").read_text("utf-8")
+    ids = np.array(engine._tokenizer.encode(text), np.int64)
+    gap = Surroundings(ids[: CONTEXT_TOKENS - SUFFIX_TOKENS], ids[-SUFFIX_TOKENS:])
+    return {
+        "step_ms": timed(step_of(model, gap), rounds),
+        "context_ms": timed(lambda: read_anew(model, ids[:CONTEXT_TOKENS]), rounds),
+        "token_ms": token_ms(model, ids, rounds),
+    }
+
+
+def step_of(model: Model, gap: Surroundings) -> Callable[[], object]:
+    """One denoising step on an all masked canvas between its context."""
+    context = ContextCache(model).around(gap, CANVAS, never)
+    canvas = np.full((1, CANVAS + 1), model.card.mask_id, np.int64)
+    canvas[0, 0] = gap.prefix[-1]
+    return lambda: model.denoise(canvas, gap.position, context)
+
+
+def read_anew(model: Model, ids: Ids) -> None:
+    """A context that no cache knows."""
+    ContextCache(model).around(Surroundings(np.append(ids, 0), ids[:0]), CANVAS, never)
+
+
+def token_ms(model: Model, ids: Ids, rounds: int) -> float:
+    """One more token after a context that is cached."""
+    cache = ContextCache(model)
+    nothing = ids[:0]
+    spent = []
+    for count in range(CONTEXT_TOKENS, CONTEXT_TOKENS + rounds + 1):
+        start = time.perf_counter()
+        cache.around(Surroundings(ids[:count], nothing), CANVAS, never)
+        spent.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(spent[1:])
+
+
+def timed(work: Callable[[], object], rounds: int) -> float:
+    """Median ms of a call, after one that is not counted."""
+    work()
+    spent = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        spent.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(spent)
+
+
+async def server_figures(rounds: int) -> dict[str, float]:
+    """What an editor sees of `lacuna serve`."""
+    source = Path(argparse.__file__).read_text("utf-8")
+    starts = [await initialize_ms() for _ in range(min(rounds, 5))]
+    real = await session(SERVE, source[:6000])
+    large = await session(SCRIPTED, (source * 3)[: 200 * 1000], lines=5000)
+    return {
+        "keystroke_ms": real["keystroke_ms"],
+        "outside_engine_ms": large["keystroke_ms"],
+        "initialize_ms": statistics.median(starts),
+        "rss_mb": real["rss_mb"],
+        "idle_cpu_percent": real["idle_cpu_percent"],
+    }
+
+
+async def initialize_ms() -> float:
+    """From the start of the process to the answer to `initialize`."""
+    start = time.perf_counter()
+    client = await connected(SERVE)
+    spent = (time.perf_counter() - start) * 1e3
+    await leave(client)
+    return spent
+
+
+async def connected(program: str) -> LanguageClient:
+    """A client whose server has answered `initialize`."""
+    client = LanguageClient("bench", "1")
+    for method in ("lacuna/status", types.WINDOW_LOG_MESSAGE, types.WINDOW_SHOW_MESSAGE):
+        client.feature(method)(lambda params: None)
+    await client.start_io(sys.executable, "-c", program)
+    ghost = types.InlineCompletionClientCapabilities()
+    text = types.TextDocumentClientCapabilities(inline_completion=ghost)
+    capabilities = types.ClientCapabilities(text_document=text)
+    await client.initialize_async(types.InitializeParams(capabilities))
+    return client
+
+
+async def session(program: str, source: str, lines: int | None = None) -> dict[str, float]:
+    """Types at the end of a file, waiting for the answer to each key; then does nothing."""
+    source = "\n".join(source.split("\n")[:lines]) + "\n\n\ndef total(values):\n"
+    client = await connected(program)
+    client.initialized(types.InitializedParams())
+    item = types.TextDocumentItem("file:///bench.py", "python", 0, source)
+    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    row = source.count("\n")
+    while (await client.protocol.send_request_async("lacuna/getStatus", {})).state == "loading":
+        await asyncio.sleep(0.05)
+    waits = [await key(client, row, column) for column in range(len(TYPED))]
+    process = psutil.Process(client._server.pid)  # type: ignore[union-attr]
+    process.cpu_percent()
+    await asyncio.sleep(2)
+    figures = {
+        "keystroke_ms": statistics.median(waits[4:]),
+        "idle_cpu_percent": process.cpu_percent(),
+        "rss_mb": process.memory_info().rss / 2**20,
+    }
+    await leave(client)
+    return figures
+
+
+async def key(client: LanguageClient, row: int, column: int) -> float:
+    """One key and the request after it: ms until the answer."""
+    start = time.perf_counter()
+    at = types.Position(row, column)
+    event = types.TextDocumentContentChangePartial(types.Range(at, at), TYPED[column])
+    document = types.VersionedTextDocumentIdentifier(column + 1, "file:///bench.py")
+    client.text_document_did_change(types.DidChangeTextDocumentParams(document, [event]))
+    await client.text_document_inline_completion_async(
+        types.InlineCompletionParams(
+            types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
+            types.TextDocumentIdentifier("file:///bench.py"),
+            types.Position(row, column + 1),
+        )
+    )
+    return (time.perf_counter() - start) * 1e3
+
+
+async def leave(client: LanguageClient) -> None:
+    """Ends a server properly."""
+    await client.shutdown_async(None)
+    client.exit(None)
+    await client.stop()
+
+
+if __name__ == "__main__":
+    main()
