@@ -94,17 +94,26 @@ class Watch:
 
     def finish(self, text: str) -> None:
         """Draws the gap with the text that is handed over, the mended fill."""
-        self.draw(Text(text, style="bold green"), "")
+        gap = Text(text, style="bold green")
+        if self.console.is_terminal:
+            self.live.update(Text.assemble(self.above, gap, self.below))
+        else:
+            self.print(gap)
 
     def draw(self, gap: Text, caption: str) -> None:
-        """Puts a gap and a caption on the screen; without a terminal only the gap's own line."""
-        caption = f"\n{caption}" if caption else ""
-        if self.console.is_terminal:
-            picture = Text.assemble(self.above, gap, self.below, (caption, "dim"))
-            self.live.update(picture, refresh=True)
-        else:
-            left, right = self.above.split("\n")[-1], self.below.split("\n", allow_blank=True)[0]
-            self.console.print(Text.assemble(left, gap, right, caption), soft_wrap=True)
+        """Puts a gap on the screen, with as many of the lines above the caption as fit there."""
+        if not self.console.is_terminal:
+            self.print(gap, caption)
+            return
+        picture = Text.assemble(self.above, gap, self.below, "\n", (caption, "dim"))
+        rows = picture.wrap(self.console, self.console.width)
+        self.live.update(Text("\n").join(rows[1 - self.console.height :]), refresh=True)
+
+    def print(self, gap: Text, caption: str = "") -> None:
+        """Prints the gap with its own line, and the caption below it."""
+        left, right = self.above.split("\n")[-1], self.below.split("\n", allow_blank=True)[0]
+        line = Text.assemble(left, gap, right)
+        self.console.print(line, *filter(None, [caption]), sep="\n", soft_wrap=True)
 
 
 def drawn(cells: tuple[Cell, ...]) -> Text:

@@ -78,3 +78,15 @@ def test_a_second_try_starts_anew() -> None:
 @pytest.mark.parametrize("language", ["python", "typescriptreact", "plaintext", "klingon"])
 def test_highlighting_changes_no_text(code: str, language: str) -> None:
     assert highlighted(code, language).plain == code
+
+
+def test_a_picture_higher_than_the_terminal_shows_its_end_and_leaves_all_of_it() -> None:
+    tall = watch(terminal=True)
+    tall.console.height = 6
+    lines = [f"line {number}\n" for number in range(20)]
+    with tall as seen:
+        seen.step(step(0, *(cell(line, "new") for line in lines)))
+        frame = output(seen)
+        seen.finish("".join(lines))
+    assert "line 19" in frame and "step 1" in frame and "line 15" not in frame
+    assert all(f"line {number}\n" in output(seen).replace("\r", "") for number in range(20))
