@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,8 @@ class Candidate:
     """[C] and with what probability."""
     remasked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
     """[C] positions that were masked again once, and will not be a second time."""
+    banned: Ids = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    """[n, C] tokens that a critic has doubted: none is proposed again where it stood."""
 
 
 Observe = Callable[[Candidate, Canvas, float], None]
@@ -100,6 +102,7 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     """Commits on one candidate what a forward pass over it proposes."""
     candidate.passes += 1
     canvas = _contradicted_masked(candidate, proposal, rules)
+    proposal = without(proposal, candidate.banned)
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
     reach = np.arange(len(canvas)) <= length
     beliefs = Beliefs(
@@ -115,6 +118,14 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     candidate.canvas = _cut_after_newline(canvas, rules)
     candidate.previous, candidate.guesses = proposal, tokens
     candidate.probabilities = beliefs.probability
+
+
+def without(proposal: Proposal, banned: Ids) -> Proposal:
+    """The proposal with no chance left for the tokens banned [n, C], ends not among them."""
+    if not len(banned):
+        return proposal
+    hit = (proposal.ids[None] == banned[:, :, None]).any(axis=0)
+    return replace(proposal, log_probs=np.where(hit, -np.inf, proposal.log_probs))
 
 
 def guess(

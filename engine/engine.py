@@ -20,7 +20,7 @@ from .denoise import Rules
 from .errors import PromptError
 from .filling import Draft, Filling
 from .model import Model
-from .prompt import Cancelled, Fill, FillOptions, Finish, OnStep, Prompt
+from .prompt import Cancelled, Critic, Fill, FillOptions, Finish, OnStep, Prompt
 from .tokenizer import REPLACEMENT, FileTokenizer, Tokenizer
 from .trace import Trace
 
@@ -96,12 +96,14 @@ class Engine:
         *,
         cancelled: Cancelled = never,
         on_step: OnStep | None = None,
+        critic: Critic | None = None,
     ) -> tuple[Fill, ...]:
         """Up to `options.candidates` different fills of the gap, the most probable first.
 
         There is at least one; its text may be empty. `on_step` sees every step of the first
-        candidate. `cancelled` is asked before each forward pass. Raises CancelledError, PromptError
-        (an option out of its range) and EngineFailedError.
+        candidate. `cancelled` is asked before each forward pass. What `critic` doubts in a fill is
+        masked and denoised again. Raises CancelledError, PromptError (an option out of its range)
+        and EngineFailedError.
         """
         options = options or FillOptions()
         check(options)
@@ -115,6 +117,8 @@ class Engine:
             rules=self._rules(options),
             cancelled=cancelled,
             clock=clock,
+            tokenizer=self._tokenizer,
+            critic=critic,
             trace=Trace(self._tokenizer, on_step) if on_step else None,
         )
         return ranked([self._fill(draft, options, clock) for draft in filling.drafts(gap)])
@@ -172,6 +176,7 @@ def ranked(fills: list[Fill]) -> tuple[Fill, ...]:
 
 
 LEAST = {
+    "repair": 0,
     "max_tokens": 1,
     "steps": 1,
     "candidates": 1,

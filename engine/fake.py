@@ -18,7 +18,7 @@ from .card import Card
 from .engine import Engine, never
 from .errors import EngineFailedError
 from .model import Floats, Ids, KeyValues, Proposal
-from .prompt import Cancelled, Fill, FillOptions, OnStep, Prompt
+from .prompt import Cancelled, Critic, Fill, FillOptions, OnStep, Prompt
 from .session import Runtime
 
 FIRST_BYTE = 17
@@ -161,11 +161,12 @@ class ScriptedEngine(Engine):
         *,
         cancelled: Cancelled = never,
         on_step: OnStep | None = None,
+        critic: Critic | None = None,
     ) -> tuple[Fill, ...]:
         """See Engine.fill."""
         request, self.requests = self.requests, self.requests + 1
         self.script.begin(self._texts[request % len(self._texts)], request in self._fail_on)
-        return super().fill(prompt, options, cancelled=cancelled, on_step=on_step)
+        return super().fill(prompt, options, cancelled=cancelled, on_step=on_step, critic=critic)
 
 
 def scripted_engine(

@@ -19,7 +19,9 @@ from .clock import Clock
 from .context import ContextCache, Surroundings
 from .denoise import Candidate, Forward, Observe, Rules, begun, denoise, proposal_of
 from .model import Ids, Model, Proposal
-from .prompt import Cancelled, FillOptions, Finish
+from .prompt import Cancelled, Critic, FillOptions, Finish
+from .repair import reopened
+from .tokenizer import Tokenizer
 from .trace import Trace
 
 
@@ -58,7 +60,9 @@ class Filling:
     rules: Rules
     cancelled: Cancelled
     clock: Clock
-    trace: Trace | None
+    tokenizer: Tokenizer
+    trace: Trace | None = None
+    critic: Critic | None = None
 
     def drafts(self, gap: Surroundings) -> list[Draft]:
         """A finished draft of each candidate."""
@@ -83,7 +87,22 @@ class Filling:
         if observe:
             observe(first, blank, (time.perf_counter() - start) * 1e3)
         denoise(candidates, forward, self.rules, self.cancelled, observe)
+        self._repair(candidates, forward, observe)
         return [Draft(gap).after(c, self.model.card.max_prefix) for c in candidates]
+
+    def _repair(
+        self, candidates: list[Candidate], forward: Forward, observe: Observe | None
+    ) -> None:
+        """Opens and denoises again what the critic doubts in fills that end on this canvas."""
+        critic = self.critic
+        for _ in range(self.options.repair if critic else 0):
+            assert critic is not None
+            ended = [candidate for candidate in candidates if candidate.canvas.is_closed]
+            doubted = [c for c in ended if reopened(c, self.tokenizer, critic)]
+            if not doubted:
+                return
+            watched = observe if doubted[0] is candidates[0] else None
+            denoise(doubted, forward, self.rules, self.cancelled, watched)
 
     def _finished(self, draft: Draft, trace: Trace | None) -> Draft:
         """The draft with as many further canvases as it needs and may have."""

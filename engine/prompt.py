@@ -5,7 +5,7 @@ The engine knows nothing of editors: a prompt is text before and after one gap.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -50,6 +50,8 @@ class FillOptions:
     """Nats that a step may risk under the policy entropy."""
     remask: float = 0.0
     """A committed token whose probability falls below this is masked again; 0: never."""
+    repair: int = 2
+    """How often what a critic doubts is masked and denoised again."""
     temperature: float = 0.0
     """0 is greedy; above 0 tokens are sampled."""
     seed: int = 0
@@ -121,3 +123,5 @@ class Step:
 
 OnStep = Callable[[Step], None]
 Cancelled = Callable[[], bool]
+Critic = Callable[[str], Sequence[tuple[int, int]]]
+"""The text of a fill -> the code points start..end of it that are in doubt; none if it is fine."""

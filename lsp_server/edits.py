@@ -78,7 +78,7 @@ def to_edit(
         new = whole.replace("\n", document.line_end)
         if new == document.text[span.start : end]:
             return UNCHANGED
-        if not check_syntax or not _breaks_syntax(document, span, end, new):
+        if not check_syntax or not breaks_syntax(document, span, end, new):
             return _smallest(document, span.start, end, new)
     return BREAKS_SYNTAX
 
@@ -332,7 +332,7 @@ def _smallest(document: Document, start: int, end: int, text: str) -> Edit:
     return Edit(start + head, end - tail, text[head : len(text) - tail])
 
 
-def _breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
+def breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     """Whether there are more errors once span.start..end is `text` than there are now.
 
     A gap that needs something is an error while it is empty (`x = `), so where the document has

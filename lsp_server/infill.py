@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from engine import Engine, Fill, FillOptions
 from engine.engine import never
 from engine.prompt import Cancelled, OnStep
+from lsp_server.critic import critic_of
 from lsp_server.document import Document
 from lsp_server.edits import Edit, Rejected, to_edit
 from lsp_server.prompt import prompt_for
@@ -53,10 +54,10 @@ def infill(
     A fill is at most `options.max_tokens` long, and at most as long as the span allows. Raises what
     `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
     """
-    prompt = prompt_for(document, span)
+    prompt, critic = prompt_for(document, span), critic_of(document, span)
     rejected: list[Rejected] = []
     for wanted in _within(span, options):
-        fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step)
+        fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step, critic=critic)
         judged = [(to_edit(document, span, fill.text), fill) for fill in fills]
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
             return _distinct(shown)[: options.candidates]

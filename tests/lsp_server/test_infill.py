@@ -48,13 +48,13 @@ def test_a_fill_that_may_not_be_shown_is_followed_by_a_second_try() -> None:
 def test_there_is_no_second_try_when_several_were_asked_for() -> None:
     document, span = marked(SOURCE)
     engine = scripted_engine([")))"])
-    assert isinstance(infill(document, span, engine, FillOptions(candidates=3)), Nothing)
+    assert isinstance(infill(document, span, engine, FillOptions(candidates=3, repair=0)), Nothing)
     assert engine.requests == 1
 
 
 def test_nothing_says_why_the_best_fill_was_rejected() -> None:
     document, span = marked(SOURCE)
-    found = infill(document, span, scripted_engine([")))"]), FillOptions())
+    found = infill(document, span, scripted_engine([")))"]), FillOptions(repair=0))
     assert found == Nothing(BREAKS_SYNTAX.reason, BREAKS_SYNTAX.detail)
 
 

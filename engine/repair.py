@@ -1,0 +1,57 @@
+"""A critic's doubts about a filled canvas, masked again and denoised anew with the rest fixed.
+
+A left-to-right model has to write on from the first mistake; a canvas can be opened where the
+mistake is. The engine knows no grammar: the critic is given from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .canvas import Canvas
+from .denoise import Candidate
+from .prompt import Critic
+from .tokenizer import Tokenizer
+
+
+def reopened(candidate: Candidate, tokenizer: Tokenizer, critic: Critic) -> bool:
+    """Opens what the critic doubts in a full canvas; False when it doubts nothing.
+
+    The tokens in doubt are not proposed there again; their neighbours are open too, since a mistake
+    is often beside where it shows, but may come back. Doubts that reach the last token open the end
+    as well, for what is missing is missing there.
+    """
+    canvas = candidate.canvas
+    doubts = critic(tokenizer.decode(canvas.tokens))
+    if not doubts:
+        return False
+    doubted = tokens_of(canvas, tokenizer, doubts)
+    was = np.where(doubted, canvas.ids, canvas.mask_id)
+    earlier = candidate.banned if len(candidate.banned) else np.zeros((0, len(canvas)), np.int64)
+    candidate.banned = np.concatenate([earlier, was[None]])
+    candidate.canvas = canvas.masked_at(_with_neighbours(canvas, doubted))
+    return True
+
+
+def tokens_of(
+    canvas: Canvas, tokenizer: Tokenizer, doubts: Sequence[tuple[int, int]]
+) -> NDArray[np.bool_]:
+    """[C] the positions before the end whose text is in doubt."""
+    ends = [len(tokenizer.decode(canvas.tokens[: n + 1])) for n in range(canvas.length)]
+    doubted = np.zeros(len(canvas), np.bool_)
+    for place, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        doubted[place] = any(start < max(b, a + 1) and end > a for a, b in doubts)
+    return doubted
+
+
+def _with_neighbours(canvas: Canvas, doubted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """[C] what is in doubt, what is beside it, and the end if the last token is among these."""
+    opened = doubted.copy()
+    opened[1:] |= doubted[:-1]
+    opened[:-1] |= doubted[1:]
+    at_end = canvas.length == 0 or bool(opened[canvas.length - 1])
+    opened[canvas.length :] = at_end
+    return opened

@@ -1,0 +1,49 @@
+"""A critic's doubts open the canvas where they are, and nowhere else."""
+
+import numpy as np
+
+from engine import FillOptions, Prompt, Step
+from engine.canvas import Canvas
+from engine.fake import ByteTokenizer, scripted_engine
+from engine.repair import tokens_of
+
+
+def test_what_is_in_doubt_is_filled_otherwise_and_the_rest_stays() -> None:
+    steps: list[Step] = []
+
+    def no_bracket(text: str) -> list[tuple[int, int]]:
+        return [(text.index("("), text.index("(") + 1)] if "(" in text else []
+
+    [fill] = scripted_engine(["foo(bar"]).fill(
+        Prompt("x"), FillOptions(), critic=no_bracket, on_step=steps.append
+    )
+    assert fill.text == "fooabar"
+    for step in steps[1:]:
+        assert {step.cells[place].state for place in (0, 1, 5, 6)} == {"committed"}
+    assert steps[1].cells[3].state in ("masked", "new")
+
+
+def test_a_critic_without_doubts_costs_no_pass() -> None:
+    [fill] = scripted_engine(["foo()"]).fill(Prompt("x"), critic=lambda text: [])
+    assert (fill.text, fill.steps) == ("foo()", 1)
+
+
+def test_a_critic_that_always_doubts_is_heard_twice() -> None:
+    [fill] = scripted_engine(["foo"]).fill(Prompt("x"), critic=lambda text: [(0, 1)])
+    assert fill.text[0] not in ("f", "a"), "neither of the two that were doubted"
+    assert fill.text[1:] == "oo"
+
+
+def test_repair_can_be_switched_off() -> None:
+    options = FillOptions(repair=0)
+    [fill] = scripted_engine(["foo"]).fill(Prompt("x"), options, critic=lambda text: [(0, 1)])
+    assert (fill.text, fill.steps) == ("foo", 1)
+
+
+def test_characters_are_mapped_to_the_tokens_they_are_in() -> None:
+    tokenizer = ByteTokenizer()
+    canvas = Canvas.masked(8, 16, 0)
+    ids = np.array([*tokenizer.encode("aéb"), 0, 0, 0, 0])
+    canvas = canvas.commit(np.ones(8, bool), ids, np.zeros(8, np.float32))
+    assert list(np.flatnonzero(tokens_of(canvas, tokenizer, [(2, 3)]))) == [3]
+    assert list(np.flatnonzero(tokens_of(canvas, tokenizer, [(0, 1)]))) == [0]
