@@ -21,7 +21,8 @@ Seen = TypeVar("Seen")
 
 # What the user sees of a suggestion, as one string: the inline parts, then the lines below.
 GHOST = """
-local namespace = vim.api.nvim_create_namespace(...)
+local name = ...
+local namespace = vim.api.nvim_create_namespace(name)
 local parts, below = {}, {}
 for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true })) do
   for _, chunk in ipairs(mark[4].virt_text or {}) do table.insert(parts, chunk[1]) end
@@ -134,7 +135,7 @@ class Neovim:
         path = self.home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        self.rpc.command(f"edit {path}")
+        self.rpc.command(f"edit! {path}")
         # What is typed is what is meant: no indenting by Neovim.
         self.rpc.command("setlocal indentexpr= nocindent noautoindent nosmartindent expandtab")
         if at is not None:

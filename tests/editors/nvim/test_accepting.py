@@ -134,6 +134,18 @@ def test_the_accepting_key_is_itself_when_nothing_is_shown(desk: Desk) -> None:
     nvim.holds("x   ")
 
 
+def test_a_key_typed_just_before_the_accepting_key_counts(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    nvim.keys("p<Tab>")
+    nvim.holds("total = price * count")
+    nvim.keys("<C-u>total = ")
+    nvim.shows("price * count")
+    nvim.keys("#<Tab>")
+    nvim.holds("total = #   ")
+
+
 BRACKETS = """
 local candidate = require('lacuna.candidate')
 local row, col, encoding, line, item = ...

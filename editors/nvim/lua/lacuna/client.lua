@@ -9,6 +9,7 @@ local M = {}
 local MOST_RESTARTS = 5
 local FIRST_DELAY_MS = 200 -- doubled at each restart
 local LOG_BYTES = 1000000 -- a longer log is begun anew
+local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 
 ---@class lacuna.Server
 ---@field id? integer the vim.lsp client
@@ -16,6 +17,7 @@ local LOG_BYTES = 1000000 -- a longer log is begun anew
 ---@field process? table identity of the running process; one that was stopped on purpose is no longer it
 ---@field restarts integer since the user last started it
 ---@field gone? string why it is not running
+---@field log_from? integer where its part of the log begins
 
 ---@type lacuna.Server
 local server = { wanted = false, restarts = 0, gone = 'setup() has not been called.' }
@@ -56,27 +58,27 @@ function M.restarts()
   return server.restarts
 end
 
----@return string? last line the server wrote to its log
-local function last_words()
-  local file = io.open(M.log_path(), 'r')
-  if not file then
-    return nil
-  end
-  local size = file:seek('end')
-  file:seek('set', math.max(0, size - 2000))
-  local lines = vim.split(vim.trim(file:read('a')), '\n')
-  file:close()
-  return lines[#lines] ~= '' and lines[#lines] or nil
-end
-
 local function begin_log()
   vim.fn.mkdir(vim.fs.dirname(M.log_path()), 'p')
   local stat = vim.uv.fs_stat(M.log_path())
   local file = io.open(M.log_path(), stat and stat.size > LOG_BYTES and 'w' or 'a')
   if file then
     file:write(os.date('%Y-%m-%d %H:%M:%S started by Neovim\n'))
+    server.log_from = file:seek('end')
     file:close()
   end
+end
+
+---@return string? last line that the server wrote to its log
+local function last_words()
+  local file = io.open(M.log_path(), 'r')
+  if not file then
+    return nil
+  end
+  file:seek('set', math.max(server.log_from or 0, file:seek('end') - WORDS_BYTES))
+  local lines = vim.split(vim.trim(file:read('a')), '\n')
+  file:close()
+  return lines[#lines] ~= '' and lines[#lines] or nil
 end
 
 --- The command, its error output going to a log of its own; Neovim would file each line of it as an error.

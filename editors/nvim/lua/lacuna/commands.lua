@@ -6,6 +6,7 @@ local M = {}
 ---@param run fun(args: vim.api.keyset.create_user_command.command_args)
 ---@param options vim.api.keyset.user_command
 local function command(name, run, options)
+  options.bar = true
   vim.api.nvim_create_user_command('Lacuna' .. name, run, options)
 end
 

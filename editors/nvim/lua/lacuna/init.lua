@@ -52,14 +52,26 @@ function M.accept_line()
   return drawer.accept('line')
 end
 
---- Show the next candidate; with nothing shown, ask now.
+---@param step integer
+---@return boolean
+local function cycle(step)
+  local possible = suggestion.possible()
+  if possible then
+    drawer.cycle(step)
+  end
+  return possible
+end
+
+--- Show the next candidate; with nothing shown, ask now. False where that is not possible.
+---@return boolean
 function M.next()
-  drawer.cycle(1)
+  return cycle(1)
 end
 
 --- Show the candidate before.
+---@return boolean
 function M.prev()
-  drawer.cycle(-1)
+  return cycle(-1)
 end
 
 --- Take the suggestion away. False when none is shown.
@@ -166,7 +178,7 @@ function M.setup(options)
     watch_typing(group)
     client.on_ready = { builtin.leave_to_us }
   end
-  keys.take(config.current.keys, M.visible, suggestion.possible)
+  keys.take(config.current.keys, M)
   client.restart()
 end
 

@@ -20,23 +20,25 @@ local function keep(verb, key)
   return kept
 end
 
----@param verb string a key of lacuna.Keys
+--- Not an <expr> mapping: Neovim evaluates those ahead of its time, before the key typed just before is in the buffer.
+---@param verb string
 ---@param key string
----@param applies fun(): boolean
-local function map(verb, key, applies)
-  local kept = keep(verb, key)
+---@param run fun(): boolean
+local function map(verb, key, run)
+  local kept = vim.keycode(keep(verb, key))
   vim.keymap.set('i', key, function()
-    return applies() and ('<Cmd>lua require("lacuna").%s()<CR>'):format(verb) or kept
-  end, { expr = true, remap = true, silent = true, desc = 'Lacuna: ' .. verb:gsub('_', ' ') })
+    if not run() then
+      vim.api.nvim_feedkeys(kept, 'im', false)
+    end
+  end, { desc = 'Lacuna: ' .. verb:gsub('_', ' ') })
 end
 
 --- Take the keys of the configuration, and no others.
 ---@param keys lacuna.Keys
----@param visible fun(): boolean a suggestion is shown
----@param asks fun(): boolean one could be asked for here
-function M.take(keys, visible, asks)
+---@param verbs table<string, fun(): boolean> what each does; false when there was nothing to do
+function M.take(keys, verbs)
   for verb, key in pairs(keys) do
-    map(verb, key, verb == 'next' and asks or visible)
+    map(verb, key, verbs[verb])
   end
 end
 
