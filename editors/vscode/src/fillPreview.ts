@@ -75,9 +75,10 @@ export class FillPreview implements vscode.Disposable, vscode.TextDocumentConten
     await vscode.workspace.applyEdit(change);
     await this.discard();
     const editor = await vscode.window.showTextDocument(pending.document);
-    const last = pending.edits[0]?.range.start;
-    if (last !== undefined) {
-      editor.revealRange(new vscode.Range(last, last), vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+    const start = pending.edits[0]?.range.start;
+    if (start !== undefined) {
+      editor.selection = new vscode.Selection(start, start);
+      editor.revealRange(editor.selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
     }
   }
 

@@ -15,6 +15,8 @@ import { MOST_RESTARTS, Restarts } from "./restarts";
 import { ServerProcess } from "./serverProcess";
 import { serverPath } from "./settings";
 
+const STARTING = "the server is being started.";
+
 export interface ServerOptions {
   readonly log: vscode.LogOutputChannel;
   /** The folder of the extension's own virtual environment; it need not be there. */
@@ -28,7 +30,7 @@ export class Server implements vscode.Disposable {
   readonly onStatus = this.statusEmitter.event;
   private readonly restarts = new Restarts();
   private running: { readonly client: LanguageClient; readonly process: ServerProcess } | undefined;
-  private latest: Status = { state: "loading", message: "Lacuna is starting." };
+  private latest: Status = { state: "loading", message: STARTING };
   /** Grows with every start and stop the user asks for, so that a slower one before it gives way. */
   private turn = 0;
 
@@ -70,7 +72,7 @@ export class Server implements vscode.Disposable {
   }
 
   private async start(turn: number): Promise<void> {
-    this.report({ state: "loading", message: "Lacuna is starting." });
+    this.report({ state: "loading", message: STARTING });
     const program = await findProgram(serverPath(), this.options.environment);
     if ("missing" in program) {
       this.report({ state: "error", message: program.missing });

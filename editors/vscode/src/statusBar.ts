@@ -35,7 +35,7 @@ export class StatusBar implements vscode.Disposable {
     const look = statusLook(status, pausePhrase(vscode.window.activeTextEditor?.document.languageId));
     this.item.text = look.text;
     this.item.tooltip = look.tooltip;
-    this.item.accessibilityInformation = { label: `Lacuna: ${look.tooltip}` };
+    this.item.accessibilityInformation = { label: look.tooltip };
     this.item.backgroundColor =
       look.severity === "error" ? new vscode.ThemeColor("statusBarItem.errorBackground") : undefined;
   }

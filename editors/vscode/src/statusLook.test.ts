@@ -17,12 +17,12 @@ test("ready and computing show the latency of the last suggestion, once there is
 
 test("an error is coloured and its tooltip says what to do", () => {
   const look = statusLook({ state: "error", message: "No model. Choose one." }, undefined);
-  assert.deepEqual([look.severity, look.tooltip], ["error", "No model. Choose one."]);
+  assert.deepEqual([look.severity, look.tooltip], ["error", "Lacuna has a problem: No model. Choose one."]);
 });
 
-test("the tooltip names model and provider", () => {
-  const look = statusLook({ state: "ready", message: "Ready.", model: "lacuna-135m", provider: "cpu" }, undefined);
-  assert.equal(look.tooltip, "Ready.\nlacuna-135m, cpu");
+test("the tooltip says the state in words, and what the server says of it", () => {
+  const look = statusLook({ state: "ready", message: "lacuna-135m on cpu, 2 threads" }, undefined);
+  assert.equal(look.tooltip, "Lacuna is ready: lacuna-135m on cpu, 2 threads");
 });
 
 test("a pause is shown with how to end it, but never hides an error", () => {

@@ -16,7 +16,15 @@ const ICONS: Record<Status["state"], string> = {
   error: "$(error)",
 };
 
-/** `paused` says where Lacuna is paused, as "Python" or "everywhere"; it outranks all but an error. */
+const WORDS: Record<Status["state"], string> = {
+  loading: "is loading",
+  ready: "is ready",
+  computing: "is computing",
+  off: "is off",
+  error: "has a problem",
+};
+
+/** `paused` says where Lacuna is paused, as "for python" or "everywhere"; it outranks all but an error. */
 export function statusLook(status: Status, paused: string | undefined): StatusLook {
   if (paused !== undefined && status.state !== "error") {
     const tooltip = `Lacuna is paused ${paused}. Click to resume.`;
@@ -28,10 +36,5 @@ export function statusLook(status: Status, paused: string | undefined): StatusLo
     words.push(`${Math.round(status.latencyMs)} ms`);
   }
   const severity = status.state === "error" ? "error" : "normal";
-  return { text: words.join(" "), tooltip: tooltip(status), severity };
-}
-
-function tooltip(status: Status): string {
-  const facts = [status.model, status.provider].filter((fact) => typeof fact === "string" && fact !== "");
-  return facts.length > 0 ? `${status.message}\n${facts.join(", ")}` : status.message;
+  return { text: words.join(" "), tooltip: `Lacuna ${WORDS[status.state]}: ${status.message}`, severity };
 }

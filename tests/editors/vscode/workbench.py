@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from get_vscode import CACHE, VSCode, VSCodeMissingError
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 T = TypeVar("T")
 
@@ -147,6 +147,14 @@ class Workbench:
     def type(self, text: str, delay_ms: int = 40) -> None:
         self.page.keyboard.type(text, delay=delay_ms)
 
+    def open(self, name: str) -> None:
+        """Bring a file of the folder to the front."""
+        self.keys("Escape", "Control+p")
+        self.page.locator(".quick-input-widget input.input").fill(name)
+        self.page.locator(".quick-input-list .monaco-list-row.focused", has_text=name).wait_for()
+        self.keys("Enter")
+        self.page.locator(f".tab.active[data-resource-name='{name}']").wait_for()
+
     def to_line_end(self, line: int) -> None:
         """Put the cursor at the end of a line, counted from 1."""
         self.page.locator(".monaco-editor .view-lines").first.click()
@@ -188,6 +196,16 @@ class Workbench:
 
     def wait_for_no_ghost(self, seconds: float = 10) -> None:
         until(lambda: self.ghost() == "", "the ghost text is gone", seconds)
+
+    def lines(self, editor: str = "") -> list[str]:
+        """The lines that an editor shows, from the top."""
+        drawn = self.page.locator(f"{editor} .view-line")
+        tops = drawn.evaluate_all("lines => lines.map(line => [line.offsetTop, line.textContent])")
+        return [text.replace("\xa0", " ") for _, text in sorted(tops)]
+
+    def webview(self) -> FrameLocator:
+        """The page inside the panel beside the editor."""
+        return self.page.frame_locator("iframe.webview").frame_locator("iframe#active-frame")
 
     @property
     def status(self) -> Locator:
