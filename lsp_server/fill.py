@@ -6,8 +6,6 @@ progress and the picture of `--watch` go to standard error.
 
 from __future__ import annotations
 
-import difflib
-import io
 import json
 import sys
 import time
@@ -15,14 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from engine import Engine, FillOptions
 from lsp_server import spans
+from lsp_server.answer import Answer
 from lsp_server.document import Document
-from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.infill import Nothing, infill
 from lsp_server.source_file import SourceFile
 from lsp_server.spans import NoSpan, Span
 from lsp_server.syntax import UNKNOWN, grammar, language_of
@@ -74,18 +73,6 @@ class Command:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Suggestions for a gap, or why there are none, with what it took."""
-
-    found: tuple[Suggestion, ...] | Nothing
-    model: str
-    provider: str
-    load_ms: float
-    fill_ms: float
-    """From the span to the edits: the engine's time and what the editor's side adds."""
-
-
 def run(command: Command) -> int:
     """Does what the command says and returns its exit code.
 
@@ -94,18 +81,42 @@ def run(command: Command) -> int:
     file = SourceFile.read(command.file)
     if command.write:
         file.check_writable()
+    answer = _answer(file, command)
+    _show(answer, command)
+    if answer.nothing:
+        return NOTHING
+    if command.write:
+        file.write(answer.edited)
+        print(f"lacuna: filled {answer.place}", file=sys.stderr)
+    return FILLED
+
+
+def _answer(file: SourceFile, command: Command) -> Answer:
     document = _document(file, command.language)
     span = _span(file, document, command)
     if isinstance(span, NoSpan):
-        return _say_nothing(command, Answer(Nothing(span.reason, span.detail), "", "", 0, 0))
-    answer = _answer(document, span, command)
-    if isinstance(answer.found, Nothing):
-        return _say_nothing(command, answer)
-    _show(file, answer, answer.found, command)
-    if command.write:
-        file.write(_edited(file.text, answer.found[0]))
-        print(f"lacuna: filled {_place(file, answer.found[0])}", file=sys.stderr)
-    return FILLED
+        return Answer(file=file, nothing=Nothing(span.reason, span.detail))
+    started = time.perf_counter()
+    with _progress("loading the model"):
+        engine = Engine.open(command.model, provider=command.provider, threads=command.threads)
+    load_ms = 1e3 * (time.perf_counter() - started)
+    with _picture(document, span, command) as picture:
+        on_step = picture.step if picture else None
+        started = time.perf_counter()
+        found = infill(document, span, engine, command.options, on_step=on_step)
+        paused = picture.paused if picture else 0.0
+        answer = Answer(
+            file=file,
+            suggestions=() if isinstance(found, Nothing) else found,
+            nothing=found if isinstance(found, Nothing) else None,
+            model=engine.card.name,
+            provider=engine.runtime.provider,
+            load_ms=load_ms,
+            fill_ms=1e3 * (time.perf_counter() - started - paused),
+        )
+        if picture and answer.suggestions:
+            picture.finish(answer.texts[0])
+    return answer
 
 
 def _document(file: SourceFile, language: str | None) -> Document:
@@ -122,28 +133,6 @@ def _span(file: SourceFile, document: Document, command: Command) -> Span | NoSp
     first, last = command.lines
     file.offset(first, 1), file.offset(last, 1)
     return spans.choose_lines(document, first - 1, last - 1)
-
-
-def _answer(document: Document, span: Span, command: Command) -> Answer:
-    started = time.perf_counter()
-    with _progress("loading the model"):
-        engine = Engine.open(command.model, provider=command.provider, threads=command.threads)
-    loaded = time.perf_counter()
-    with _picture(document, span, command) as watch:
-        on_step = watch.step if watch else None
-        begun = time.perf_counter()
-        found = infill(document, span, engine, command.options, on_step=on_step)
-        paused = watch.paused if watch else 0.0
-        filled = time.perf_counter() - paused
-        if watch and not isinstance(found, Nothing):
-            watch.finish(_text(document.text, found[0]))
-    return Answer(
-        found,
-        engine.card.name,
-        engine.runtime.provider,
-        load_ms=1e3 * (loaded - started),
-        fill_ms=1e3 * (filled - begun),
-    )
 
 
 @contextmanager
@@ -166,28 +155,19 @@ def _picture(document: Document, span: Span, command: Command) -> Iterator[Watch
         yield watch
 
 
-def _say_nothing(command: Command, answer: Answer) -> int:
-    assert isinstance(answer.found, Nothing)
+def _show(answer: Answer, command: Command) -> None:
     if command.json:
-        _emit(json.dumps(_figures(answer) | _reason(answer.found), indent=2))
-    detail = answer.found.detail
-    print(f"lacuna: nothing to suggest: {detail} ({answer.found.reason})", file=sys.stderr)
-    return NOTHING
-
-
-def _show(
-    file: SourceFile, answer: Answer, found: tuple[Suggestion, ...], command: Command
-) -> None:
-    if command.json:
-        _emit(json.dumps(_as_json(file, answer, found), indent=2, ensure_ascii=False))
-    elif command.diff:
-        _emit_diff(_diff(file, _edited(file.text, found[0])))
+        _emit(json.dumps(answer.json, indent=2, ensure_ascii=False))
+    elif answer.suggestions and command.diff:
+        _emit_patch(answer.patch)
     elif not command.write:
-        _emit_texts([_text(file.text, suggestion) for suggestion in found], command)
-    if command.watch or (sys.stderr.isatty() and not command.json):
-        Console(stderr=True, highlight=False).print(
-            _summary(answer, found[0]), style="dim", soft_wrap=True
-        )
+        _emit_texts(answer.texts, command)
+    if answer.nothing:
+        reason, detail = answer.nothing.reason, answer.nothing.detail
+        print(f"lacuna: nothing to suggest: {detail} ({reason})", file=sys.stderr)
+    elif command.watch or (sys.stderr.isatty() and not command.json):
+        console = Console(stderr=True, highlight=False)
+        console.print(answer.summary, style="dim", soft_wrap=True)
 
 
 def _emit_texts(texts: list[str], command: Command) -> None:
@@ -206,96 +186,10 @@ def _emit(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def _emit_diff(diff: str) -> None:
+def _emit_patch(patch: str) -> None:
     if sys.stdout.isatty():
         from rich.syntax import Syntax
 
-        Console().print(Syntax(diff, "diff", theme="ansi_dark", background_color="default"))
+        Console().print(Syntax(patch, "diff", theme="ansi_dark", background_color="default"))
     else:
-        _emit(diff)
-
-
-def _range(suggestion: Suggestion) -> tuple[int, int]:
-    """Code points the answer replaces: the gap, and what the edit replaces beyond it."""
-    edit, span = suggestion.edit, suggestion.span
-    return min(edit.start, span.start), max(edit.end, span.end)
-
-
-def _text(text: str, suggestion: Suggestion) -> str:
-    """What stands in `_range` once the gap is filled."""
-    start, end = _range(suggestion)
-    edit = suggestion.edit
-    return text[start : edit.start] + edit.text + text[edit.end : end]
-
-
-def _edited(text: str, suggestion: Suggestion) -> str:
-    edit = suggestion.edit
-    return text[: edit.start] + edit.text + text[edit.end :]
-
-
-def _place(file: SourceFile, suggestion: Suggestion) -> str:
-    line, column = file.position(_range(suggestion)[0])
-    return f"{file.name}:{line}:{column}"
-
-
-def _summary(answer: Answer, suggestion: Suggestion) -> str:
-    fill = suggestion.fill
-    return (
-        f"{_count(fill.tokens, 'token')} in {_count(fill.steps, 'step')}, "
-        f"{answer.fill_ms:.0f} ms (context {fill.timings.context:.0f}, "
-        f"denoising {fill.timings.denoise:.0f}); {answer.model} on {answer.provider}, "
-        f"loaded in {answer.load_ms / 1e3:.1f} s"
-    )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _as_json(file: SourceFile, answer: Answer, found: tuple[Suggestion, ...]) -> dict[str, Any]:
-    first, *others = (_candidate(file, suggestion) for suggestion in found)
-    return first | {"reason": None} | _figures(answer, found[0]) | {"others": others}
-
-
-def _candidate(file: SourceFile, suggestion: Suggestion) -> dict[str, Any]:
-    fill = suggestion.fill
-    start, end = (
-        dict(zip(("line", "column"), file.position(offset), strict=True))
-        for offset in _range(suggestion)
-    )
-    return {
-        "text": _text(file.text, suggestion),
-        "range": {"start": start, "end": end},
-        "kind": suggestion.span.kind,
-        "tokens": fill.tokens,
-        "steps": fill.steps,
-        "finish": fill.finish,
-        "mean_log_prob": round(fill.mean_log_prob, 4),
-    }
-
-
-def _reason(nothing: Nothing) -> dict[str, Any]:
-    return {"text": None, "reason": nothing.reason, "detail": nothing.detail}
-
-
-def _figures(answer: Answer, suggestion: Suggestion | None = None) -> dict[str, Any]:
-    milliseconds = {"load": answer.load_ms, "fill": answer.fill_ms}
-    if suggestion is not None:
-        timings = suggestion.fill.timings
-        milliseconds |= {
-            "tokenize": timings.tokenize,
-            "context": timings.context,
-            "denoise": timings.denoise,
-        }
-    rounded = {stage: round(ms, 1) for stage, ms in milliseconds.items()}
-    return {"model": answer.model or None, "provider": answer.provider or None, "ms": rounded}
-
-
-def _diff(file: SourceFile, edited: str) -> str:
-    """A unified diff that `patch` and `git apply` take."""
-    name = file.name.lstrip("/")
-    before, after = (list(io.StringIO(text, newline="\n")) for text in (file.text, edited))
-    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
-    return "".join(
-        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
-    )
+        _emit(patch)

@@ -12,6 +12,7 @@ import pytest
 from engine import Engine
 from engine.fake import scripted_engine
 from lsp_server.cli import main
+from lsp_server.infill import Nothing
 
 Captured = pytest.CaptureFixture[str]
 
@@ -116,21 +117,28 @@ def test_standard_input_is_filled_in_the_language_named(
 
 
 def test_nothing_to_suggest_is_exit_code_1_with_the_reason(
-    script: Any, source: Path, capsys: Captured
+    script: Any, source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    script("]]]]")
-    assert main(["fill", str(source), "--at", "5:12", "--json"]) == 1
+    script("return data")
+    nothing = Nothing("repeats-suffix", "The fill only repeats what follows.")
+    monkeypatch.setattr("lsp_server.fill.infill", lambda *_, **__: nothing)
+    before = source.read_bytes()
+    assert main(["fill", str(source), "--at", "5:12", "--json", "--write"]) == 1
     out, err = capsys.readouterr()
-    assert "nothing to suggest" in err and "(breaks-syntax)" in err
+    assert err == f"lacuna: nothing to suggest: {nothing.detail} (repeats-suffix)\n"
     told = json.loads(out)
-    assert (told["text"], told["reason"], told["model"]) == (None, "breaks-syntax", "scripted")
+    assert (told["text"], told["reason"], told["model"]) == (None, "repeats-suffix", "scripted")
+    assert source.read_bytes() == before
 
 
-def test_only_as_many_candidates_as_asked_for(script: Any, source: Path, capsys: Captured) -> None:
-    """A first fill that is rejected makes the server's side ask again for several."""
-    script(")", "json.load(f)")
-    assert main(["fill", str(source), "--at", "5:12"]) == 0
-    assert capsys.readouterr().out == "json.load(f)\n"
+def test_a_place_where_nothing_is_to_be_filled_costs_no_model(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.delattr(Engine, "open")
+    assert main(["fill", str(source), "--at", "1:3", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert "The cursor is in the middle of a word. (inside-word)" in err
+    assert json.loads(out)["reason"] == "inside-word"
 
 
 def test_candidates_are_numbered(script: Any, source: Path, capsys: Captured) -> None:

@@ -1,0 +1,127 @@
+"""What `lacuna fill` found, as text, as JSON, as a patch. It prints nothing and reads nothing.
+
+Lines and columns count from 1, columns in characters.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from lsp_server.infill import Nothing, Suggestion
+from lsp_server.source_file import SourceFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Suggestions for a gap of a file, best first, or why there are none; and what it took."""
+
+    file: SourceFile
+    suggestions: tuple[Suggestion, ...] = ()
+    nothing: Nothing | None = None
+    """Set where there are no suggestions."""
+    model: str | None = None
+    """Name of the model; None when it was not even asked."""
+    provider: str | None = None
+    load_ms: float = 0.0
+    fill_ms: float = 0.0
+    """From the span to the edits: the engine's time and what the editor's side adds."""
+
+    @property
+    def texts(self) -> list[str]:
+        """What each suggestion puts into the gap; for whole lines all of them."""
+        return [text_in(self.file, suggestion) for suggestion in self.suggestions]
+
+    @property
+    def edited(self) -> str:
+        """The file's text with the best suggestion in it."""
+        edit, text = self.suggestions[0].edit, self.file.text
+        return text[: edit.start] + edit.text + text[edit.end :]
+
+    @property
+    def place(self) -> str:
+        """Where the best suggestion begins, as FILE:LINE:COLUMN."""
+        start, _ = reach(self.suggestions[0])
+        line, column = self.file.position(start)
+        return f"{self.file.name}:{line}:{column}"
+
+    @property
+    def patch(self) -> str:
+        """A unified diff that `patch` and `git apply` take."""
+        name = self.file.name.lstrip("/")
+        before = list(io.StringIO(self.file.text, newline="\n"))
+        after = list(io.StringIO(self.edited, newline="\n"))
+        lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
+        return "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+            for line in lines
+        )
+
+    @property
+    def summary(self) -> str:
+        """What the best suggestion took, as a line for people."""
+        fill = self.suggestions[0].fill
+        return (
+            f"{fill.tokens} {_plural('token', fill.tokens)} in "
+            f"{fill.steps} {_plural('step', fill.steps)}, {self.fill_ms:.0f} ms "
+            f"(context {fill.timings.context:.0f}, denoising {fill.timings.denoise:.0f}); "
+            f"{self.model} on {self.provider}, loaded in {self.load_ms / 1e3:.1f} s"
+        )
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """All of it; `ms` by stage, `others` the suggestions after the best."""
+        figures = {"model": self.model, "provider": self.provider, "ms": self._milliseconds()}
+        if self.nothing:
+            reason = {"reason": self.nothing.reason, "detail": self.nothing.detail}
+            return {"text": None, **reason, **figures}
+        best, *others = (facts(self.file, suggestion) for suggestion in self.suggestions)
+        return {**best, "reason": None, **figures, "others": others}
+
+    def _milliseconds(self) -> dict[str, float]:
+        stages = {"load": self.load_ms, "fill": self.fill_ms}
+        if self.suggestions:
+            timings = self.suggestions[0].fill.timings
+            stages |= {
+                "tokenize": timings.tokenize,
+                "context": timings.context,
+                "denoise": timings.denoise,
+            }
+        return {stage: round(ms, 2) for stage, ms in stages.items()}
+
+
+def reach(suggestion: Suggestion) -> tuple[int, int]:
+    """The code points that change: the gap, and what the edit replaces beyond it."""
+    edit, span = suggestion.edit, suggestion.span
+    return min(edit.start, span.start), max(edit.end, span.end)
+
+
+def text_in(file: SourceFile, suggestion: Suggestion) -> str:
+    """What stands in the suggestion's reach once it is in the file."""
+    start, end = reach(suggestion)
+    edit = suggestion.edit
+    return file.text[start : edit.start] + edit.text + file.text[edit.end : end]
+
+
+def facts(file: SourceFile, suggestion: Suggestion) -> dict[str, Any]:
+    """One suggestion as JSON has it."""
+    fill = suggestion.fill
+    start, end = (
+        dict(zip(("line", "column"), file.position(offset), strict=True))
+        for offset in reach(suggestion)
+    )
+    return {
+        "text": text_in(file, suggestion),
+        "range": {"start": start, "end": end},
+        "kind": suggestion.span.kind,
+        "tokens": fill.tokens,
+        "steps": fill.steps,
+        "finish": fill.finish,
+        "mean_log_prob": round(fill.mean_log_prob, 4),
+    }
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
