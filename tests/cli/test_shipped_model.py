@@ -65,10 +65,9 @@ def test_the_canvas_resolves_on_a_terminal(command: str, tmp_path: Path) -> None
     with Terminal([command, "fill", str(path), "--at", "6:16", "--watch", "--write"]) as terminal:
         seen = terminal.until(lambda seen: "filled" in seen)
         assert terminal.wait() == 0
-    steps = re.findall(r"step (\d+): (\d+) of \d+ masked, \d+ ms", seen)
-    assert [int(step) for step, _ in steps] == list(range(1, len(steps) + 1))
-    masked = [int(count) for _, count in steps]
-    assert masked == sorted(masked, reverse=True) and masked[-1] == 0
+    masked = [int(count) for count in re.findall(r"step \d+: (\d+) of \d+ masked, \d+ ms", seen)]
+    assert "step 1: " in seen
+    assert masked[0] > masked[-1] == 0
     assert "░" in seen
     assert path.read_text().startswith(LOADS.partition("data = ")[0] + "data = json.load")
 
