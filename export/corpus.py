@@ -33,6 +33,8 @@ _SKIPPED_FOLDERS = frozenset(
     {"__pycache__", ".git", "generated_clients", "lib2to3", "idnadata", "kubernetes", "test_data"}
     | {"testdata", "cjkencodings", "locales", "locale", "dist", "umd", "min", "esm5", "bundled"}
 )
+_SKIPPED_ENDINGS = (".d.ts", ".d.mts", ".d.cts", ".pyi", ".min.js")
+"""Declarations without code, and code without form."""
 _GENERATED = re.compile(
     r"(?i)do not edit|@generated|auto-?generated|generated (by|from|automatically)"
     r"|sourceMappingURL|this file (is|was) generated"
@@ -114,7 +116,12 @@ def source_files(root: Path) -> Iterator[Path]:
     """Files of the languages trained on, without folders of tests' data and build output."""
     for path in root.rglob("*"):
         known = syntax.canonical(syntax.language_of(path)) in LANGUAGES
-        if known and not path.is_symlink() and not _SKIPPED_FOLDERS.intersection(path.parts):
+        if (
+            known
+            and not path.name.endswith(_SKIPPED_ENDINGS)
+            and not path.is_symlink()
+            and not _SKIPPED_FOLDERS.intersection(path.parts)
+        ):
             yield path
 
 

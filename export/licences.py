@@ -10,7 +10,7 @@ from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 _ALLOWED = re.compile(
-    r"(?i)\bMIT\b|\bBSD|\bApache|\bISC\b|\bPSF|Python Software Foundation|\bUnlicense|\bZlib"
+    r"(?i)\bMIT\b|\bBSD|\bApache|\bISC\b|\bPSF|Python Software Foundation|\bUnlicense\b|\bZlib"
     r"|\bHPND\b|\bCC0|Public Domain|\bBlueOak|Expat|\bPython-2\.0"
 )
 _DENIED = re.compile(r"(?i)GPL|General Public|Proprietary|Commercial|CC-BY-NC|CC-BY-SA|SSPL|NVIDIA")

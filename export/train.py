@@ -48,7 +48,7 @@ LAYOUTS = (
 )
 """Canvas sizes and how often each is trained on, as the engine asks for them: a line on 16 places,
 more lines on 32. A step of each costs about the same."""
-LANGUAGES = {"python": 0.92, "javascript": 0.05, "typescript": 0.02, "typescriptreact": 0.01}
+LANGUAGES = {"python": 0.86, "javascript": 0.1, "typescript": 0.04}
 VIEWS = ("open", "partial", "sure", "some")
 WARM_UP = 40
 AVERAGE = 0.995
@@ -149,7 +149,6 @@ class Trainer:
         drawn = batch(layout, self.texts, self.tokenizer, rng)
         for loss in rounds(self.model, drawn, np.random.default_rng(rng.getrandbits(32)), losses):
             loss.backward()
-        losses.canvas = layout.canvas
         norm = torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)
         losses.norm = float(norm)
         self.optimiser.step()
@@ -296,7 +295,7 @@ class Losses:
     """Losses of one step, by view; padding apart."""
 
     def __init__(self, rate: float = 0.0) -> None:
-        self.rate, self.norm, self.canvas = rate, 0.0, 0
+        self.rate, self.norm = rate, 0.0
         self.values: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
 
     def add(
