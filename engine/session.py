@@ -7,7 +7,8 @@ head); after that every call is numpy in, numpy out, as `model.py` describes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ from .model import Floats, Ids, KeyValues, Proposal
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
-CHUNK = 128
-"""Tokens encoded in one pass: the causal bias of a pass grows with the square of it."""
+ROOM = 64
+"""Buffers of keys and values grow in steps of so many tokens: typing on fits into the old ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class Session:
         self.runtime = runtime
         self._networks = networks
         self._embedding = embedding
-        self._spread: tuple[KeyValues, int, KeyValues] | None = None
+        self._stage: _Stage | None = None
 
     @classmethod
     def open(cls, folder: Path, provider: str = "auto", threads: int = 0) -> Session:
@@ -119,16 +120,15 @@ class Session:
 
     def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
         """See Model.encode."""
-        return self._read(ids, position, past)[0]
+        return self._read(ids, position, past, [])[0]
 
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None
     ) -> tuple[KeyValues, Proposal]:
         """See Model.next_log_probs."""
-        new, hidden = self._read(ids, position, past)
-        current = np.zeros(len(ids), np.int64)
-        wanted = np.ones((1, len(ids)), bool)
-        return new, self._propose(hidden[None], current[None], wanted)
+        new, [hidden] = self._read(ids, position, past, ["hidden"])
+        current = np.zeros((1, len(ids)), np.int64)
+        return new, self._propose(hidden, current, np.ones((1, len(ids)), bool))
 
     def denoise(
         self,
@@ -138,14 +138,9 @@ class Session:
         wanted: NDArray[np.bool_] | None = None,
     ) -> Proposal:
         """See Model.denoise."""
-        batch, tokens = canvas.shape
-        context = self._for_batch(context, batch)
-        feeds = self._cache_feeds(context)
-        feeds["x"] = self._embedding.canvas_rows(canvas)
-        feeds["position"] = np.tile(np.arange(position, position + tokens), (batch, 1))
-        [hidden] = self._run(self._networks.canvas, ["hidden"], feeds)
         if wanted is None:
-            wanted = np.ones((batch, tokens - 1), bool)
+            wanted = np.ones((len(canvas), canvas.shape[1] - 1), bool)
+        hidden = np.stack([self._hidden(one, position, context) for one in canvas])
         # Logit shift: the output at j predicts j + 1, so the last one is of no use.
         return self._propose(hidden[:, :-1], canvas[:, 1:], wanted)
 
@@ -158,43 +153,46 @@ class Session:
         return np.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
 
     def _read(
-        self, ids: Ids, position: int, past: KeyValues | None
-    ) -> tuple[KeyValues, NDArray[np.float32]]:
-        """The base over `ids`: keys and values [L, G, n, D], final hidden rows [n, hidden]."""
+        self, ids: Ids, position: int, past: KeyValues | None, others: list[str]
+    ) -> tuple[KeyValues, list[Floats]]:
+        """The base over `ids`: keys and values [L, G, n, D], and other outputs by name."""
         card = self._card
         if past is None:
             nothing = np.zeros((card.layers, card.kv_heads, 0, card.head_size), np.float32)
             past = KeyValues(nothing, nothing)
-        feeds = self._cache_feeds(past)
-        feeds["x"] = self._embedding.rows(ids)[None]
-        feeds["position"] = np.arange(position, position + len(ids))[None]
-        feeds["bias"] = causal_bias(len(past), len(ids), self._networks.queries_per_key)
+        feeds: dict[str, NDArray[Any]] = {
+            "x": self._embedding.rows(ids)[None],
+            "position": np.arange(position, position + len(ids))[None],
+        }
+        for index in range(card.layers):
+            feeds[f"past_key.{index}"] = past.keys[index][None]
+            feeds[f"past_value.{index}"] = past.values[index][None]
         names = [f"{kind}.{i}" for kind in ("key", "value") for i in range(card.layers)]
-        hidden, *new = self._run(self._networks.context, ["hidden", *names], feeds)
-        keys, values = np.concatenate(new[: card.layers]), np.concatenate(new[card.layers :])
-        return KeyValues(keys, values), hidden[0]
+        new = self._run(self._networks.context, [*names, *others], feeds)
+        keys, values = new[: card.layers], new[card.layers : 2 * card.layers]
+        found = KeyValues(np.concatenate(keys), np.concatenate(values))
+        return found, new[2 * card.layers :]
 
-    def _cache_feeds(self, cache: KeyValues) -> dict[str, NDArray[Any]]:
-        """The cache as graph inputs, one key and one value tensor [B, G, n, D] a layer."""
-        feeds: dict[str, NDArray[Any]] = {}
-        for kind, tensor in (("key", cache.keys), ("value", cache.values)):
-            for index in range(self._card.layers):
-                layer = tensor[index]
-                feeds[f"past_{kind}.{index}"] = layer if layer.ndim == 4 else layer[None]
-        return feeds
+    def _hidden(self, canvas: Ids, position: int, context: KeyValues) -> Floats:
+        """The denoiser over one canvas [T]: final hidden rows [T, hidden].
 
-    def _for_batch(self, context: KeyValues, batch: int) -> KeyValues:
-        """The context once for each canvas of a batch; kept, since every step asks for the same."""
-        if batch == 1:
-            return context
-        spread = self._spread
-        if spread is None or spread[0] is not context or spread[1] != batch:
-            keys, values = (
-                np.ascontiguousarray(np.broadcast_to(t[:, None], (len(t), batch, *t.shape[1:])))
-                for t in (context.keys, context.values)
-            )
-            spread = self._spread = (context, batch, KeyValues(keys, values))
-        return spread[2]
+        A batch goes through one by one: the attention node takes a single canvas, and a canvas of
+        32 fills the machine, so that three at once were hardly faster than three in turn.
+        """
+        tokens = len(canvas)
+        if self._stage is None or not self._stage.fits(len(context), tokens):
+            self._stage = None  # frees the old buffers before there are new ones
+            binding = self._networks.canvas.session.io_binding()
+            room = -(-(len(context) + tokens) // ROOM) * ROOM
+            self._stage = _Stage.bound(binding, self._card, tokens, room)
+        stage = self._stage
+        stage.hold(context)
+        stage.x[0] = self._embedding.canvas_rows(canvas)
+        stage.position[0] = np.arange(position, position + tokens)
+        with _reported():
+            self._networks.canvas.session.run_with_iobinding(stage.binding)
+        hidden: Floats = stage.hidden[0].copy()
+        return hidden
 
     def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
         """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""
@@ -212,18 +210,89 @@ class Session:
         return Proposal(ids, log_probs, end, now)
 
     def _run(self, network: _Network, outputs: list[str], feeds: Mapping[str, Any]) -> list[Any]:
-        """One forward pass. Raises EngineFailedError with what the runtime said."""
-        try:
-            return list(network.session.run(outputs, feeds))
-        except Exception as error:  # onnxruntime raises bare classes of its C++ module
-            raise EngineFailedError(f"ONNX Runtime failed: {error}") from error
+        """One forward pass that computes no more than the outputs need."""
+        options = import_runtime().RunOptions()
+        options.only_execute_path_to_fetches = True
+        with _reported():
+            return list(network.session.run(outputs, feeds, options))
 
 
-def causal_bias(past: int, new: int, queries_per_key: int) -> NDArray[np.float32]:
-    """[1, 1, J new, past + new]: 0 where a token may look, -1e9 at what comes after it."""
-    after = np.triu(np.full((new, new), -1e9, np.float32), 1)
-    rows = np.concatenate([np.zeros((new, past), np.float32), after], axis=1)
-    return np.repeat(rows, queries_per_key, axis=0)[None, None]
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Raises EngineFailedError with what the runtime said."""
+    try:
+        yield
+    except Exception as error:  # onnxruntime raises bare classes of its C++ module
+        raise EngineFailedError(f"ONNX Runtime failed: {error}") from error
+
+
+@dataclass(slots=True)
+class _Stage:
+    """Memory of a canvas pass, bound to the network once: a step writes `x` and reads `hidden`.
+
+    The keys and values of a context are copied in once; at every step the network writes those of
+    the canvas behind them, in place.
+    """
+
+    binding: Any
+    x: Floats
+    """[1, T, hidden]"""
+    position: Ids
+    """[1, T]"""
+    hidden: Floats
+    """[1, T, hidden]"""
+    last: NDArray[np.int32]
+    """[1]: index of the last key."""
+    total: NDArray[np.int32]
+    """[]: number of keys."""
+    keys: Floats
+    """[L, 1, G, S, D]"""
+    values: Floats
+    context: KeyValues | None = None
+    """What the buffers hold."""
+
+    @classmethod
+    def bound(cls, binding: Any, card: Card, tokens: int, room: int) -> _Stage:
+        buffers = (card.layers, 1, card.kv_heads, room, card.head_size)
+        stage = cls(
+            binding,
+            x=np.zeros((1, tokens, card.hidden), np.float32),
+            position=np.zeros((1, tokens), np.int64),
+            hidden=np.zeros((1, tokens, card.hidden), np.float32),
+            last=np.zeros(1, np.int32),
+            total=np.zeros((), np.int32),
+            keys=np.zeros(buffers, np.float32),
+            values=np.zeros(buffers, np.float32),
+        )
+        stage._bind()
+        return stage
+
+    def _bind(self) -> None:
+        wrap = import_runtime().OrtValue.ortvalue_from_numpy  # borrows, does not copy
+        for name in ("x", "position", "last", "total"):
+            self.binding.bind_ortvalue_input(name, wrap(getattr(self, name)))
+        self.binding.bind_ortvalue_output("hidden", wrap(self.hidden))
+        for kind, buffers in (("key", self.keys), ("value", self.values)):
+            for index, buffer in enumerate(buffers):
+                value = wrap(buffer)
+                self.binding.bind_ortvalue_input(f"past_{kind}.{index}", value)
+                self.binding.bind_ortvalue_output(f"{kind}.{index}", value)
+
+    def fits(self, context: int, tokens: int) -> bool:
+        """Whether a canvas of `tokens` behind a context of this length needs no other memory."""
+        room = self.keys.shape[3]
+        return bool(tokens == self.x.shape[1] and context + tokens <= room)
+
+    def hold(self, context: KeyValues) -> None:
+        """Copies a context in, unless it is there already."""
+        if context is self.context:
+            return
+        before = len(context)
+        self.keys[:, 0, :, :before] = context.keys
+        self.values[:, 0, :, :before] = context.values
+        self.total[...] = before + self.x.shape[1]
+        self.last[:] = self.total - 1
+        self.context = context
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +307,6 @@ class _Networks:
     context: _Network
     canvas: _Network
     head: _Network
-    queries_per_key: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +349,7 @@ def _load(folder: Path, card: Card, runtime: Runtime) -> tuple[_Networks, _Embed
         "embedding.scale": scale,
     }
     head = _network(folder / "head.onnx", runtime, columns.items())
-    queries = base["layers.0.o.weight"].shape[0] // (card.kv_heads * card.head_size)
-    return _Networks(context, canvas, head, queries), embedding
+    return _Networks(context, canvas, head), embedding
 
 
 def _network(path: Path, runtime: Runtime, tensors: Iterable[tuple[str, NDArray[Any]]]) -> _Network:

@@ -2,19 +2,22 @@
 
 - `context.onnx`: the frozen base over new tokens, causal, after the cached keys and values.
 - `canvas.onnx`: the denoiser (base + adapter, merged at load) over [last prefix token, canvas],
-  bidirectional, with the context's keys and values as inputs.
+  bidirectional. The context's keys and values lie in buffers with room for the canvas's own behind
+  them: input and output are the same memory, so no step copies the context.
 - `head.onnx`: hidden rows -> the K most probable tokens, and the probabilities of two given ones.
 
-Weights are declared external under the names of `weights.py`; the engine supplies them in memory, so
-both networks share the embedding and an adapter can be exchanged without a new graph.
+Weights are declared external under the names of `weights.py`; the engine supplies them in memory,
+so both networks share the embedding and an adapter can be exchanged without a new graph.
 
-Made by hand because exporters leave what costs most on a small canvas: a concatenated cache without
-fused attention, unfused norms, three GEMMs where one does. Measured choices are in docs/design.md.
-Shapes: B canvases, T tokens, P cached tokens, G key/value heads, D head size, J query heads a group.
+Made by hand because exporters leave what costs most on a small canvas: a cache that is copied at
+every step, key heads repeated for their queries, unfused norms, three GEMMs where one does. What
+was measured is in docs/speed.md.
+Shapes: T tokens, P cached tokens, S places of a buffer, G key/value heads, D head size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,7 +28,7 @@ from onnx import TensorProto, helper, numpy_helper
 from .weights import Shape
 
 MS = "com.microsoft"
-OPSETS = (helper.make_opsetid("", 21), helper.make_opsetid(MS, 1))
+OPSETS = (helper.make_opsetid("", 23), helper.make_opsetid(MS, 1))
 IR_VERSION = 10
 NEVER = -1e30
 """Logit of a token that may not be proposed."""
@@ -40,9 +43,16 @@ class Graph:
     outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
     initialisers: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
-    def op(self, kind: str, inputs: list[str], outputs: int = 1, **attributes: object) -> list[str]:
-        """Appends a node; empty input names are left out, as ONNX wants it."""
-        names = [f"v{len(self.nodes)}.{index}" for index in range(outputs)]
+    def op(
+        self,
+        kind: str,
+        inputs: list[str],
+        outputs: int = 1,
+        names: list[str] | None = None,
+        **attributes: object,
+    ) -> list[str]:
+        """Appends a node; an empty name is an optional input or output left out."""
+        names = names or [f"v{len(self.nodes)}.{index}" for index in range(outputs)]
         fused = kind in FUSED
         self.nodes.append(
             helper.make_node(kind, inputs, names, domain=MS if fused else "", **attributes)
@@ -70,9 +80,8 @@ class Graph:
         self.inputs.append(helper.make_tensor_value_info(name, kind, sizes))
         return name
 
-    def output(self, value: str, name: str, kind: int, *sizes: int | str) -> None:
-        """Declares `value` as an output called `name`."""
-        self.nodes.append(helper.make_node("Identity", [value], [name]))
+    def output(self, name: str, kind: int, *sizes: int | str) -> None:
+        """Declares the value of this name an output."""
         self.outputs.append(helper.make_tensor_value_info(name, kind, sizes))
 
     def model(self, name: str) -> onnx.ModelProto:
@@ -86,7 +95,7 @@ class Graph:
 
 FUSED = {
     "DynamicQuantizeMatMul",
-    "MultiHeadAttention",
+    "GroupQueryAttention",
     "QuickGelu",
     "RotaryEmbedding",
     "SkipSimplifiedLayerNormalization",
@@ -95,51 +104,73 @@ FUSED = {
 
 
 def context_graph(shape: Shape, positions: int) -> onnx.ModelProto:
-    """The base, causal: embeddings, positions, cache and bias in; new keys, values, hidden out.
-
-    `bias` [1, 1, J T, P + T] is 0 where a query may look and very negative elsewhere; queries that
-    share a key head follow each other, so row t J + j belongs to token t.
-    """
+    """The base, causal: embeddings, positions and cache in; new keys, values and hidden out."""
     graph = Graph()
-    x = transformer(graph, shape, positions, batch=1, cache="past", bias=True)
-    graph.output(x, "hidden", TensorProto.FLOAT, 1, "T", shape.hidden)
+    transformer(graph, shape, positions, causal_attention, "P")
+    for index in range(shape.layers):
+        for kind in ("key", "value"):
+            sizes = (1, shape.kv_heads, "T", shape.head_size)
+            graph.output(f"{kind}.{index}", TensorProto.FLOAT, *sizes)
     return graph.model("context")
 
 
 def canvas_graph(shape: Shape, positions: int) -> onnx.ModelProto:
-    """The denoiser, bidirectional: embeddings, positions and the context's cache in; hidden out."""
+    """The denoiser, bidirectional: embeddings, positions and buffers in; hidden out.
+
+    `last` [1] is the index of the last key, `total` the number of keys: T of them are written
+    behind the context's. Each `key.N` and `value.N` must be bound to the buffer of its input.
+    """
     graph = Graph()
-    x = transformer(graph, shape, positions, batch="B", cache="P", bias=False)
-    graph.output(x, "hidden", TensorProto.FLOAT, "B", "T", shape.hidden)
+    graph.input("last", TensorProto.INT32, 1)
+    graph.input("total", TensorProto.INT32)
+    transformer(graph, shape, positions, buffered_attention, "S")
+    for index in range(shape.layers):
+        for kind in ("key", "value"):
+            sizes = (1, shape.kv_heads, "S", shape.head_size)
+            graph.output(f"{kind}.{index}", TensorProto.FLOAT, *sizes)
     return graph.model("canvas")
 
 
+Attention = Callable[[Graph, Shape, int, str], str]
+"""(graph, shape, layer, packed queries, keys and values [1, T, ...]) -> [1, T, heads D]."""
+
+
 def transformer(
-    graph: Graph, shape: Shape, positions: int, *, batch: int | str, cache: str, bias: bool
-) -> str:
-    """All layers and the final norm; with `bias` the new keys and values become outputs."""
-    x = graph.input("x", TensorProto.FLOAT, batch, "T", shape.hidden)
-    graph.input("position", TensorProto.INT64, batch, "T")
+    graph: Graph,
+    shape: Shape,
+    positions: int,
+    attention: Attention,
+    cache: str,
+) -> None:
+    """All layers and the final norm: `x` to `hidden`, both [1, T, hidden].
+
+    `cache` names the axis of the tokens in the inputs `past_key.N` and `past_value.N`.
+    """
+    x = graph.input("x", TensorProto.FLOAT, 1, "T", shape.hidden)
+    graph.input("position", TensorProto.INT64, 1, "T")
     for index in range(shape.layers):
         for kind in ("key", "value"):
             name = f"past_{kind}.{index}"
-            graph.input(name, TensorProto.FLOAT, batch, shape.kv_heads, cache, shape.head_size)
-    if bias:
-        graph.input("bias", TensorProto.FLOAT, 1, 1, "rows", "columns")
+            graph.input(name, TensorProto.FLOAT, 1, shape.kv_heads, cache, shape.head_size)
     rotary_tables(graph, shape, positions)
     norm = graph.weight("layers.0.norm1", TensorProto.FLOAT, shape.hidden)
     [hidden] = graph.op(
         "SimplifiedLayerNormalization", [x, norm], axis=-1, epsilon=shape.norm_epsilon
     )
+    heads = shape.heads * shape.head_size
+    packed = heads + 2 * shape.kv_heads * shape.head_size
     residual = x
     for index in range(shape.layers):
-        attended = attention(graph, shape, index, hidden, bias=bias)
+        qkv = linear(graph, hidden, f"layers.{index}.qkv", shape.hidden, packed)
+        mixed = attention(graph, shape, index, qkv)
+        attended = linear(graph, mixed, f"layers.{index}.o", heads, shape.hidden)
         hidden, residual = add_norm(graph, shape, residual, attended, f"layers.{index}.norm2")
         fed = feed_forward(graph, shape, index, hidden)
         last = index + 1 == shape.layers
         following = "final_norm" if last else f"layers.{index + 1}.norm1"
-        hidden, residual = add_norm(graph, shape, residual, fed, following)
-    return hidden
+        name = "hidden" if last else None
+        hidden, residual = add_norm(graph, shape, residual, fed, following, name)
+    graph.output("hidden", TensorProto.FLOAT, 1, "T", shape.hidden)
 
 
 def rotary_tables(graph: Graph, shape: Shape, positions: int) -> None:
@@ -150,14 +181,16 @@ def rotary_tables(graph: Graph, shape: Shape, positions: int) -> None:
     graph.constant("sin", np.sin(angles).astype(np.float32))
 
 
-def add_norm(graph: Graph, shape: Shape, x: str, y: str, weight: str) -> tuple[str, str]:
+def add_norm(
+    graph: Graph, shape: Shape, x: str, y: str, weight: str, name: str | None = None
+) -> tuple[str, str]:
     """RMS norm of x + y, and x + y itself, in one node."""
     graph.weight(weight, TensorProto.FLOAT, shape.hidden)
-    inputs = [x, y, weight]
-    names = graph.op(
-        "SkipSimplifiedLayerNormalization", inputs, outputs=4, epsilon=shape.norm_epsilon
+    node = len(graph.nodes)
+    names = [name or f"v{node}.norm", "", "", f"v{node}.sum"]
+    graph.op(
+        "SkipSimplifiedLayerNormalization", [x, y, weight], names=names, epsilon=shape.norm_epsilon
     )
-    graph.nodes[-1].output[1] = graph.nodes[-1].output[2] = ""
     return names[0], names[3]
 
 
@@ -171,14 +204,23 @@ def linear(graph: Graph, x: str, name: str, rows: int, columns: int) -> str:
     return graph.op("DynamicQuantizeMatMul", [x, weight, scale])[0]
 
 
-def attention(graph: Graph, shape: Shape, index: int, x: str, *, bias: bool) -> str:
-    """Grouped-query attention; heads that share a key head are folded into the sequence.
+def buffered_attention(graph: Graph, shape: Shape, index: int, qkv: str) -> str:
+    """Rotation, cache and grouped-query attention in one node that writes into the buffers."""
+    past = [f"past_key.{index}", f"past_value.{index}"]
+    return graph.op(
+        "GroupQueryAttention",
+        [qkv, "", "", *past, "last", "total", "cos", "sin", "position"],
+        names=[f"mixed.{index}", f"key.{index}", f"value.{index}"],
+        num_heads=shape.heads,
+        kv_num_heads=shape.kv_heads,
+        do_rotary=1,
+        causal=0,
+    )[0]
 
-    So MultiHeadAttention runs with G heads and J T queries: no key is repeated in memory.
-    """
+
+def causal_attention(graph: Graph, shape: Shape, index: int, qkv: str) -> str:
+    """Rotation and causal attention after the cache; only new keys and values leave the graph."""
     queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
-    layer = f"layers.{index}"
-    qkv = linear(graph, x, f"{layer}.qkv", shape.hidden, queries + 2 * keys)
     qk, v = graph.op("Split", [qkv, graph.shape(queries + keys, keys)], outputs=2, axis=2)
     [qk] = graph.op(
         "RotaryEmbedding",
@@ -187,31 +229,30 @@ def attention(graph: Graph, shape: Shape, index: int, x: str, *, bias: bool) -> 
         rotary_embedding_dim=0,
     )
     q, k = graph.op("Split", [qk, graph.shape(queries, keys)], outputs=2, axis=2)
-    k, v = by_head(graph, shape, k), by_head(graph, shape, v)
-    if bias:
-        sizes = (1, shape.kv_heads, "T", shape.head_size)
-        graph.output(k, f"key.{index}", TensorProto.FLOAT, *sizes)
-        graph.output(v, f"value.{index}", TensorProto.FLOAT, *sizes)
-    [k] = graph.op("Concat", [f"past_key.{index}", k], axis=2)
-    [v] = graph.op("Concat", [f"past_value.{index}", v], axis=2)
-    [q] = graph.op("Reshape", [q, graph.shape(0, -1, keys)])
-    inputs = [q, k, v, "", "", "bias"] if bias else [q, k, v]
-    [a] = graph.op("MultiHeadAttention", inputs, num_heads=shape.kv_heads)
-    [a] = graph.op("Reshape", [a, graph.shape(0, -1, queries)])
-    return linear(graph, a, f"{layer}.o", queries, shape.hidden)
+    by_head(graph, shape, k, f"key.{index}")
+    by_head(graph, shape, v, f"value.{index}")
+    # The kernel wants its outputs of all keys and values whenever it is given a past.
+    return graph.op(
+        "Attention",
+        [q, k, v, "", f"past_key.{index}", f"past_value.{index}"],
+        outputs=3,
+        q_num_heads=shape.heads,
+        kv_num_heads=shape.kv_heads,
+        is_causal=1,
+    )[0]
 
 
-def by_head(graph: Graph, shape: Shape, x: str) -> str:
-    """[B, T, G D] -> [B, G, T, D]."""
+def by_head(graph: Graph, shape: Shape, x: str, name: str) -> None:
+    """[1, T, G D] -> `name` [1, G, T, D]."""
     [x] = graph.op("Reshape", [x, graph.shape(0, 0, shape.kv_heads, shape.head_size)])
-    return graph.op("Transpose", [x], perm=[0, 2, 1, 3])[0]
+    graph.op("Transpose", [x], names=[name], perm=[0, 2, 1, 3])
 
 
 def feed_forward(graph: Graph, shape: Shape, index: int, x: str) -> str:
     """SwiGLU: down(silu(gate) * up); QuickGelu with alpha 1 is SiLU in one node."""
     layer = f"layers.{index}"
-    both = linear(graph, x, f"{layer}.gate_up", shape.hidden, 2 * shape.ffn)
-    gate, up = graph.op("Split", [both, graph.shape(shape.ffn, shape.ffn)], outputs=2, axis=2)
+    gate = linear(graph, x, f"{layer}.gate", shape.hidden, shape.ffn)
+    up = linear(graph, x, f"{layer}.up", shape.hidden, shape.ffn)
     [gate] = graph.op("QuickGelu", [gate], alpha=1.0)
     [product] = graph.op("Mul", [gate, up])
     return linear(graph, product, f"{layer}.down", shape.ffn, shape.hidden)
@@ -235,14 +276,14 @@ def head_graph(shape: Shape, proposals: int, end_id: int, never: list[int]) -> o
         "DynamicQuantizeMatMul", ["rows", "embedding.weight", "embedding.scale", "", "never"]
     )
     [log_probs] = graph.op("LogSoftmax", [logits], axis=-1)
-    best, ids = graph.op("TopK", [log_probs, graph.shape(proposals)], outputs=2, axis=-1)
+    graph.op("TopK", [log_probs, graph.shape(proposals)], names=["log_probs", "ids"], axis=-1)
     graph.constant("end_id", np.array(end_id, np.int64))
-    [end] = graph.op("Gather", [log_probs, "end_id"], axis=1)
+    graph.op("Gather", [log_probs, "end_id"], names=["end_log_prob"], axis=1)
     [column] = graph.op("Unsqueeze", ["current", graph.shape(1)])
     [current] = graph.op("GatherElements", [log_probs, column], axis=1)
-    [current] = graph.op("Squeeze", [current, graph.shape(1)])
-    graph.output(ids, "ids", TensorProto.INT64, "M", proposals)
-    graph.output(best, "log_probs", TensorProto.FLOAT, "M", proposals)
-    graph.output(end, "end_log_prob", TensorProto.FLOAT, "M")
-    graph.output(current, "current_log_prob", TensorProto.FLOAT, "M")
+    graph.op("Squeeze", [current, graph.shape(1)], names=["current_log_prob"])
+    graph.output("ids", TensorProto.INT64, "M", proposals)
+    graph.output("log_probs", TensorProto.FLOAT, "M", proposals)
+    graph.output("end_log_prob", TensorProto.FLOAT, "M")
+    graph.output("current_log_prob", TensorProto.FLOAT, "M")
     return graph.model("head")

@@ -1,9 +1,7 @@
 """GGUF weights -> the int8 matrices of a model folder, in numpy.
 
-The four GEMMs of a layer are fused and laid out for the graphs in `onnx_graph.py`:
-`qkv` [hidden, q + k + v], `o`, `gate_up` [hidden, 2 ffn], `down`, each [in, out] with one scale a column.
-Query heads stand in the order (place in group, group) so that a reshape alone folds the heads that
-share a key head into the sequence; `o` takes its rows in the same order.
+The GEMMs of a layer as the graphs in `onnx_graph.py` want them: `qkv` [hidden, q + k + v], `o`,
+`gate`, `up`, `down`, each [in, out] with one scale a column.
 """
 
 from __future__ import annotations
@@ -18,7 +16,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.int8]
 
-MATRICES = {"qkv": ("q", "k", "v"), "o": ("o",), "gate_up": ("gate", "up"), "down": ("down",)}
+MATRICES = {
+    "qkv": ("q", "k", "v"),
+    "o": ("o",),
+    "gate": ("gate",),
+    "up": ("up",),
+    "down": ("down",),
+}
 """Fused matrix -> the projections it holds, in the order of its columns."""
 
 GGUF_NAMES = {
@@ -104,12 +108,6 @@ def half_rotation(weight: Floats, heads: int) -> Floats:
     )
 
 
-def head_order(shape: Shape) -> NDArray[np.int64]:
-    """For each query channel of the fused layout, the channel of the base that stands there."""
-    channels = np.arange(shape.heads * shape.head_size)
-    return channels.reshape(shape.kv_heads, -1, shape.head_size).swapaxes(0, 1).reshape(-1)
-
-
 def quantise(weight: Floats) -> tuple[Bytes, Floats]:
     """[in, out] -> int8 [in, out] and float32 [out]: symmetric, one scale a column."""
     scale = np.maximum(np.abs(weight).max(axis=0), 1e-12) / 127.0
@@ -119,12 +117,10 @@ def quantise(weight: Floats) -> tuple[Bytes, Floats]:
 
 def fused_layers(base: Base) -> Iterator[dict[str, NDArray[np.generic]]]:
     """The tensors of each layer as the graphs name them, without the `layers.N.` before them."""
-    order = head_order(base.shape)
     for layer in base.layers:
-        matrices = dict(layer, q=layer["q"][order], o=layer["o"][:, order])
         tensors: dict[str, NDArray[np.generic]] = {name: layer[name] for name in ("norm1", "norm2")}
         for name, parts in MATRICES.items():
-            fused = np.concatenate([matrices[part] for part in parts]).T
+            fused = np.concatenate([layer[part] for part in parts]).T
             tensors[f"{name}.weight"], tensors[f"{name}.scale"] = quantise(fused)
         yield tensors
 
@@ -149,10 +145,8 @@ def folder_tensors(base: Base) -> dict[str, dict[str, NDArray[np.generic]]]:
 def adapter_tensors(adapter: dict[str, Floats], shape: Shape) -> dict[str, NDArray[np.generic]]:
     """A trained adapter (`layers.N.NAME.lora_A` [rank, in], `.lora_B` [out, rank]) for the folder.
 
-    Query heads are put in the fused order; A is kept as int8 with a scale for each rank row, B
-    with one for each rank column.
+    A is kept as int8 with a scale for each rank row, B with one for each rank column.
     """
-    order = head_order(shape)
     tensors: dict[str, NDArray[np.generic]] = {
         name: adapter[name] for name in ("mask_embedding", "final_norm")
     }
@@ -160,8 +154,6 @@ def adapter_tensors(adapter: dict[str, Floats], shape: Shape) -> dict[str, NDArr
         for name in GGUF_NAMES:
             key = f"layers.{index}.{name}"
             a, b = adapter[f"{key}.lora_A"], adapter[f"{key}.lora_B"]
-            a = a[:, order] if name == "o" else a
-            b = b[order] if name == "q" else b
             a_columns, a_scale = quantise(np.ascontiguousarray(a.T))
             tensors[f"{key}.a"] = np.ascontiguousarray(a_columns.T)
             tensors[f"{key}.b"], b_scale = quantise(b)
