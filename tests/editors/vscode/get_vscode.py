@@ -61,6 +61,13 @@ def extension() -> Path:
     return EXTENSION / "lacuna.vsix"
 
 
+def prepared() -> Path:
+    """The extension's folder, with the packages that its scripts need."""
+    with locked():
+        node_modules()
+    return EXTENSION
+
+
 def node_modules() -> None:
     """The extension's packages as its lock has them; npm is asked only when that has changed."""
     lock = (EXTENSION / "package-lock.json").read_text()

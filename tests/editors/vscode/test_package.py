@@ -1,0 +1,105 @@
+"""The extension's package: types, style, unit tests, and a manifest that keeps to the protocol."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from get_vscode import EXTENSION, ROOT, prepared
+
+JSON_TYPES = {"bool": "boolean", "int": "integer", "number": "number", "string": "string"}
+MANIFEST = json.loads((EXTENSION / "package.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def packages() -> None:
+    """The npm packages that the scripts need."""
+    prepared()
+
+
+@pytest.mark.parametrize("script", ["check", "lint", "test"])
+def test_the_npm_script_passes(packages: None, script: str) -> None:
+    done = subprocess.run(
+        ["npm", "run", "--silent", script],
+        cwd=EXTENSION,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_package_carries_what_it_needs_and_nothing_of_this_machine(vsix: Path) -> None:
+    with zipfile.ZipFile(vsix) as package:
+        names = set(package.namelist())
+        needed = {"dist/extension.js", "dist/denoising.js", "media/denoising.css", "media/icon.png"}
+        assert {f"extension/{name}" for name in needed} <= names
+        assert not [name for name in names if "node_modules" in name or name.endswith(".ts")]
+        texts = [package.read(name) for name in names if name.endswith((".js", ".md", ".json"))]
+    assert not [text for text in texts if str(ROOT).encode() in text]
+
+
+def table() -> dict[str, tuple[str, str, str]]:
+    """Each setting in docs/protocol.md: its type, default and meaning."""
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    return {
+        key: (kind.replace("\\|", "|"), default, meaning) for key, kind, default, meaning in rows
+    }
+
+
+def properties() -> dict[str, dict[str, Any]]:
+    """Each setting in package.json, without the prefix."""
+    groups = MANIFEST["contributes"]["configuration"]
+    found = {name: value for group in groups for name, value in group["properties"].items()}
+    return {name.removeprefix("lacuna."): value for name, value in found.items()}
+
+
+def test_the_settings_are_those_of_the_protocol_and_two_to_start_the_server() -> None:
+    assert len(table()) > 10
+    assert set(properties()) == set(table()) | {"server.path", "server.package"}
+
+
+@pytest.mark.parametrize("key", table())
+def test_a_setting_has_the_protocols_type_default_and_meaning(key: str) -> None:
+    kind, default, meaning = table()[key]
+    setting = properties()[key]
+    assert setting["default"] == json.loads(default.strip("`"))
+    assert meaning.lower() in setting["description"].lower()
+    if kind.endswith("[]"):
+        assert setting["type"] == "array"
+        assert setting["items"]["type"] == JSON_TYPES[kind.removesuffix("[]")]
+    elif "|" in kind:
+        assert setting["enum"] == json.loads(f"[{kind.replace('|', ',')}]")
+    else:
+        assert setting["type"] == JSON_TYPES[kind]
+
+
+def test_settings_that_name_programs_or_models_cannot_come_with_a_workspace() -> None:
+    machine = {name for name, value in properties().items() if value.get("scope") == "machine"}
+    assert machine == {"server.path", "server.package", "model", "provider", "threads"}
+
+
+def test_every_command_shown_is_registered() -> None:
+    source = (EXTENSION / "src" / "extension.ts").read_text()
+    registered = set(re.findall(r'^ +"(lacuna\.\w+)": \(\) =>', source, re.MULTILINE))
+    shown = {command["command"] for command in MANIFEST["contributes"]["commands"]}
+    assert registered == shown
+
+
+def test_the_walkthrough_names_files_and_commands_that_are_there() -> None:
+    steps = MANIFEST["contributes"]["walkthroughs"][0]["steps"]
+    shown = {command["command"] for command in MANIFEST["contributes"]["commands"]}
+    for step in steps:
+        assert (EXTENSION / step["media"]["markdown"]).is_file()
+        assert set(re.findall(r"command:([\w.]+)", step["description"])) <= shown
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    assert '"resolved"' not in (EXTENSION / "package-lock.json").read_text()
