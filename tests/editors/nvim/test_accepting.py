@@ -134,6 +134,22 @@ def test_the_accepting_key_is_itself_when_nothing_is_shown(desk: Desk) -> None:
     nvim.holds("x   ")
 
 
+def test_escape_and_a_letter_in_quick_succession_still_leave_insert_mode(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.type("one two")
+    nvim.keys("<M-b><M-w>")  # how a terminal may send <Esc>b, and <Esc>w
+    nvim.until(lambda: nvim.look().mode == "n", "Normal mode")
+    assert nvim.text() == "one two"
+
+
+def test_a_macro_records_the_accepting_key_once(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.keys("<Esc>qqcc1<Tab>2<Esc>q")
+    nvim.holds("1   2")
+    nvim.keys("o<Esc>@q")
+    nvim.holds("1   2\n1   2")
+
+
 def test_a_key_typed_just_before_the_accepting_key_counts(desk: Desk) -> None:
     nvim = desk.sit(TARGET)
     nvim.type("total = ")

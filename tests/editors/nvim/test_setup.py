@@ -84,6 +84,17 @@ def test_the_wait_follows_the_speed_of_typing(desk: Desk) -> None:
     assert thinking == waits[0] or thinking < 300  # pauses are not typing
 
 
+def test_once_the_model_is_loaded_it_is_asked_without_a_key(desk: Desk) -> None:
+    notify = "require('lacuna.client').notifications['lacuna/status'](...)"
+    nvim = desk.sit("")
+    nvim.until(desk.requests, "a request, answered with nothing")
+    desk.server.tell("total = 1\n")
+    nvim.lua(notify, {"state": "loading", "message": "Loading."})
+    nvim.never(desk.requests, "asked without a reason", 0.5)
+    nvim.lua(notify, {"state": "ready", "message": "Ready."})
+    nvim.shows("total = 1")
+
+
 def help_text() -> str:
     return (PLUGIN / "doc" / "lacuna.txt").read_text()
 

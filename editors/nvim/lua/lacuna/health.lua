@@ -36,7 +36,7 @@ local function check_server()
   elseif not client.get() then
     health.info('the server starts with the first buffer it may see')
   else
-    health.ok('the server runs, started again ' .. client.restarts() .. ' times')
+    health.ok(('the server runs (restarts: %d)'):format(client.restarts()))
   end
   if last and last.state == 'error' then
     health.error(last.message)

@@ -173,10 +173,12 @@ function M.setup(options)
     drawer = builtin
     watch_for_builtin(group)
     client.on_ready = {}
+    status.on_loaded = {}
   else
     drawer = own
     watch_typing(group)
     client.on_ready = { builtin.leave_to_us }
+    status.on_loaded = { suggestion.ask_again }
   end
   keys.take(config.current.keys, M)
   client.restart()

@@ -2,33 +2,45 @@
 
 local M = {}
 
---- Name of a mapping that does what `key` did before it became Lacuna's.
+--- What a key did before it became Lacuna's: a mapping of ours that holds what was mapped, or the key itself.
+---@class lacuna.Before
+---@field keys string
+---@field mapped boolean
+
 ---@param verb string
 ---@param key string
----@return string
-local function keep(verb, key)
+---@return lacuna.Before
+local function before(verb, key)
   local kept = ('<Plug>(lacuna-before-%s)'):format(verb)
-  local before = vim.fn.maparg(key, 'i', false, true)
-  if before.desc and vim.startswith(before.desc, 'Lacuna:') then
-    return kept -- setup() was called before
-  elseif vim.tbl_isempty(before) or before.buffer == 1 then
-    vim.keymap.set('i', kept, key)
-  else
-    before.lhs, before.lhsraw, before.lhsrawalt = kept, vim.keycode(kept), nil
-    vim.fn.mapset('i', false, before)
+  local mapping = vim.fn.maparg(key, 'i', false, true)
+  if vim.startswith(mapping.desc or '', 'Lacuna:') then -- setup() was called before
+    local mapped = vim.fn.maparg(kept, 'i') ~= ''
+    return { keys = mapped and kept or key, mapped = mapped }
+  elseif vim.tbl_isempty(mapping) or mapping.buffer == 1 then
+    return { keys = key, mapped = false }
   end
-  return kept
+  mapping.lhs, mapping.lhsraw, mapping.lhsrawalt = kept, vim.keycode(kept), nil
+  vim.fn.mapset('i', false, mapping)
+  return { keys = kept, mapped = true }
 end
 
---- Not an <expr> mapping: Neovim evaluates those ahead of its time, before the key typed just before is in the buffer.
+---@param what lacuna.Before
+local function replay(what)
+  local flags = what.mapped and 'im' or 'in'
+  -- As if typed, or <M-x> would not be <Esc>x; but a macro being recorded would then hold it twice.
+  local typed = vim.fn.reg_recording() == '' and not what.mapped
+  vim.api.nvim_feedkeys(vim.keycode(what.keys), flags .. (typed and 't' or ''), false)
+end
+
+--- Not an <expr> mapping: Neovim evaluates those ahead of their time, before the key typed just before is in the buffer.
 ---@param verb string
 ---@param key string
 ---@param run fun(): boolean
 local function map(verb, key, run)
-  local kept = vim.keycode(keep(verb, key))
+  local what = before(verb, key)
   vim.keymap.set('i', key, function()
     if not run() then
-      vim.api.nvim_feedkeys(kept, 'im', false)
+      replay(what)
     end
   end, { desc = 'Lacuna: ' .. verb:gsub('_', ' ') })
 end

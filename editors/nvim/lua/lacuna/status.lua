@@ -22,6 +22,10 @@ local M = {}
 ---@field cancelled integer
 ---@field nothing integer
 
+--- Called when the model has been loaded.
+---@type fun()[]
+M.on_loaded = {}
+
 local last ---@type lacuna.Status?
 
 local function announce()
@@ -32,11 +36,15 @@ end
 ---@param status lacuna.Status
 client.notifications['lacuna/status'] = function(status)
   local fresh_error = status.state == 'error' and not vim.deep_equal(status, last)
+  local loaded = status.state == 'ready' and last ~= nil and last.state == 'loading'
   last = status
   if fresh_error then
     notice.error(status.message)
   end
   announce()
+  for _, hear in ipairs(loaded and M.on_loaded or {}) do
+    hear()
+  end
 end
 
 table.insert(client.on_gone, function()
@@ -111,7 +119,7 @@ local function report(status)
     table.insert(lines, counted(counts))
   end
   if client.restarts() > 0 then
-    table.insert(lines, ('The server was started again %d times.'):format(client.restarts()))
+    table.insert(lines, ('Restarts of the server: %d.'):format(client.restarts()))
   end
   return lines
 end

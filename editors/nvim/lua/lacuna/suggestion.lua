@@ -165,6 +165,13 @@ function M.enter()
   ask_later(false)
 end
 
+--- The model has been loaded: what was asked for before was answered with nothing.
+function M.ask_again()
+  if request.inserting() and not shown then
+    ask_later(false)
+  end
+end
+
 --- Insert mode or the buffer is left: nothing is shown, nothing is computed.
 function M.leave()
   request.cancel()
