@@ -287,9 +287,11 @@ class Completer:
             self.counts.cancelled += 1
             self._tell()
             raise
-        except LacunaError as error:
-            self._error = str(error)
-            return Nothing("engine-failed", str(error))
+        except Exception as error:  # an error reply would be shown to the user at each keystroke
+            if not isinstance(error, LacunaError):
+                logger.exception("A request failed")
+            self._error = str(error) or repr(error)
+            return Nothing("engine-failed", self._error)
         if self.documents.get(document.uri) is not document:
             return STALE
         return found

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from typing import Any
 
 import pytest
 from conftest import Scripted
@@ -261,7 +260,29 @@ async def test_the_engine_failing_in_a_request_does_not_harm_the_next(scripted: 
     assert (await editor.until("ready")).latencyMs > 0
 
 
+async def test_an_error_nobody_has_thought_of_is_told_once_and_logged(scripted: Scripted) -> None:
+    editor = await scripted(crash=True)
+    assert await editor.ask(editor.open("secret = ▮\n")) == []
+    assert "nobody has thought of this" in (await editor.until("error")).message
+    assert await editor.why() == "engine-failed"
+    await editor.leave()
+    assert b"ZeroDivisionError" in editor.log
+    assert b"secret" not in editor.log
+
+
 # Settings
+
+
+async def test_another_model_is_loaded_at_once(scripted: Scripted) -> None:
+    editor = await scripted("one", "two")
+    at = editor.open("x = ▮\n")
+    await editor.ask(at)
+    told = len(editor.statuses)
+    editor.configure(threads=1)
+    await editor.call("lacuna/getStatus")
+    await editor.until("ready")
+    assert [status.state for status in editor.statuses[told:]] == ["loading", "ready"]
+    assert [item.insert_text for item in await editor.ask(at)] == ["one"], "the script begins anew"
 
 
 async def test_bad_settings_are_told_with_their_path(scripted: Scripted) -> None:
@@ -336,70 +357,57 @@ async def test_lines_are_filled_anew(scripted: Scripted) -> None:
     assert edit.newText in found.text
 
 
-@pytest.mark.parametrize(
-    ("uri", "version", "lines", "reason"),
-    [
-        (URI, 0, (0, 0), "stale"),
-        (URI, 1, (2, 1), "outside-file"),
-        (URI, 1, (0, 9), "outside-file"),
-        ("file:///other.py", 1, (0, 0), "not-open"),
-    ],
-)
-async def test_lines_that_cannot_be_filled(
-    scripted: Scripted, uri: str, version: int, lines: tuple[int, int], reason: str
-) -> None:
+async def test_lines_that_cannot_be_filled(scripted: Scripted) -> None:
     editor = await scripted("x")
     editor.open("a = 1\nb = 2\n")
-    document = {"uri": uri, "version": version}
-    found = await editor.call(
-        "lacuna/fillLines", textDocument=document, startLine=lines[0], endLine=lines[1]
-    )
-    assert (found.edits, found.text, found.reason) == ([], "", reason)
-    assert found.detail
+    for uri, version, first, last, reason in (
+        (URI, 0, 0, 0, "stale"),
+        (URI, 1, 2, 1, "outside-file"),
+        (URI, 1, 0, 9, "outside-file"),
+        (URI, 1, -1, 0, "outside-file"),
+        ("file:///other.py", 1, 0, 0, "not-open"),
+    ):
+        document = {"uri": uri, "version": version}
+        found = await editor.call(
+            "lacuna/fillLines", textDocument=document, startLine=first, endLine=last
+        )
+        assert (found.edits, found.text, found.reason) == ([], "", reason)
+        assert found.detail
 
 
-@pytest.mark.parametrize(
-    ("method", "params", "wrong"),
-    [
+async def test_bad_parameters_are_named(scripted: Scripted) -> None:
+    editor = await scripted(wait=False)
+    version = {"textDocument": {"uri": URI, "version": "1"}, "startLine": 0, "endLine": 0}
+    for method, params, wrong in (
         ("lacuna/fillLines", {}, "params.textDocument.version is missing"),
-        (
-            "lacuna/fillLines",
-            {"textDocument": {"uri": URI, "version": "1"}, "startLine": 0, "endLine": 0},
-            "params.textDocument.version must be int",
-        ),
+        ("lacuna/fillLines", version, "params.textDocument.version must be int"),
         ("lacuna/why", {"textDocument": 3}, "params.textDocument.uri is missing"),
         ("lacuna/trace", {"id": 3}, "params.id must be str"),
-    ],
-)
-async def test_bad_parameters_are_named(
-    scripted: Scripted, method: str, params: dict[str, Any], wrong: str
-) -> None:
-    editor = await scripted(wait=False)
-    with pytest.raises(JsonRpcException, match=wrong) as raised:
-        await editor.call(method, **params)
-    assert raised.value.code == types.ErrorCodes.InvalidParams
+    ):
+        with pytest.raises(JsonRpcException, match=wrong) as raised:
+            await editor.call(method, **params)
+        assert raised.value.code == types.ErrorCodes.InvalidParams
 
 
 # Texts of all kinds
 
 
-@pytest.mark.parametrize(
-    ("language", "text", "fill", "inserted"),
-    [
-        ("python", "\ufeffdef f():▮\r\nx = 1\r\n", "\n    a()", "\r\n    a()"),
-        ("go", "package a\n\nfunc f() {\n\t▮\n}\n", "g()\n    h()", "g()\n\th()"),
-        ("python", "s = '😋😋'; x = ▮", "len(s)", "len(s)"),
-        ("brainfuck", "+++[\n  ▮\n", "-]", "-]"),
-        ("python", "def f(:\n    x = 1\n\ny = g(▮\n", "1)", "1)"),
-        ("python", "\x02\x7f ‮ x = ▮ \ud83d", "1", "1"),
-    ],
-)
-async def test_a_fill_in_texts_of_all_kinds(
-    scripted: Scripted, language: str, text: str, fill: str, inserted: str
-) -> None:
-    editor = await scripted(fill)
-    [item] = await editor.ask(editor.open(text, language=language))
-    assert item.insert_text == inserted
+KINDS = [
+    ("python", "\ufeffdef f():▮\r\nx = 1\r\n", "\n    a()", "\r\n    a()"),
+    ("go", "package a\n\nfunc f() {\n\t▮\n}\n", "g()\n    h()", "g()\n\th()"),
+    ("python", "s = '😋😋'; x = ▮", "len(s)", "len(s)"),
+    ("brainfuck", "+++[\n  ▮\n", "-]", "-]"),
+    ("python", "def f(:\n    x = 1\n\ny = g(▮\n", "1)", "1)"),
+    ("python", "\x02\x7f ‮ x = ▮ \ud83d", "1", "1"),
+]
+
+
+async def test_a_fill_in_texts_of_all_kinds(scripted: Scripted) -> None:
+    editor = await scripted(*(fill for _, _, fill, _ in KINDS))
+    for number, (language, text, _, inserted) in enumerate(KINDS):
+        uri = f"file:///{number}"
+        [item] = await editor.ask(editor.open(text, uri=uri, language=language), uri=uri)
+        assert item.insert_text == inserted
 
 
 async def test_fifty_thousand_lines(scripted: Scripted) -> None:
