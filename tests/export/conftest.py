@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from export.weights import Base, Shape
 
@@ -18,6 +19,12 @@ SHAPE = Shape(
     rope_theta=10_000.0,
     norm_epsilon=1e-5,
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Networks as small as these only lose time between threads."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

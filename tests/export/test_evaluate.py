@@ -1,0 +1,101 @@
+"""The held-out set is fixed, and scores mean what they say."""
+
+from __future__ import annotations
+
+import pytest
+
+from export import evaluate
+from export.held_out import Answer, HeldOut, digest, held_out
+from lsp_server.document import Document
+from lsp_server.spans import SpanKind, choose
+
+FILE = '''\
+"""Numbers and what is done with them, so that there is something to read before the first gap.
+
+The file is long enough for gaps: two hundred characters come before the first one, and more after.
+"""
+
+
+def mean(values, default=0.0):
+    """The mean of some values, or a default when there are none of them."""
+    if not values:
+        return default
+    return sum(values) / len(values)
+
+
+def spread(values):
+    """How far values lie apart, from the least of them to the largest."""
+    lowest, highest = min(values), max(values)
+    return highest - lowest
+'''
+COUNTS = {"python": 30, "javascript": 5}
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    (tmp_path / "held-python.txt").write_text(FILE)
+    script = "".join(f"function add{n}(x) {{\n  return x + {n} * {n};\n}}\n\n" for n in range(20))
+    (tmp_path / "held-javascript.txt").write_text(script)
+    return tmp_path
+
+
+def gap(before: str, middle: str, after: str) -> HeldOut:
+    document = Document.open("", "python", 0, before + after)
+    return HeldOut("python", document, choose(document, len(before)), middle)
+
+
+def test_the_set_is_the_same_each_time_and_named_by_its_content(corpus):
+    first, second = held_out(corpus, COUNTS), held_out(corpus, COUNTS)
+    assert digest(first) == digest(second)
+    assert len(first) == 35
+    (corpus / "held-python.txt").write_text(FILE.replace("values", "things"))
+    assert digest(held_out(corpus, COUNTS)) != digest(first)
+
+
+def test_every_gap_put_back_is_the_file_and_is_what_the_server_asks_for(corpus):
+    for one in held_out(corpus, COUNTS):
+        assert one.whole == FILE or one.language == "javascript"
+        assert one.middle.strip()
+        assert choose(one.document, one.span.start) == one.span
+        if one.span.stop_at_newline:
+            assert "\n" not in one.middle
+
+
+def test_the_true_middle_scores_full_marks():
+    one = gap("def f(x):\n    return ", "x + 1", "\n\n\nprint(f(1))\n")
+    score = evaluate.score(one, Answer("x + 1", 4, 2))
+    assert (score.exact, score.first_line, score.similarity) == (True, True, 1.0)
+    assert score.parses and score.shown and score.shown_parses
+    # Blanks at the end do not count, others do.
+    assert evaluate.score(one, Answer("x + 1  ", 4, 2)).exact
+    assert not evaluate.score(one, Answer(" x + 1", 4, 2)).exact
+
+
+def test_a_fill_that_breaks_the_file_is_counted_and_not_shown():
+    one = gap("def f(x):\n    return ", "x + 1", "\n\n\nprint(f(1))\n")
+    score = evaluate.score(one, Answer("(x +", 4, 2))
+    assert not score.exact and not score.parses
+    assert not score.shown and score.shown_parses
+
+
+def test_the_first_line_of_a_block_counts_alone():
+    one = gap("def f(x):\n    ", "y = x + 1\n    return y", "\n\n\nprint(f(1))\n")
+    assert one.span.kind is SpanKind.BLOCK
+    score = evaluate.score(one, Answer("y = x + 1\n    return x", 4, 2))
+    assert score.first_line and not score.exact and 0.9 < score.similarity < 1
+
+
+def test_summaries_are_means_and_ratios_of_sums():
+    one = gap("def f(x):\n    return ", "x + 1", "\n\n\nprint(f(1))\n")
+    scores = [
+        evaluate.score(one, Answer("x + 1", 6, 2)),
+        evaluate.score(one, Answer("x + 2", 2, 2)),
+    ]
+    groups = evaluate.grouped([one, one], scores)
+    assert set(groups) == {"all", "line-end", "python line"}
+    summary = evaluate.summary(groups["python line"])
+    assert summary["gaps"] == 2
+    assert summary["exact"] == 50.0
+    assert summary["tokens_a_pass"] == 2.0
+    assert summary["tokens_a_pass_exact"] == 3.0
+    assert "| python line | 2 | 50.0 |" in evaluate.table(groups)
