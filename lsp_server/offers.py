@@ -13,6 +13,7 @@ from lsp_server.status import Counts
 
 KEPT = 64
 """How many offers are remembered."""
+CLOSED_BY_EDITORS = ")]}\"'`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +27,19 @@ class Offer:
     def rest(self, before: Document, cursor: int, after: Document, offset: int) -> Offer | None:
         """What remains of an offer made at `cursor` when its beginning was typed up to `offset`.
 
-        None when anything else has changed, or when nothing is left.
+        Brackets and quotes that the editor has closed by itself are replaced. None when anything
+        else has changed, or when nothing is left.
         """
         typed, left = self.edit.text[: offset - cursor], self.edit.text[offset - cursor :]
         if self.edit.start != cursor or offset < cursor or not left.strip():
             return None
-        if after.text != before.text[:cursor] + typed + before.text[cursor:]:
+        surplus = len(after.text) - len(before.text) - len(typed)
+        closed = after.text[offset : offset + max(surplus, 0)]
+        if closed.strip(CLOSED_BY_EDITORS):
             return None
-        edit = Edit(offset, self.edit.end + len(typed), left)
+        if after.text != before.text[:cursor] + typed + closed + before.text[cursor:]:
+            return None
+        edit = Edit(offset, self.edit.end + len(typed) + len(closed), left)
         return Offer(self.id, edit, inline_item(after, edit, offset))
 
 
