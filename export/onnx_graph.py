@@ -6,8 +6,9 @@
   them: input and output are the same memory, so no step copies the context.
 - `head.onnx`: hidden rows -> the K most probable tokens, and the probabilities of two given ones.
 
-Weights are declared external under the names of `weights.py`; the engine supplies them in memory,
-so both networks share the embedding and an adapter can be exchanged without a new graph.
+Weights are declared external under the names of `weights.py`. Those of the context lie in the
+folder's safetensors files, where the runtime finds them itself; the engine supplies the others in
+memory, so an adapter can be exchanged without a new graph.
 
 Made by hand because exporters leave what costs most on a small canvas: a cache that is copied at
 every step, key heads repeated for their queries, unfused norms, three GEMMs where one does. What
