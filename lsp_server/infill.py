@@ -13,12 +13,15 @@ from engine.engine import never
 from engine.prompt import Cancelled, OnStep
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
-from lsp_server.edits import Edit, Rejected, to_edit
+from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, to_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span
 
 SECOND_TRY = 3
-"""Candidates that are asked for when none of fewer may be shown."""
+"""Candidates that are asked for when fewer gave nothing because of their syntax.
+
+A fill that is empty, or what follows anyway, is the model's way to say that nothing is missing.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,13 @@ def infill(
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
             return _distinct(shown)[: options.candidates]
         rejected += [edit for edit, _ in judged if isinstance(edit, Rejected)]
+        if BREAKS_SYNTAX not in rejected:
+            break
     return Nothing(rejected[0].reason, rejected[0].detail)
 
 
 def _within(span: Span, options: FillOptions) -> list[FillOptions]:
-    """The options for the first and, if all its candidates are rejected, for a second try."""
+    """The options for the first and for a second try."""
     first = replace(
         options,
         max_tokens=min(options.max_tokens, span.max_tokens),

@@ -8,6 +8,7 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 from threading import Thread
 from typing import BinaryIO
 
@@ -60,14 +61,13 @@ def end_with(pid: int) -> None:
             handle = os.pidfd_open(pid)
         except OSError:
             return
-        _in_background(lambda: select.select([handle], [], []))
+        _end_after(lambda: select.select([handle], [], []))
     elif _is_alive(pid):
-        _in_background(lambda: _wait_for(pid))
+        _end_after(lambda: _wait_for(pid))
 
 
-def _in_background(wait: object) -> None:
+def _end_after(wait: Callable[[], object]) -> None:
     def end() -> None:
-        assert callable(wait)
         wait()
         os._exit(1)
 

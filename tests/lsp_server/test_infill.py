@@ -52,6 +52,15 @@ def test_there_is_no_second_try_when_several_were_asked_for() -> None:
     assert engine.requests == 1
 
 
+@pytest.mark.parametrize(("fill", "reason"), [("", "empty"), ("b = 2", "repeats-suffix")])
+def test_there_is_no_second_try_when_nothing_is_missing(fill: str, reason: str) -> None:
+    document, span = marked("a = 1\n▮\nb = 2\n")
+    engine = scripted_engine([fill])
+    found = infill(document, span, engine, FillOptions())
+    assert isinstance(found, Nothing)
+    assert (found.reason, engine.requests) == (reason, 1)
+
+
 def test_nothing_says_why_the_best_fill_was_rejected() -> None:
     document, span = marked(SOURCE)
     found = infill(document, span, scripted_engine([")))"]), FillOptions(repair=0))
