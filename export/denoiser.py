@@ -4,8 +4,8 @@ Two passes. `read_context`: the base over prefixes and suffixes, causal as they 
 gradient, kept as keys and values. `denoise`: base + adapter over canvases, each [last prefix token,
 canvas], in both directions, attending to the context that its gap may see. Logits are shifted as in
 the base: the output at place j predicts the token at j + 1.
-Shapes: B windows of W places, K gaps a window, each with E places of its own (the end of its prefix,
-its suffix); L = W + K E; V views a gap; U = K V canvases a window; T = 1 + C places a canvas;
+Shapes: B windows of W places, K gaps a window, each with E places of its own (the end of its
+prefix, its suffix); L = W + K E; V views a gap; U = K V canvases a window; T = 1 + C places a canvas;
 G key/value heads, J query heads a group, D head size.
 """
 
@@ -129,8 +129,12 @@ class Denoiser(nn.Module):
             cache.append((keys, values))
         return rms_norm(x, self.base_norm, self.shape), cache
 
-    def denoise(self, canvases: Canvases, cache: Cache) -> Tensor:
-        """Final hidden states [B, U, T, hidden] of base + adapter."""
+    def denoise(self, canvases: Canvases, cache: Cache, *, compiled: bool = True) -> Tensor:
+        """Final hidden states [B, U, T, hidden] of base + adapter.
+
+        Sizes that are used seldom are not worth compiling.
+        """
+        run = self._canvas_layer if compiled else canvas_layer
         is_open = (canvases.ids == MASK_ID)[..., None]
         mask = self.adapter.mask_embedding.to(self.kind)
         x = torch.where(is_open, mask, F.embedding(canvases.ids, self.embedding))
@@ -138,7 +142,7 @@ class Denoiser(nn.Module):
         biases = (canvases.window_bias, canvases.own_bias)
         for index, layer in enumerate(self.layers):
             lora = (*self.adapter.layer(index, self.kind), self.adapter.scale)
-            x = self._canvas_layer(x, layer, lora, cache[index], biases, *rotation, self.shape)
+            x = run(x, layer, lora, cache[index], biases, *rotation, self.shape)
         return rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from engine.card import Card
 from engine.model import Floats, Ids, KeyValues, Proposal
 
 from .denoiser import ALPHA, Layer, load_adapter, rank_of, rms_norm, rotate
+from .folder import SPECIAL
 from .weights import Base
 
 
@@ -158,10 +159,6 @@ class TorchModel:
             end_log_prob=proposal.end_log_prob + hidden,
             current_log_prob=proposal.current_log_prob + hidden,
         )
-
-
-SPECIAL = 17
-"""The first ids of the vocabulary are special tokens."""
 
 
 def merge(weight: Tensor, state: dict[str, Tensor], name: str) -> Tensor:

