@@ -5,8 +5,8 @@ gradient, kept as keys and values. `denoise`: base + adapter over canvases, each
 canvas], in both directions, attending to the context that its gap may see. Logits are shifted as in
 the base: the output at place j predicts the token at j + 1.
 Shapes: B windows of W places, K gaps a window, each with E places of its own (the end of its
-prefix, its suffix); L = W + K E; V views a gap; U = K V canvases a window; T = 1 + C places a canvas;
-G key/value heads, J query heads a group, D head size.
+prefix, its suffix); L = W + K E; V views a gap; U = K V canvases a window; T = 1 + C places a
+canvas; G key/value heads, J query heads a group, D head size.
 """
 
 from __future__ import annotations
