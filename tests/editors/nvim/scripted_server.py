@@ -67,12 +67,13 @@ async def inline_completion(
     if script["die_on"] and script["die_on"] in before:
         print("the script says so", file=sys.stderr, flush=True)
         os._exit(7)
+    # Of the text as it is now, or a late reply would not be a stale one.
+    found = items(script, document.source, before, params.position)
     try:
         await asyncio.sleep(script["delay"])
     except asyncio.CancelledError:
         log("cancelled", before=before)
         raise
-    found = items(script, document.source, before, params.position)
     invoked = kind == types.InlineCompletionTriggerKind.Invoked
     return types.InlineCompletionList(items=found if invoked else found[:1])
 
