@@ -2,9 +2,9 @@
 
 Trained on true middles alone, a masked model with everything open learns the marginal of each
 place: two likely middles mix, and several tokens committed at once may come from different ones.
-Trained on its own careful fill (few tokens a pass), all places agree on one middle, and become sure
-of it: sequence-level distillation (Kim & Rush 2016; Gu et al. 2018 for parallel decoding; dParallel,
-arXiv 2509.26488, for masked diffusion).
+Trained on its own careful fill (few tokens a pass), all places agree on one middle, and become
+sure of it: sequence-level distillation (Kim & Rush 2016; Gu et al. 2018 for parallel decoding;
+dParallel, arXiv 2509.26488, for masked diffusion).
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import tempfile
 import time
 from collections import defaultdict
@@ -112,7 +113,7 @@ class Trainer:
             groups, lr=arguments.rate, betas=(0.9, 0.98), weight_decay=0.0, foreach=True
         )
         self.average = {n: t.clone() for n, t in adapter.state_dict().items()}
-        self.step, self.spans, self.cooled = 0, 0, 0
+        self.step, self.spans, self.cooled, self.stopped = 0, 0, 0, False
         self.seconds = 0.0
         """Processor time of all threads: pauses and other work on the machine do not count."""
         self.texts = Texts(arguments.corpus, LANGUAGES)
@@ -120,7 +121,8 @@ class Trainer:
         self._resume()
 
     def run(self) -> None:
-        """Steps without end, or until the rate has cooled down to nothing."""
+        """Steps without end, until the rate has cooled down to nothing, or till SIGTERM."""
+        signal.signal(signal.SIGTERM, self._stop)
         meter = Meter()
         saved = logged = time.monotonic()
         while not self._is_done():
@@ -137,9 +139,15 @@ class Trainer:
                 self._save()
         self._save()
 
+    def _stop(self, *_: object) -> None:
+        """The step under way is finished and saved."""
+        self.stopped = True
+
     def _is_done(self) -> bool:
         cool, steps = self.options.cool, self.options.steps
-        return bool((cool and self.cooled >= cool) or (steps and self.step >= steps))
+        return self.stopped or bool(
+            (cool and self.cooled >= cool) or (steps and self.step >= steps)
+        )
 
     def _train_step(self) -> Losses:
         rate = self._rate()

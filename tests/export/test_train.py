@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -83,6 +84,23 @@ def test_going_on_is_the_same_as_never_having_stopped(options, tmp_path):
         torch.testing.assert_close(second.model.adapter.state_dict()[name], tensor)
         torch.testing.assert_close(second.average[name], whole.average[name])
     assert second.spans == whole.spans == 24
+
+
+def test_a_signal_ends_it_after_the_step_and_all_is_saved(options, monkeypatch):
+    step = train.Trainer._train_step
+
+    def signalled(trainer):
+        if trainer.step == 1:
+            signal.raise_signal(signal.SIGTERM)
+        return step(trainer)
+
+    monkeypatch.setattr(train.Trainer, "_train_step", signalled)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert trained(options, 50).step == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert torch.load(options.to / "state.pt")["step"] == 2
 
 
 def test_it_begins_from_an_adapter(options, tmp_path):
