@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from engine.choose import most_likely_length
 
-from .batches import Batch
 from .denoiser import END_ID, Cache, Denoiser
 from .folder import SPECIAL
 from .masks import Flags
+from .packing import Batch
 from .views import lay_canvases
 
 SURE = 0.9

@@ -36,9 +36,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from . import masks
-from .batches import Batch, Layout, Texts, batch
+from .batches import Texts, batch
 from .denoiser import Adapter, Cache, Denoiser, load_adapter, rank_of, save_adapter
 from .folder import fetch_base, tokenizer
+from .packing import Batch, Layout
 from .rollout import roll_out
 from .views import Losses, view_loss
 from .weights import read_gguf

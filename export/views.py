@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import masks
-from .batches import Batch
 from .denoiser import MASK_ID, Cache, Canvases, Denoiser
+from .packing import Batch
 
 PADDING_WEIGHT = 0.1
 NEAR, FADE = 0.3, 6.0

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from engine.model import KeyValues
-from export.batches import TAIL, Example, Layout, lay_out
 from export.denoiser import (
     END_ID,
     MASK_ID,
@@ -18,10 +17,10 @@ from export.denoiser import (
     load_adapter,
     save_adapter,
 )
+from export.packing import TAIL, Example, Layout, lay_out
 from export.reference import card_of
 from export.torch_model import TorchModel
 from export.views import lay_canvases
-from lsp_server.spans import SpanKind
 
 LAYOUT = Layout(canvas=8, windows=2, gaps=2, window=20, suffix=6)
 
@@ -45,7 +44,7 @@ def windows():
 
     def example(shared: int, tail: int, suffix: int, middle: int) -> Example:
         canvas = (ids(middle) + [END_ID] * LAYOUT.canvas)[: LAYOUT.canvas]
-        return Example(shared, ids(tail), ids(suffix), canvas, middle + 1, SpanKind.LINE_END)
+        return Example(shared, ids(tail), ids(suffix), canvas, middle + 1)
 
     return [
         (ids(20), [example(20, 0, 6, 3), example(7, 2, 4, 7)]),

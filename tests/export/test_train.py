@@ -12,8 +12,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from export import train, views
-from export.batches import Layout, Texts, batch
+from export.batches import Texts, batch
 from export.denoiser import END_ID, MASK_ID, load_adapter
+from export.packing import Layout
 
 CODE = "def total(values):\n    result = 0\n    for value in values:\n        result += value\n"
 CODE += "    return result\n\n\n"
