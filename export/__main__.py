@@ -9,6 +9,7 @@ COMMANDS = {
     "corpus": "gather source code with its licences into a training corpus",
     "train": "train the adapter on a corpus",
     "evaluate": "measure fills on the held-out set",
+    "parity": "hold the ONNX model against torch",
     "folder": "build a model folder from a GGUF base and a trained adapter",
 }
 

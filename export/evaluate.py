@@ -96,7 +96,7 @@ def answerer(arguments: argparse.Namespace) -> tuple[str, Answerer]:
 
         if arguments.threads:
             torch.set_num_threads(arguments.threads)
-        model, library = torch_model(arguments.gguf, arguments.adapter)
+        model, library = torch_model(arguments.gguf, arguments.adapter, torch.bfloat16)
         if arguments.base:
             return "base left to right", LeftToRight(model, library)
         engine = torch_engine(model, library)

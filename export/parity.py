@@ -14,13 +14,15 @@ import json
 from pathlib import Path
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from engine import Engine
-from engine.context import Surroundings
-from engine.model import Model
+from engine.context import ContextCache, Surroundings
+from engine.model import Ids, Model
 from engine.session import Session
 from lsp_server.prompt import prompt_for
 
+from .batches import encode
 from .evaluate import DEFAULTS, fill
 from .held_out import HeldOut, digest, held_out
 from .reference import torch_engine, torch_model
@@ -41,41 +43,43 @@ def run(arguments: argparse.Namespace) -> None:
     gaps = held_out(arguments.corpus)[: arguments.count]
     reference, library = torch_model(arguments.gguf, arguments.adapter)
     session = Session.open(arguments.model)
-    onnx, torch = Engine.open(arguments.model), torch_engine(reference, library)
-    states = [state for gap in gaps for state in canvases(gap, onnx)]
+    states = [state for gap in gaps for state in canvases(gap, session, library)]
     same = [leading(session, *state) == leading(reference, *state) for state in states]
-    some = [gap for gap in gaps if gap.span.stop_at_newline][: arguments.fills]
-    fills = [fill(onnx, gap, DEFAULTS).text == fill(torch, gap, DEFAULTS).text for gap in some]
+    onnx, torch = Engine.open(arguments.model), torch_engine(reference, library)
+    lines = [gap for gap in gaps if gap.span.stop_at_newline][: arguments.fills]
+    fills = [fill(onnx, gap, DEFAULTS).text == fill(torch, gap, DEFAULTS).text for gap in lines]
     facts = {
         "set": digest(gaps),
         "canvases": len(same),
-        "next_token_agreement": round(100 * float(np.mean(same)), 1),
+        "next_token_agreement": percent(same),
         "fills": len(fills),
-        "fill_agreement": round(100 * float(np.mean(fills)), 1) if fills else None,
+        "fill_agreement": percent(fills),
     }
     print(json.dumps(facts))
 
 
-State = tuple[Surroundings, "np.ndarray[tuple[int], np.dtype[np.int64]]"]
-
-
-def canvases(gap: HeldOut, engine: Engine) -> list[State]:
+def canvases(gap: HeldOut, model: Model, library: Tokenizer) -> list[tuple[Surroundings, Ids]]:
     """Around one gap: the canvas all open, and with the left half of the middle on it."""
-    surroundings = engine._surroundings(prompt_for(gap.document, gap.span))
-    middle = engine._tokenizer.encode(gap.middle)[: CANVAS - 1]
+    prompt, card = prompt_for(gap.document, gap.span), model.card
+    prefix = encode(library, prompt.prefix)[-card.max_prefix :] or [card.start_id]
+    suffix = encode(library, prompt.suffix)[: card.max_suffix]
+    around = Surroundings(np.array(prefix, np.int64), np.array(suffix, np.int64))
+    middle = encode(library, gap.middle)[: CANVAS - 1]
     states = []
-    for known in {0, len(middle) // 2}:
-        ids = np.full(CANVAS, engine.card.mask_id, np.int64)
+    for known in sorted({0, len(middle) // 2}):
+        ids = np.full(CANVAS, card.mask_id, np.int64)
         ids[:known] = middle[:known]
-        states.append((surroundings, ids))
+        states.append((around, ids))
     return states
 
 
-def leading(model: Model, around: Surroundings, canvas: np.ndarray) -> int:
+def leading(model: Model, around: Surroundings, canvas: Ids) -> int:
     """The token put first at the leftmost open place."""
-    from engine.context import ContextCache
-
     context = ContextCache(model).around(around, len(canvas), lambda: False)
     row = np.concatenate([around.prefix[-1:], canvas])[None]
     place = int(np.flatnonzero(canvas == model.card.mask_id)[0])
     return int(model.denoise(row, around.position, context).ids[0, place, 0])
+
+
+def percent(flags: list[bool]) -> float | None:
+    return round(100 * float(np.mean(flags)), 1) if flags else None

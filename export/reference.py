@@ -24,12 +24,14 @@ from .torch_model import TorchModel
 from .weights import Base, read_gguf
 
 
-def torch_model(gguf: Path | None, adapter: Path | None) -> tuple[TorchModel, Library]:
-    """Base and adapter in float32, and their tokenizer."""
+def torch_model(
+    gguf: Path | None, adapter: Path | None, kind: torch.dtype = torch.float32
+) -> tuple[TorchModel, Library]:
+    """Base and adapter, computed in `kind`, and their tokenizer."""
     with tempfile.TemporaryDirectory() as temporary:
         path = gguf or fetch_base(Path(temporary))
         base = read_gguf(path)
-        return TorchModel(card_of(base), base, adapter), tokenizer(path)
+        return TorchModel(card_of(base), base, adapter, kind), tokenizer(path)
 
 
 def torch_engine(model: TorchModel, library: Library) -> Engine:
