@@ -1,5 +1,5 @@
 // Bundles the extension and its webview's script into dist/, or the unit tests into out/ (--tests).
-import { copyFileSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 
 const production = process.argv.includes("--production");
@@ -12,9 +12,24 @@ if (process.argv.includes("--tests")) {
   await build({ ...node, entryPoints: tests.map((name) => `src/${name}`), outdir: "out" });
 } else {
   rmSync("dist", { recursive: true, force: true });
-  await build({ ...node, entryPoints: ["src/extension.ts"], outdir: "dist" });
+  const entryPoints = ["src/extension.ts"];
+  const { metafile } = await build({ ...node, entryPoints, outdir: "dist", metafile: true });
   const page = { ...shared, platform: "browser", format: "iife", target: "es2022" };
   await build({ ...page, entryPoints: ["src/webview/denoising.ts"], outdir: "dist" });
   // The package carries the repository's licence.
   copyFileSync("../../LICENSE", "LICENSE");
+  writeFileSync("dist/third-party-licences.txt", licences(Object.keys(metafile.inputs)));
+}
+
+/** The licence texts of the packages whose files went into the bundle. */
+function licences(inputs) {
+  const packages = inputs.map((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]);
+  const texts = [...new Set(packages.filter(Boolean))].sort().map((folder) => {
+    const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+    if (file === undefined) {
+      throw new Error(`${folder} goes into the bundle but has no licence file`);
+    }
+    return `${folder.slice("node_modules/".length)}\n\n${readFileSync(`${folder}/${file}`, "utf8")}`;
+  });
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
 }

@@ -25,6 +25,7 @@ export function activate(context: vscode.ExtensionContext): void {
     environment,
     settings: () => serverSettings(manifest),
     middleware: suggestions.middleware,
+    offerInstall: () => void offerInstall(),
   });
   const preview = new FillPreview();
   const denoising = new DenoisingPanel(server, context.extensionUri);
@@ -68,6 +69,13 @@ function reports(server: () => Server): Reports {
       void server().client?.sendNotification(partiallyAcceptedNotification, { id, acceptedLength });
     },
   };
+}
+
+async function offerInstall(): Promise<void> {
+  const answer = await vscode.window.showWarningMessage("Lacuna: the server is not installed.", "Install");
+  if (answer === "Install") {
+    await vscode.commands.executeCommand("lacuna.installServer");
+  }
 }
 
 async function install(server: Server, environment: string, log: vscode.LogOutputChannel): Promise<void> {

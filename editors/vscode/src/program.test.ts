@@ -36,7 +36,7 @@ test("a setting that names no program is said to, and nothing else is run instea
   const folder = scratch();
   program(join(folder, "path"));
   const found = await findProgram(join(folder, "nowhere"), folder, join(folder, "path"));
-  assert.ok("missing" in found);
+  assert.ok("missing" in found && !found.installable);
   assert.match(found.missing, /lacuna\.server\.path .*nowhere.* not a program/);
 });
 
@@ -44,5 +44,5 @@ test("a file that may not be run is passed over on PATH", { skip: process.platfo
   const folder = scratch();
   program(join(folder, "path"), 0o644);
   const found = await findProgram("", folder, join(folder, "path"));
-  assert.deepEqual(found, { missing: "The Lacuna server is not installed. Click to install it." });
+  assert.deepEqual(found, { missing: "The server is not installed. Click to install it.", installable: true });
 });

@@ -8,7 +8,9 @@ import { delimiter, join } from "node:path";
 const WINDOWS = process.platform === "win32";
 
 /** The program to run as `lacuna`, or a sentence that says why there is none and what to do. */
-export type Program = { readonly command: string } | { readonly missing: string };
+export type Program =
+  | { readonly command: string }
+  | { readonly missing: string; readonly installable: boolean };
 
 export async function findProgram(
   setting: string,
@@ -25,7 +27,7 @@ export async function findProgram(
       return { command };
     }
   }
-  return { missing: "The Lacuna server is not installed. Click to install it." };
+  return { missing: "The server is not installed. Click to install it.", installable: true };
 }
 
 /** The folder in which a virtual environment keeps its programs. */
@@ -39,7 +41,8 @@ async function named(setting: string): Promise<Program> {
     return { command };
   }
   // A wrong path is never passed over in silence: the user would debug another program than the one named.
-  return { missing: `The setting lacuna.server.path names ${command}, which is not a program. Correct or clear it.` };
+  const missing = `The setting lacuna.server.path names ${command}, which is not a program. Correct or clear it.`;
+  return { missing, installable: false };
 }
 
 async function runs(path: string): Promise<boolean> {

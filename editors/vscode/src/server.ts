@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly environment: string;
   readonly settings: () => Record<string, unknown>;
   readonly middleware: Middleware;
+  /** Called when there is no server to start and installing one would help. */
+  readonly offerInstall: () => void;
 }
 
 export class Server implements vscode.Disposable {
@@ -76,13 +78,16 @@ export class Server implements vscode.Disposable {
     const program = await findProgram(serverPath(), this.options.environment);
     if ("missing" in program) {
       this.report({ state: "error", message: program.missing });
+      if (program.installable) {
+        this.options.offerInstall();
+      }
       return;
     }
     this.options.log.info(`Starting ${program.command}`);
     try {
       await this.run(program.command, turn);
     } catch (error) {
-      this.report({ state: "error", message: `The Lacuna server did not start: ${String(error)}` });
+      this.report({ state: "error", message: `The server did not start: ${String(error)}` });
     }
   }
 
@@ -117,7 +122,7 @@ export class Server implements vscode.Disposable {
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
         // Whether to start again is decided when the process has ended, where the reason is known.
-        closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
+        closed: () => ({ action: CloseAction.DoNotRestart, handled: true, message: "The connection is closed." }),
       },
       stdioOptions: { stdout: () => undefined, stderr: () => undefined },
     };
@@ -135,11 +140,11 @@ export class Server implements vscode.Disposable {
     this.running = undefined;
     const again = this.restarts.next();
     if (again === undefined) {
-      const message = `The Lacuna server ended ${how}. It was restarted ${MOST_RESTARTS} times already. Click to restart it.`;
+      const message = `The server ended ${how}. It was restarted ${MOST_RESTARTS} times already. Click to restart it.`;
       this.report({ state: "error", message });
       return;
     }
-    const message = `The Lacuna server ended ${how}. Restarting (${again.number} of ${MOST_RESTARTS}).`;
+    const message = `The server ended ${how}. Restarting (${again.number} of ${MOST_RESTARTS}).`;
     this.report({ state: "error", message });
     await new Promise((resolve) => setTimeout(resolve, again.waitMs));
     if (turn === this.turn) {

@@ -61,6 +61,7 @@ export class Suggestions implements vscode.Disposable {
     if (context.triggerKind === vscode.InlineCompletionTriggerKind.Automatic) {
       const kept = this.kept(document, position, context);
       if (kept.length > 0) {
+        this.watch(document, token);
         return kept;
       }
       await wait(this.pace.waitMs, token);
@@ -100,28 +101,22 @@ export class Suggestions implements vscode.Disposable {
     this.document = document;
     const text = document.getText();
     this.offers = items.map((item) => ({ item, suggestion: suggestionOf(item, document, position, text) }));
-    const first = this.offers[0]?.suggestion;
-    if (first !== undefined) {
-      this.reportShown(first, document, token);
-    }
+    this.watch(document, token);
     return items;
   }
 
-  /** VS Code's stable API does not say what it shows: what the user has left standing for a moment was shown. */
-  private reportShown(
-    suggestion: Suggestion,
-    document: vscode.TextDocument,
-    token: vscode.CancellationToken,
-  ): void {
+  /** VS Code's stable API does not say what it shows: what is left standing for a moment was shown. */
+  private watch(document: vscode.TextDocument, token: vscode.CancellationToken): void {
     const version = document.version;
+    const id = this.offers[0]?.suggestion.id;
     setTimeout(() => {
       const standing =
         document.version === version &&
         !token.isCancellationRequested &&
         vscode.window.activeTextEditor?.document === document;
-      if (standing && suggestion.id !== this.lastShown) {
-        this.lastShown = suggestion.id;
-        this.reports.shown(suggestion.id);
+      if (standing && id !== undefined && id !== this.lastShown) {
+        this.lastShown = id;
+        this.reports.shown(id);
       }
     }, SHOWN_AFTER_MS);
   }

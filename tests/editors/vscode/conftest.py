@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,15 +59,15 @@ def browser() -> Iterator[Browser]:
 def opened(
     code_server: CodeServer, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Opener]:
-    """Opens files, given by name and text, in a fresh VS Code whose Lacuna server is `program`."""
+    """Opens files, given by name and text, in a fresh VS Code whose Lacuna server is given."""
     pages: list[Workbench] = []
 
-    def open_files(files: dict[str, str], program: Path = LACUNA, **settings: Any) -> Workbench:
+    def open_files(files: dict[str, str], program: Path | None, **machine: Any) -> Workbench:
         folder = tmp_path / "workspace"
         folder.mkdir()
         for name, text in files.items():
             (folder / name).write_text(text)
-        code_server.configure(program, settings)
+        code_server.configure({}, {"lacuna.server.path": str(program or ""), **machine})
         pages.append(Workbench(browser, code_server, [folder / name for name in files]))
         return pages[-1]
 
@@ -91,6 +92,23 @@ class Scripted:
     def tell(self, **script: Any) -> None:
         """What to do from now on: texts, after, why, lines, die."""
         (self.folder / "script.json").write_text(json.dumps({"texts": [], **script}))
+
+    def wheel(self) -> Path:
+        """A Python package that installs the server, as `lacuna-ls` installs Lacuna's."""
+        path = self.folder / "scripted_lacuna-1-py3-none-any.whl"
+        info = "scripted_lacuna-1.dist-info"
+        command = [sys.executable, str(SCRIPTED), str(self.folder), "serve"]
+        files = {
+            "scripted.py": f"import os\ndef main():\n    os.execv({command[0]!r}, {command!r})\n",
+            f"{info}/METADATA": "Metadata-Version: 2.1\nName: scripted-lacuna\nVersion: 1\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{info}/entry_points.txt": "[console_scripts]\nlacuna = scripted:main\n",
+        }
+        record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, text in {**files, f"{info}/RECORD": record}.items():
+                archive.writestr(name, text)
+        return path
 
     def heard(self, event: str) -> list[dict[str, Any]]:
         """The events of this name, oldest first."""

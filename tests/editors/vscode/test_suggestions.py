@@ -65,7 +65,7 @@ def page(
     folder = tmp_path_factory.mktemp("project")
     for name, text in FILES.items():
         (folder / name).write_text(text)
-    code_server.configure(LACUNA, {})
+    code_server.configure({}, {"lacuna.server.path": str(LACUNA)})
     page = Workbench(browser, code_server, [folder / name for name in FILES])
     page.wait_for_status("is loading")
     page.wait_for_status("is ready", seconds=120)
@@ -173,3 +173,12 @@ def test_the_last_suggestion_is_played_step_by_step(page: Workbench) -> None:
     assert panel.locator(".tokens .masked").count() == 0
     tokens = "".join(panel.locator(".tokens .token").all_text_contents()).replace("↵", "")
     assert ghost.strip() in tokens
+
+
+def test_the_output_tells_of_the_server_and_nothing_of_the_code(
+    page: Workbench, code_server: CodeServer
+) -> None:
+    output = code_server.output()
+    assert str(LACUNA) in output
+    for word in ("settings", "handle", "median", "greeting", "TOKEN"):
+        assert word not in output

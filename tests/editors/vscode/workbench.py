@@ -70,12 +70,15 @@ class CodeServer:
         )
         self.address = self._listening()
 
-    def configure(self, program: Path, settings: dict[str, Any]) -> None:
-        """Write the user's settings and, where they count for a remote window, the machine's."""
-        user = json.dumps({**SETTINGS, **settings}, indent=2)
-        (self.folder / "data/User/settings.json").write_text(user)
-        machine = json.dumps({"lacuna.server.path": str(program)})
-        (self.folder / "data/Machine/settings.json").write_text(machine)
+    def configure(self, user: dict[str, Any], machine: dict[str, Any]) -> None:
+        """Write the user's settings, and those that count only as the machine's."""
+        for name, settings in (("User", {**SETTINGS, **user}), ("Machine", machine)):
+            (self.folder / "data" / name / "settings.json").write_text(json.dumps(settings))
+
+    def output(self) -> str:
+        """What stands in the extension's output channel, in all windows so far."""
+        files = sorted(self.folder.glob("data/logs/**/Lacuna.log"))
+        return "".join(file.read_text() for file in files)
 
     def stop(self) -> None:
         """End the process and all its children, extension hosts and language servers."""
@@ -97,7 +100,7 @@ class CodeServer:
         config = ("--config", self.folder / "config.yaml")
         node = self._vscode.node
         environment = {
-            "PATH": f"{node.parent}:{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(node.parent), *folders_without_lacuna()]),
             "HOME": str(self.folder / "home"),
             "TMPDIR": str(self.folder / "tmp"),
             "EXTENSIONS_GALLERY": '{"serviceUrl":""}',
@@ -244,6 +247,12 @@ class Workbench:
 
 
 ARTEFACTS = CACHE.parents[1] / "test-artefacts" / "vscode"
+
+
+def folders_without_lacuna() -> list[str]:
+    """PATH, but for an activated environment: a test says itself which server is run."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    return [folder for folder in folders if not Path(folder, "lacuna").exists()]
 
 
 def until(look: Callable[[], T | None], what: str, seconds: float) -> T:
