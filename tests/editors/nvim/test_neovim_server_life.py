@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Desk, Opener, Scripted
+from desk import Desk, Opener, Scripted
 from driver import Neovim
 
 RESTARTS = 5

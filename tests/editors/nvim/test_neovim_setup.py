@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Desk, Opener, Scripted
+from desk import Desk, Opener, Scripted
 from driver import PLUGIN, ROOT, Neovim
 
 KEYS = "return vim.inspect(vim.api.nvim_get_keymap('i'))"

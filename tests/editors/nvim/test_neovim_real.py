@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import LACUNA
+from desk import LACUNA
 from driver import Neovim
 
 pytestmark = pytest.mark.model

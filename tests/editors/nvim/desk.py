@@ -1,0 +1,76 @@
+"""What the tests of the Neovim client share: the servers, and an editor to sit down at."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from driver import Neovim
+
+LACUNA = Path(sys.executable).with_name("lacuna")
+SCRIPTED = Path(__file__).with_name("scripted_server.py")
+
+Opener = Callable[..., Neovim]
+
+
+class Scripted:
+    """What the scripted server is told, and what it has been asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.script = folder / "script.json"
+        self.log = folder / "requests.jsonl"
+        self.tell("")
+
+    def tell(
+        self, target: str, *, delay: float = 0.0, lines: int = 1, die_on: str | None = None
+    ) -> None:
+        """What it does from its next request on; see scripted_server.py. The log begins anew."""
+        script = {"target": target, "delay": delay, "lines": lines, "die_on": die_on}
+        self.script.write_text(json.dumps(script))
+        self.log.write_text("")
+
+    @property
+    def command(self) -> str:
+        """The server as the Lua list of its words."""
+        words = [sys.executable, str(SCRIPTED), str(self.script), str(self.log)]
+        return "{" + ", ".join(f"'{word}'" for word in words) + "}"
+
+    def events(self, name: str) -> list[dict[str, object]]:
+        """The events of this name, oldest first."""
+        events = map(json.loads, self.log.read_text().splitlines())
+        return [event for event in events if event["event"] == name]
+
+    def requests(self) -> list[str]:
+        """The text before the cursor in each request."""
+        return [str(event["before"]) for event in self.events("request")]
+
+
+@dataclass
+class Desk:
+    """One editor with the scripted server and `keys = true`; each test takes a file of its own."""
+
+    nvim: Neovim
+    server: Scripted
+    files: int = 0
+
+    def sit(self, target: str, *, delay: float = 0.0, lines: int = 1) -> Neovim:
+        """The editor in insert mode in an empty file, the server ready to suggest `target`."""
+        self.files += 1
+        self.nvim.open(f"{self.files}.py", "")
+        self.nvim.until(self.nvim.attached, "the server has the buffer")
+        self.server.tell(target, delay=delay, lines=lines)
+        self.nvim.keys("i")
+        return self.nvim
+
+    def requests(self) -> list[str]:
+        """The text before the cursor in each request since `sit`."""
+        return self.server.requests()
+
+    def leave(self) -> None:
+        """Back to how it was: normal mode, one window, no file."""
+        self.nvim.keys("<Esc><Esc>")
+        self.nvim.rpc.command("silent! only! | %bwipeout!")
+        self.nvim.lua("notices = {}")
