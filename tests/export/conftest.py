@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from export.weights import Base, Shape
 
@@ -52,3 +53,14 @@ def base() -> Base:
     )
     embedding = matrix(shape.vocabulary, shape.hidden) * 3
     return Base(shape, embedding, 1 + matrix(1, shape.hidden)[0], layers)
+
+
+@pytest.fixture
+def tokenizer() -> Tokenizer:
+    """Bytes, at ids from 20 on."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {f"<{i}>": i for i in range(20)} | {c: 20 + i for i, c in enumerate(letters)}
+    built = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    built.decoder = decoders.ByteLevel()
+    return built

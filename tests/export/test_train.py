@@ -9,7 +9,6 @@ import signal
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from export import train, views
 from export.batches import Texts, batch
@@ -18,17 +17,6 @@ from export.packing import Layout
 
 CODE = "def total(values):\n    result = 0\n    for value in values:\n        result += value\n"
 CODE += "    return result\n\n\n"
-
-
-@pytest.fixture
-def tokenizer() -> Tokenizer:
-    """Bytes, at ids from 20 on."""
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {f"<{i}>": i for i in range(20)} | {c: 20 + i for i, c in enumerate(letters)}
-    built = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    built.decoder = decoders.ByteLevel()
-    return built
 
 
 @pytest.fixture

@@ -1,0 +1,53 @@
+"""The base left to right, and the torch model in the real engine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine import FillOptions, Prompt
+from export.denoiser import END_ID
+from export.held_out import HeldOut
+from export.reference import LeftToRight, card_of, torch_engine
+from export.torch_model import TorchModel
+from lsp_server.document import Document
+from lsp_server.spans import choose
+
+
+@pytest.fixture
+def model(base):
+    return TorchModel(card_of(base), base, None)
+
+
+@pytest.fixture
+def gap():
+    before = "def f(x):\n    return x"
+    document = Document.open("", "python", 0, before + "\n\n\nprint(f(1))\n")
+    return HeldOut("python", document, choose(document, len(before)), " + 1")
+
+
+def test_left_to_right_is_the_most_probable_token_again_and_again(model, tokenizer, gap):
+    answer = LeftToRight(model, tokenizer)(gap)
+    ids = tokenizer.encode("def f(x):\n    return x").ids
+    made: list[int] = []
+    while len(made) < gap.span.max_tokens and (not made or made[-1] != END_ID):
+        _, logits = model.read(np.array([*ids, *made]), 0, None)
+        made.append(int(logits[-1].argmax()))
+    assert answer.text == tokenizer.decode(made).split("\n", 1)[0]
+    assert answer.tokens == answer.passes
+
+
+def test_the_first_token_begins_with_the_text_of_the_one_taken_back(model, tokenizer):
+    reader = LeftToRight(model, tokenizer)
+    healed = tokenizer.token_to_id("r")
+    [first], cache = reader._first(tokenizer.encode("def f(x):").ids, healed)
+    assert tokenizer.id_to_token(first).startswith("r")
+    assert len(cache) == len("def f(x):")
+
+
+def test_the_torch_model_runs_in_the_real_engine(model, tokenizer):
+    engine = torch_engine(model, tokenizer)
+    [fill] = engine.fill(Prompt("def f(x):\n    return ", "\n"), FillOptions(max_tokens=8))
+    assert fill.steps >= 1
+    assert fill.tokens <= 8
+    assert engine.runtime.provider == "torch"
