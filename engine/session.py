@@ -155,7 +155,18 @@ class Session:
     def _read(
         self, ids: Ids, position: int, past: KeyValues | None, others: list[str]
     ) -> tuple[KeyValues, list[Floats]]:
-        """The base over `ids`: keys and values [L, G, n, D], and other outputs by name."""
+        """The base over `ids`: keys and values [L, G, n, D], and other outputs [1, n, ...] by name.
+
+        A text's first token is read in a pass of its own. It draws massive activations (Sun et al.,
+        2024), and activations are quantised with one scale a pass: beside it all others are coarse.
+        """
+        if past is None and len(ids) > 1:
+            first, ahead = self._read(ids[:1], position, None, others)
+            rest, behind = self._read(ids[1:], position + 1, first, others)
+            keys = np.concatenate([first.keys, rest.keys], axis=2)
+            values = np.concatenate([first.values, rest.values], axis=2)
+            outputs = zip(ahead, behind, strict=True)
+            return KeyValues(keys, values), [np.concatenate(both, axis=1) for both in outputs]
         card = self._card
         if past is None:
             nothing = np.zeros((card.layers, card.kv_heads, 0, card.head_size), np.float32)
@@ -169,9 +180,9 @@ class Session:
             feeds[f"past_value.{index}"] = past.values[index][None]
         names = [f"{kind}.{i}" for kind in ("key", "value") for i in range(card.layers)]
         new = self._run(self._networks.context, [*names, *others], feeds)
-        keys, values = new[: card.layers], new[card.layers : 2 * card.layers]
-        found = KeyValues(np.concatenate(keys), np.concatenate(values))
-        return found, new[2 * card.layers :]
+        keys = np.concatenate(new[: card.layers])
+        values = np.concatenate(new[card.layers : 2 * card.layers])
+        return KeyValues(keys, values), new[2 * card.layers :]
 
     def _hidden(self, canvas: Ids, position: int, context: KeyValues) -> Floats:
         """The denoiser over one canvas [T]: final hidden rows [T, hidden].
