@@ -383,5 +383,9 @@ def _network(path: Path, runtime: Runtime, tensors: Iterable[tuple[str, NDArray[
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime raises bare classes of its C++ module
-        raise ModelFolderError(f"{path}: ONNX Runtime cannot load it ({error})") from None
+        # The file is the published one, so it is the runtime that does not know the graph.
+        raise ModelFolderError(
+            f"{path}: ONNX Runtime {runtime.version} cannot load it; a newer one may: "
+            f"`pip install --upgrade onnxruntime` ({error})"
+        ) from None
     return _Network(session, tuple(kept.values()))
