@@ -1,0 +1,222 @@
+"""A model folder of a tiny GGUF file and adapter, held against the same network in torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.card import Card
+from engine.model import KeyValues
+from engine.session import Session
+from export.folder import END_ID, MASK_ID, SPECIAL
+from export.torch_model import TorchModel
+from export.weights import half_rotation, places, quantise, read_gguf
+
+LAYERS, HIDDEN, HEADS, KV_HEADS, FFN, VOCABULARY, RANK = 2, 64, 4, 2, 96, 300, 4
+HEAD = HIDDEN // HEADS
+
+
+@pytest.fixture(scope="module")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with random weights under the names that llama.cpp gives them."""
+    from gguf import GGUFWriter
+
+    path = tmp_path_factory.mktemp("base") / "tiny.gguf"
+    writer = GGUFWriter(str(path), "llama")
+    writer.add_block_count(LAYERS)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(KV_HEADS)
+    writer.add_feed_forward_length(FFN)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_layer_norm_rms_eps(1e-5)
+    letters = [chr(33 + i) for i in range(94)] + [chr(161 + i) for i in range(187)]
+    tokens = [*(f"<special{i}>" for i in range(SPECIAL)), *letters, "ab", "abc"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_merges(["a b", "ab c"])
+    rng = np.random.default_rng(1)
+
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return (rng.standard_normal((rows, columns)) / columns**0.5).astype(np.float32)
+
+    writer.add_tensor("token_embd.weight", 4 * matrix(VOCABULARY, HIDDEN))
+    writer.add_tensor("output_norm.weight", 1 + matrix(1, HIDDEN)[0])
+    for index in range(LAYERS):
+        block = f"blk.{index}"
+        writer.add_tensor(f"{block}.attn_norm.weight", 1 + matrix(1, HIDDEN)[0])
+        writer.add_tensor(f"{block}.ffn_norm.weight", 1 + matrix(1, HIDDEN)[0])
+        writer.add_tensor(f"{block}.attn_q.weight", matrix(HIDDEN, HIDDEN))
+        writer.add_tensor(f"{block}.attn_k.weight", matrix(KV_HEADS * HEAD, HIDDEN))
+        writer.add_tensor(f"{block}.attn_v.weight", matrix(KV_HEADS * HEAD, HIDDEN))
+        writer.add_tensor(f"{block}.attn_output.weight", matrix(HIDDEN, HIDDEN))
+        writer.add_tensor(f"{block}.ffn_gate.weight", matrix(FFN, HIDDEN))
+        writer.add_tensor(f"{block}.ffn_up.weight", matrix(FFN, HIDDEN))
+        writer.add_tensor(f"{block}.ffn_down.weight", matrix(HIDDEN, FFN))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA that changes every projection, and what else the denoiser has of its own."""
+    torch.manual_seed(1)
+    sizes = {
+        "q": (HIDDEN, HIDDEN),
+        "k": (HIDDEN, KV_HEADS * HEAD),
+        "v": (HIDDEN, KV_HEADS * HEAD),
+        "o": (HIDDEN, HIDDEN),
+        "gate": (HIDDEN, FFN),
+        "up": (HIDDEN, FFN),
+        "down": (FFN, HIDDEN),
+    }
+    tensors = {"mask_embedding": torch.randn(HIDDEN), "final_norm": 1 + torch.randn(HIDDEN) / 8}
+    for index in range(LAYERS):
+        for name, (inputs, outputs) in sizes.items():
+            key = f"layers.{index}.{name}"
+            tensors[f"{key}.lora_A"] = torch.randn(RANK, inputs) / 16
+            tensors[f"{key}.lora_B"] = torch.randn(outputs, RANK) / 16
+    path = tmp_path_factory.mktemp("adapter") / "adapter.safetensors"
+    save_file({name: tensor.to(torch.bfloat16) for name, tensor in tensors.items()}, path)
+    return path
+
+
+def build(gguf: Path, adapter: Path, to: Path, *more: str) -> str:
+    command = [sys.executable, "-m", "export", "folder", "--gguf", str(gguf), "--to", str(to)]
+    done = subprocess.run(
+        [*command, "--adapter", str(adapter), *more], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(gguf: Path, adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    to = tmp_path_factory.mktemp("models") / "tiny"
+    told = build(gguf, adapter, to)
+    for step in ("read and dequantise", "int8", "tokenizer", "graphs", "adapter", "card"):
+        assert any(step in line and line.endswith(" s") for line in told.splitlines()), told
+    return to
+
+
+@pytest.fixture(scope="module")
+def session(folder: Path) -> Session:
+    return Session.open(folder)
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path, gguf: Path, adapter: Path) -> TorchModel:
+    return TorchModel(Card.read(folder), read_gguf(gguf), adapter)
+
+
+@pytest.fixture
+def context(reference: TorchModel) -> KeyValues:
+    ids = np.random.default_rng(2).integers(SPECIAL, VOCABULARY, 20)
+    return reference.encode(ids, 0, None)
+
+
+def test_context_is_what_torch_computes(session: Session, reference: TorchModel) -> None:
+    ids = np.random.default_rng(3).integers(SPECIAL, VOCABULARY, 30)
+    new, proposal = session.next_log_probs(ids, 5, None)
+    expected, wanted = reference.next_log_probs(ids, 5, None)
+    assert np.abs(new.keys - expected.keys).mean() < 0.02 * np.abs(expected.keys).mean()
+    assert np.abs(new.values - expected.values).mean() < 0.02 * np.abs(expected.values).mean()
+    assert np.abs(proposal.log_probs - wanted.log_probs).mean() < 0.1
+    assert (proposal.ids[..., 0] == wanted.ids[..., 0]).mean() > 0.9
+
+
+@pytest.mark.parametrize("size", [8, 32])
+def test_canvas_is_what_torch_computes(
+    session: Session, reference: TorchModel, context: KeyValues, size: int
+) -> None:
+    canvas = np.full((2, 1 + size), MASK_ID, np.int64)
+    canvas[:, 0], canvas[0, 3], canvas[1, 5:] = 40, 50, END_ID
+    got = session.denoise(canvas, 20, context)
+    expected = reference.denoise(canvas, 20, context)
+    assert np.abs(got.log_probs - expected.log_probs).mean() < 0.2
+    assert np.abs(got.end_log_prob - expected.end_log_prob).mean() < 0.25
+    assert np.abs(got.current_log_prob - expected.current_log_prob)[0, 2] < 0.5
+    assert (got.ids[..., 0] == expected.ids[..., 0]).mean() > 0.85
+
+
+def test_the_adapter_matters(
+    session: Session, gguf: Path, context: KeyValues, folder: Path
+) -> None:
+    canvas = np.full((1, 9), MASK_ID, np.int64)
+    plain = TorchModel(Card.read(folder), read_gguf(gguf), None).denoise(canvas, 20, context)
+    got = session.denoise(canvas, 20, context)
+    assert np.abs(got.end_log_prob - plain.end_log_prob).mean() > 0.5
+
+
+def test_rotation_is_the_same(session: Session, reference: TorchModel, context: KeyValues) -> None:
+    moved = session.rotate(context.keys, 17)
+    assert np.allclose(moved, reference.rotate(context.keys, 17), atol=1e-5)
+    assert not np.allclose(moved, context.keys, atol=0.1)
+
+
+def test_the_same_inputs_give_the_same_bytes(
+    folder: Path, gguf: Path, adapter: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / folder.name
+    build(gguf, adapter, again)
+    assert {f.name: f.read_bytes() for f in again.iterdir()} == {
+        f.name: f.read_bytes() for f in folder.iterdir()
+    }
+
+
+def test_another_adapter_keeps_the_base(
+    folder: Path, gguf: Path, adapter: Path, tmp_path: Path, context: KeyValues
+) -> None:
+    from safetensors.torch import load_file
+
+    other = {name: -tensor for name, tensor in load_file(adapter).items()}
+    save_file(other, tmp_path / "other.safetensors")
+    to = tmp_path / folder.name
+    build(gguf, adapter, to)
+    build(gguf, tmp_path / "other.safetensors", to, "--adapter-only")
+    changed = {f.name for f in to.iterdir() if f.read_bytes() != (folder / f.name).read_bytes()}
+    assert changed == {"adapter.safetensors", "card.json"}
+    canvas = np.full((1, 9), MASK_ID, np.int64)
+    one, two = (Session.open(f).denoise(canvas, 20, context) for f in (folder, to))
+    assert np.abs(one.end_log_prob - two.end_log_prob).mean() > 0.1
+
+
+def test_the_card_tells_the_sizes_of_the_base(folder: Path) -> None:
+    card = Card.read(folder)
+    assert (card.layers, card.hidden, card.kv_heads, card.head_size) == (2, 64, 2, 16)
+    assert card.adapter_scale == 32 / RANK
+    listed = json.loads((folder / "card.json").read_text())["files"]
+    assert set(listed) == {f.name for f in folder.iterdir()} - {"card.json"}
+
+
+def test_tensors_lie_where_the_graph_looks_for_them(folder: Path) -> None:
+    from safetensors.numpy import load_file
+
+    path = folder / "base-1.safetensors"
+    content, tensors = path.read_bytes(), load_file(path)
+    assert places(path).keys() == tensors.keys()
+    for name, (offset, length) in places(path).items():
+        assert content[offset : offset + length] == tensors[name].tobytes()
+
+
+def test_half_rotation_puts_pairs_apart() -> None:
+    """GGUF keeps the two coordinates of a rotation side by side, the graphs keep halves."""
+    interleaved = np.array([0, 4, 1, 5, 2, 6, 3, 7] * 2, np.float32)[:, None]
+    assert half_rotation(interleaved, 2)[:, 0].tolist() == [*range(8), *range(8)]
+
+
+def test_quantised_columns_are_near() -> None:
+    weight = np.random.default_rng(0).standard_normal((50, 7)).astype(np.float32)
+    weight[:, 3] *= 100
+    weight[:, 4] = 0
+    quantised, scale = quantise(weight)
+    assert (np.abs(quantised * scale - weight) <= scale / 2 + 1e-6).all()
+    assert np.abs(quantised).max(axis=0).tolist() == [127, 127, 127, 127, 0, 127, 127]
