@@ -19,10 +19,10 @@ from engine.errors import CancelledError, LacunaError
 from engine.prompt import Cancelled
 from lsp_server import globs, spans
 from lsp_server.document import Document
-from lsp_server.edits import InlineEdit, inline_item
 from lsp_server.host import Host
 from lsp_server.infill import Nothing, Suggestion, infill
-from lsp_server.offers import Offer, Offers
+from lsp_server.offers import Lines, Offer, Offers
+from lsp_server.request import Request
 from lsp_server.settings import Settings
 from lsp_server.spans import NoSpan
 from lsp_server.status import Counts, State, Status
@@ -40,62 +40,6 @@ NOT_EXTENDING = Nothing("not-extending", "The fill does not go on from the compl
 
 logger = logging.getLogger(__name__)
 Found = tuple[Suggestion, ...] | Nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """The entry selected in the editor's popup: code points start..end would become `text`."""
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Suggestions are wanted at a cursor."""
-
-    document: Document
-    offset: int
-    """Of the cursor, in code points."""
-    wanted: int = 1
-    """How many at most."""
-    selected: Selected | None = None
-
-    def completed(self) -> tuple[Document, int]:
-        """Document and cursor as they would be with the selected entry in place."""
-        if self.selected is None:
-            return self.document, self.offset
-        start, text = self.selected.start, self.selected.text
-        return self.document.replaced(start, self.selected.end, text), start + len(text)
-
-    def item(self, suggestion: Suggestion) -> InlineEdit | None:
-        """The suggestion as an item of the document as it is; None when it must not be shown.
-
-        With an entry selected, an editor shows only what begins with it and has its range.
-        """
-        document, offset = self.completed()
-        edit = suggestion.edit
-        if self.selected is None:
-            return inline_item(document, edit, offset)
-        if (edit.start, edit.end) != (offset, offset):
-            return None
-        start, end, text = self.selected.start, self.selected.end, self.selected.text + edit.text
-        return InlineEdit(self.document.line_at(start), start, end, text, filter_text=text)
-
-
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Whole lines written anew."""
-
-    document: Document
-    suggestion: Suggestion
-
-    @property
-    def text(self) -> str:
-        """What the lines become."""
-        edit, span, old = self.suggestion.edit, self.suggestion.span, self.document.text
-        return old[span.start : edit.start] + edit.text + old[edit.end : span.end]
 
 
 @dataclass(frozen=True, slots=True)

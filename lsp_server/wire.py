@@ -9,10 +9,10 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from engine import Step
-from lsp_server.completer import Lines, Request, Selected
 from lsp_server.document import Change, Document, Encoding
 from lsp_server.infill import Nothing
-from lsp_server.offers import Offer
+from lsp_server.offers import Lines, Offer
+from lsp_server.request import Request, Selected
 from lsp_server.status import Counts, Status
 
 T = TypeVar("T")

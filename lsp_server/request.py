@@ -1,0 +1,51 @@
+"""What an editor asks for, in code points of a document. It knows no LSP and no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lsp_server.document import Document
+from lsp_server.edits import InlineEdit, inline_item
+from lsp_server.infill import Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The entry selected in the editor's popup: code points start..end would become `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Suggestions are wanted at a cursor."""
+
+    document: Document
+    offset: int
+    """Of the cursor, in code points."""
+    wanted: int = 1
+    """How many at most."""
+    selected: Selected | None = None
+
+    def completed(self) -> tuple[Document, int]:
+        """Document and cursor as they would be with the selected entry in place."""
+        if self.selected is None:
+            return self.document, self.offset
+        start, text = self.selected.start, self.selected.text
+        return self.document.replaced(start, self.selected.end, text), start + len(text)
+
+    def item(self, suggestion: Suggestion) -> InlineEdit | None:
+        """The suggestion as an item of the document as it is; None when it must not be shown.
+
+        With an entry selected, an editor shows only what begins with it and has its range.
+        """
+        document, offset = self.completed()
+        edit = suggestion.edit
+        if self.selected is None:
+            return inline_item(document, edit, offset)
+        if (edit.start, edit.end) != (offset, offset):
+            return None
+        start, end, text = self.selected.start, self.selected.end, self.selected.text + edit.text
+        return InlineEdit(self.document.line_at(start), start, end, text, filter_text=text)
