@@ -1,5 +1,9 @@
 """What the command line takes and refuses. In process: argparse is the same there."""
 
+import subprocess
+import sys
+from importlib.metadata import version
+
 import pytest
 
 from lsp_server.cli import main
@@ -51,3 +55,26 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: lis
         main([*command, "--help"])
     assert exit_.value.code == 0
     assert capsys.readouterr().out.startswith(" ".join(["usage: lacuna", *command]))
+
+
+HELP = """
+import sys
+from lsp_server.cli import main
+
+heavy = {"engine", "lsp_server.server", "numpy", "pygls", "rich", "tree_sitter"}
+try:
+    main(["--help"])
+finally:
+    print(heavy & set(sys.modules))
+"""
+
+
+def test_help_is_there_before_anything_heavy() -> None:
+    ran = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True)
+    assert ran.stdout.startswith("usage: lacuna ")
+    assert ran.stdout.splitlines()[-1] == "set()"
+
+
+def test_the_version_is_that_of_the_package(command: str) -> None:
+    ran = subprocess.run([command, "--version"], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, f"lacuna {version('lacuna-ls')}\n")
