@@ -11,7 +11,7 @@ from pathlib import Path
 from driver import Neovim
 
 LACUNA = Path(sys.executable).with_name("lacuna")
-SCRIPTED = Path(__file__).with_name("scripted_server.py")
+ORACLE = Path(__file__).with_name("oracle_server.py")
 
 Opener = Callable[..., Neovim]
 
@@ -27,7 +27,7 @@ class Scripted:
     def tell(
         self, target: str, *, delay: float = 0.0, lines: int = 1, die_on: str | None = None
     ) -> None:
-        """What it does from its next request on; see scripted_server.py. The log begins anew."""
+        """What it does from its next request on; see oracle_server.py. The log begins anew."""
         script = {"target": target, "delay": delay, "lines": lines, "die_on": die_on}
         self.script.write_text(json.dumps(script))
         self.log.write_text("")
@@ -35,7 +35,7 @@ class Scripted:
     @property
     def command(self) -> str:
         """The server as the Lua list of its words."""
-        words = [sys.executable, str(SCRIPTED), str(self.script), str(self.log)]
+        words = [sys.executable, str(ORACLE), str(self.script), str(self.log)]
         return "{" + ", ".join(f"'{word}'" for word in words) + "}"
 
     def events(self, name: str) -> list[dict[str, object]]:
@@ -68,6 +68,11 @@ class Desk:
     def requests(self) -> list[str]:
         """The text before the cursor in each request since `sit`."""
         return self.server.requests()
+
+    def told(self, event: str) -> list[dict[str, object]]:
+        """What the server was told of the suggestions for this file."""
+        name = f"{self.files}.py:"
+        return [fact for fact in self.server.events(event) if str(fact["id"]).startswith(name)]
 
     def leave(self) -> None:
         """Back to how it was: normal mode, one window, no file."""

@@ -47,13 +47,11 @@ def test_the_server_is_told_what_was_shown_and_accepted(desk: Desk) -> None:
     nvim.keys("<M-w>")
     nvim.shows(" * count")
     nvim.keys("<Tab>")
-    events = desk.server.events
-    nvim.until(lambda: events("accepted"), "the server told")
-    identity = events("accepted")[0]["id"]
-    assert identity in [event["id"] for event in events("shown")]
-    typed = str(identity).removeprefix("0:")
+    identity = nvim.until(lambda: desk.told("accepted"), "the server told")[0]["id"]
+    assert identity in [event["id"] for event in desk.told("shown")]
+    typed = str(identity).split(":")[2]
     assert "total = price".startswith(typed)
-    assert events("partiallyAccepted") == [
+    assert desk.told("partiallyAccepted") == [
         {
             "event": "partiallyAccepted",
             "id": identity,
@@ -68,8 +66,8 @@ def test_lengths_are_told_in_the_units_of_the_protocol(desk: Desk) -> None:
     for _ in range(4):
         nvim.keys("<M-w>")
     nvim.holds('x = "😀é')
-    nvim.until(lambda: len(desk.server.events("partiallyAccepted")) == 4, "the server told")
-    last = desk.server.events("partiallyAccepted")[-1]
+    nvim.until(lambda: len(desk.told("partiallyAccepted")) == 4, "the server told")
+    last = desk.told("partiallyAccepted")[-1]
     assert last["acceptedLength"] == len('x = "😀é'.encode())  # Neovim and pygls agree on UTF-8
 
 

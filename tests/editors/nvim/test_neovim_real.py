@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,21 @@ def test_typing_along_with_the_model(real: Neovim) -> None:
     real.type(ghost[:2], gap=0.1)
     real.shows(ghost[2:])
     assert counts(real)["requested"] == asked
+
+
+def test_asking_by_key_brings_candidates_to_cycle_through(real: Neovim) -> None:
+    at_the_hole(real)
+    counted = re.compile(r"(.*) \((\d)/(\d)\)$", re.DOTALL)
+    real.keys("<M-n>")
+    shown = real.until(lambda: counted.match(real.ghost()), "a counted candidate", 30)
+    real.keys("<M-n>")
+    other = real.until(
+        lambda: (seen := counted.match(real.ghost())) and seen[2] != shown[2] and seen,
+        "another candidate",
+    )
+    assert other[1] != shown[1]
+    real.keys("<Tab>")
+    real.holds(with_hole(other[1]))
 
 
 def test_nothing_is_drawn_once_insert_mode_is_left(real: Neovim) -> None:

@@ -25,7 +25,7 @@ function M.cut(rest, piece)
   if piece == 'word' then
     return next_word(rest)
   elseif piece == 'line' then
-    return rest:match('^\n*[^\n]*')
+    return rest:match('^\n*[^\n]*') --[[@as string]]
   end
   return rest
 end
@@ -69,7 +69,7 @@ local function insert(text, replaced)
 end
 
 ---@param text string
----@return integer in the units of the position encoding
+---@return integer length in units of the position encoding
 local function length(text)
   local lsp = client.get()
   return vim.str_utfindex(text, lsp and lsp.offset_encoding or 'utf-8')

@@ -60,6 +60,13 @@ local function replaced_now(candidate, after, rest)
   end
 end
 
+---@param buf integer
+---@param row integer 0-based
+---@return string
+local function line_at(buf, row)
+  return vim.api.nvim_buf_get_lines(buf, row, row + 1, false)[1] or ''
+end
+
 --- What is left of `candidate` at a cursor; nil when the buffer no longer leads to it or nothing is left.
 ---@param candidate lacuna.Candidate
 ---@param buf integer
@@ -77,7 +84,7 @@ function M.fit(candidate, buf, row, col)
     return nil
   end
   local rest = candidate.text:sub(#typed + 1)
-  local after = vim.api.nvim_buf_get_lines(buf, row, row + 1, false)[1]:sub(col + 1)
+  local after = line_at(buf, row):sub(col + 1)
   local replaced = replaced_now(candidate, after, rest)
   if not replaced or rest == after:sub(1, replaced) then
     return nil
@@ -91,14 +98,14 @@ end
 ---@param buf integer
 ---@param row integer 0-based
 ---@param col integer byte column
----@param encoding string position encoding of the client
+---@param encoding 'utf-8'|'utf-16'|'utf-32' position encoding of the client
 ---@return lacuna.Candidate?
 function M.from_item(item, buf, row, col, encoding)
   local text = item.insertText
   if type(text) ~= 'string' then
     return nil -- a snippet, which this server never sends
   end
-  local line = vim.api.nvim_buf_get_lines(buf, row, row + 1, false)[1]
+  local line = line_at(buf, row)
   local first, last = col, col
   if item.range then
     if item.range.start.line ~= row or item.range['end'].line ~= row then

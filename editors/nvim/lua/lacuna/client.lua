@@ -19,8 +19,10 @@ local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 ---@field gone? string why it is not running
 ---@field log_from? integer where its part of the log begins
 
+local NOT_SET_UP = 'setup() has not been called; see :help lacuna.'
+
 ---@type lacuna.Server
-local server = { wanted = false, restarts = 0, gone = 'setup() has not been called.' }
+local server = { wanted = false, restarts = 0, gone = NOT_SET_UP }
 
 ---@type table<string, fun(params: any)> handlers of the server's own notifications, set by the modules that want them
 M.notifications = {}
@@ -75,7 +77,7 @@ local function last_words()
   if not file then
     return nil
   end
-  file:seek('set', math.max(server.log_from or 0, file:seek('end') - WORDS_BYTES))
+  file:seek('set', math.max(server.log_from or 0, (file:seek('end') or 0) - WORDS_BYTES))
   local lines = vim.split(vim.trim(file:read('a')), '\n')
   file:close()
   return lines[#lines] ~= '' and lines[#lines] or nil
@@ -124,7 +126,7 @@ local function died(code, signal)
     if server.wanted and not server.id then
       M.start()
     end
-  end, FIRST_DELAY_MS * 2 ^ (server.restarts - 1))
+  end, bit.lshift(FIRST_DELAY_MS, server.restarts - 1))
 end
 
 --- vim.lsp's way to a process of ours. It warns at each exit that is not clean; here the user is told once, so it
@@ -250,10 +252,18 @@ function M.stop()
   stop('You stopped the server; :LacunaRestart starts it.')
 end
 
---- Start anew, with all restarts to spend again.
-function M.restart()
+--- Start with the present configuration, with all restarts to spend; a server that runs is stopped.
+function M.begin()
   stop('It is being restarted.')
   M.start()
+end
+
+--- The same at the user's wish.
+function M.restart()
+  if server.gone == NOT_SET_UP then
+    return notice.warn(NOT_SET_UP)
+  end
+  M.begin()
 end
 
 return M

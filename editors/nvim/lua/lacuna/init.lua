@@ -181,7 +181,7 @@ function M.setup(options)
     status.on_loaded = { suggestion.ask_again }
   end
   keys.take(config.current.keys, M)
-  client.restart()
+  client.begin()
 end
 
 return M

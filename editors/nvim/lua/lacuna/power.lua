@@ -11,7 +11,7 @@ local FRESH_MS = 15000 -- one look at the files serves this long
 
 ---@class lacuna.Power
 ---@field on_battery boolean a battery is discharging
----@field saving boolean and the power profile is "low-power", or the battery is low
+---@field saving boolean it is low, or the power profile is "low-power"
 
 ---@param path string
 ---@return string? first line

@@ -52,16 +52,17 @@ end
 function M.cancel()
   timer:stop()
   newest = newest + 1
-  local lsp = pending and vim.lsp.get_client_by_id(pending.client_id)
-  if lsp and lsp.requests[pending.id] and lsp.requests[pending.id].type == 'pending' then
-    lsp:cancel_request(pending.id)
-  end
+  local running = pending
   pending = nil
+  local lsp = running and vim.lsp.get_client_by_id(running.client_id)
+  if running and lsp and vim.tbl_get(lsp.requests, running.id, 'type') == 'pending' then
+    lsp:cancel_request(running.id)
+  end
 end
 
 ---@param result? lsp.InlineCompletionList|lsp.InlineCompletionItem[]
 ---@param asked lacuna.Moment
----@param encoding string
+---@param encoding 'utf-8'|'utf-16'|'utf-32'
 ---@return lacuna.Candidate[]
 local function candidates(result, asked, encoding)
   local found = {} ---@type lacuna.Candidate[]

@@ -14,6 +14,10 @@ local M = {}
 ---@field model? string
 ---@field provider? string
 
+--- The reply to lacuna/getStatus.
+---@class lacuna.FullStatus : lacuna.Status
+---@field counts? lacuna.Counts
+
 ---@class lacuna.Counts
 ---@field requested integer
 ---@field shown integer
@@ -103,7 +107,7 @@ local function counted(counts)
   )
 end
 
----@param status lacuna.Status
+---@param status lacuna.FullStatus
 ---@return string[]
 local function report(status)
   local lines = { ('%s: %s'):format(status.state, status.message) }
@@ -113,10 +117,8 @@ local function report(status)
   if status.latencyMs then
     table.insert(lines, ('The last suggestion took %d ms.'):format(status.latencyMs))
   end
-  ---@diagnostic disable-next-line: undefined-field only the reply to lacuna/getStatus has it
-  local counts = status.counts
-  if counts then
-    table.insert(lines, counted(counts))
+  if status.counts then
+    table.insert(lines, counted(status.counts))
   end
   if client.restarts() > 0 then
     table.insert(lines, ('Restarts of the server: %d.'):format(client.restarts()))

@@ -32,11 +32,11 @@ end
 --- What is left of the shown suggestion at the cursor; nil when nothing is shown or it does not fit.
 ---@return lacuna.Fit?
 function M.fit()
-  local moment = request.moment()
-  if not shown or shown.buf ~= moment.buf then
+  local moment, current = request.moment(), M.current()
+  if not shown or not current or shown.buf ~= moment.buf then
     return nil
   end
-  return candidate.fit(M.current(), moment.buf, moment.row, moment.col)
+  return candidate.fit(current, moment.buf, moment.row, moment.col)
 end
 
 --- A suggestion is shown at the cursor.
@@ -61,12 +61,13 @@ function M.report(method, params)
   end
 end
 
+---@param what lacuna.Shown
 ---@return string
-local function count()
-  if not shown.invoked or #shown.candidates < 2 then
+local function count(what)
+  if not what.invoked or #what.candidates < 2 then
     return ''
   end
-  return (' (%d/%d)'):format(shown.index, #shown.candidates)
+  return (' (%d/%d)'):format(what.index, #what.candidates)
 end
 
 --- Take the suggestion away.
@@ -80,14 +81,14 @@ end
 --- Draw what is left of the suggestion, or clear it when it no longer fits.
 ---@return boolean drawn
 function M.redraw()
-  local fit = M.fit()
-  if not fit or vim.fn.pumvisible() == 1 then
+  local fit, current = M.fit(), M.current()
+  if not shown or not current or not fit or vim.fn.pumvisible() == 1 then
     M.clear()
     return false
   end
   local moment = request.moment()
-  ghost.draw({ buf = moment.buf, row = moment.row, col = moment.col }, fit, count())
-  local id = M.current().id
+  ghost.draw({ buf = moment.buf, row = moment.row, col = moment.col }, fit, count(shown))
+  local id = current.id
   if id and not shown.reported[id] then
     shown.reported[id] = true
     M.report('lacuna/shown', { id = id })
@@ -187,7 +188,7 @@ function M.dismiss()
 end
 
 ---@param found lacuna.Candidate[]
----@param before lacuna.Candidate? what was shown when they were asked for
+---@param before string? what was shown when they were asked for
 ---@param step integer
 local function show_invoked(found, before, step)
   show(found, true)
@@ -195,7 +196,7 @@ local function show_invoked(found, before, step)
     return
   end
   for i, one in ipairs(found) do
-    if one.text == before.text then
+    if one.text == before then
       shown.index = (i - 1 + step) % #found + 1
       break
     end
@@ -211,9 +212,9 @@ function M.cycle(step)
     M.redraw()
     return
   end
-  local fit = M.fit()
   -- The server is asked at the cursor, so its texts begin there, not where the shown one began.
-  local before = fit and vim.tbl_extend('force', M.current(), { text = fit.rest }) or nil
+  local fit = M.fit()
+  local before = fit and fit.rest
   request.now(request.INVOKED, function(found)
     show_invoked(found, before, step)
   end)

@@ -10,11 +10,11 @@ local M = {}
 ---@param buf integer
 ---@return lacuna.Reason?
 function M.unreachable(buf)
-  local alone = scope.left_alone(buf)
+  local alone, gone = scope.left_alone(buf), client.gone()
   if alone then
     return alone
-  elseif client.gone() then
-    return { reason = 'off', detail = client.gone() }
+  elseif gone then
+    return { reason = 'off', detail = gone }
   elseif not client.of(buf) then
     return { reason = 'starting', detail = 'The server is starting.' }
   end
@@ -33,7 +33,7 @@ function M.show()
     return tell(here)
   end
   local params = { textDocument = { uri = vim.uri_from_bufnr(buf) } }
-  client.of(buf):request('lacuna/why', params, function(err, why)
+  assert(client.of(buf)):request('lacuna/why', params, function(err, why)
     if err then
       notice.error(err.message)
     elseif why.reason == nil or why.reason == vim.NIL then

@@ -4,7 +4,7 @@ The shipped model cannot be told to be slow, to die, or to suggest what is wante
 stands in where a test is about the editor's side alone: staleness, restarts, requests that must
 not be made.
 
-    python scripted_server.py SCRIPT LOG
+    python oracle_server.py SCRIPT LOG
 
 SCRIPT is read at each request: JSON with `target`, the text to suggest from; `lines` of it to
 suggest at once; `delay` in seconds; `die_on`, a word at which to die. What happens is written to
@@ -22,6 +22,7 @@ from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
+from pygls.workspace import TextDocument
 
 SCRIPT, LOG = map(Path, sys.argv[1:])
 
@@ -36,11 +37,11 @@ def log(event: str, **facts: Any) -> None:
 
 
 def items(
-    script: dict[str, Any], document: str, before: str, position: types.Position
+    script: dict[str, Any], document: TextDocument, before: str, position: types.Position
 ) -> list[types.InlineCompletionItem]:
     """The rest of the target's line, and the same in capitals; nothing off the target's path."""
     target = script["target"]
-    if not target.startswith(before) or document[len(before) :].strip():
+    if not target.startswith(before) or document.source[len(before) :].strip():
         return []
     rest = "\n".join(target[len(before) :].split("\n")[: script["lines"]])
     here = types.Range(start=position, end=position)
@@ -48,7 +49,9 @@ def items(
         types.InlineCompletionItem(
             insert_text=text,
             range=here,
-            command=types.Command(title="", command="lacuna.accepted", arguments=[f"{n}:{before}"]),
+            command=types.Command(
+                title="", command="lacuna.accepted", arguments=[f"{document.filename}:{n}:{before}"]
+            ),
         )
         for n, text in enumerate(dict.fromkeys([rest, rest.upper()]))
         if text
@@ -68,7 +71,7 @@ async def inline_completion(
         print("the script says so", file=sys.stderr, flush=True)
         os._exit(7)
     # Of the text as it is now, or a late reply would not be a stale one.
-    found = items(script, document.source, before, params.position)
+    found = items(script, document, before, params.position)
     try:
         await asyncio.sleep(script["delay"])
     except asyncio.CancelledError:
