@@ -354,8 +354,11 @@ def _load(folder: Path, card: Card, runtime: Runtime) -> tuple[_Networks, _Embed
         table["embedding.weight"], scale, card.mask_id, adapter["mask_embedding"]
     )
     canvas = _network(folder / "canvas.onnx", runtime, weights.merged(card, base, adapter))
-    base.clear()  # the context network reads the base from the files
-    context = _network(folder / "context.onnx", runtime, ())
+    if not any((folder / name).is_symlink() for name in card.files):
+        # The runtime reads the base from the files; through links, as in a download cache, it
+        # refuses to, and what is handed to it here stays in memory beside what it packs.
+        base.clear()
+    context = _network(folder / "context.onnx", runtime, base.items())
     columns = {
         "embedding.weight": np.ascontiguousarray(embedding.table.T),
         "embedding.scale": scale,
