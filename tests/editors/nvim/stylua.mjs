@@ -1,6 +1,8 @@
-// StyLua over Lua files with the options of editors/nvim/stylua.toml. Its npm package of native binaries fetches them
-// from elsewhere; the WebAssembly build this script runs is complete in itself, but has no command line.
-//   node stylua.mjs PACKAGE STYLUA_TOML [--write] FILE...     prints what is not formatted; exit code 1 when something was
+// StyLua over Lua files with the options of editors/nvim/stylua.toml. Its npm package of native
+// binaries fetches them from elsewhere; the WebAssembly build is complete in itself, but has no
+// command line. Prints what is not formatted; the exit code is 1 when something was not.
+//
+//   node stylua.mjs PACKAGE STYLUA_TOML [--write] FILE...
 import { readFileSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 
@@ -17,7 +19,8 @@ const enums = {
 function options() {
   const config = stylua.Config.new();
   config.syntax = stylua.LuaVersion.LuaJIT;
-  for (const [, key, value] of readFileSync(optionsPath, 'utf8').matchAll(/^(\w+) = "?(\w+)"?$/gm)) {
+  const toml = readFileSync(optionsPath, 'utf8');
+  for (const [, key, value] of toml.matchAll(/^(\w+) = "?(\w+)"?$/gm)) {
     const known = enums[key] ? enums[key][value] : Number(value);
     if (known === undefined || Number.isNaN(known) || !(key in config)) {
       throw new Error(`${optionsPath}: ${key} = ${value} is not an option of StyLua`);

@@ -1,4 +1,5 @@
---- Puts the suggestion, or its next word or line, into the buffer: one undo step of its own, the server told.
+--- Puts the suggestion, or its next word or line, into the buffer: one undo step of its own, the
+--- server told.
 
 local client = require('lacuna.client')
 local request = require('lacuna.request')
@@ -30,8 +31,8 @@ function M.cut(rest, piece)
   return rest
 end
 
---- How many bytes after the cursor go when `text` comes: all that the suggestion replaces for its end, for a piece
---- of it those characters that stand in the piece.
+--- How many bytes after the cursor go when `text` comes: all that the suggestion replaces for its
+--- end, for a piece of it those characters that stand in the piece.
 ---@param text string
 ---@param fit lacuna.Fit
 ---@return integer
@@ -75,7 +76,8 @@ local function length(text)
   return vim.str_utfindex(text, lsp and lsp.offset_encoding or 'utf-8')
 end
 
---- Put a piece of the suggestion into the buffer. False when none is shown that fits the buffer as it is now.
+--- Put a piece of the suggestion into the buffer. False when none is shown that fits the buffer as
+--- it is now.
 ---@param piece lacuna.Piece
 ---@return boolean
 function M.accept(piece)

@@ -1,8 +1,10 @@
---- The same verbs over Neovim 0.12's vim.lsp.inline_completion, for those who set ghost = "builtin".
+--- The same verbs over Neovim 0.12's vim.lsp.inline_completion, for those who set ghost =
+--- "builtin".
 ---
---- It is not the default, since in 0.12.4 it asks 200 ms after every key whatever the typing speed, does not cancel the
---- request before, draws a reply at a buffer that has changed since, and puts what it accepts over the range
---- of the request, so that letters typed meanwhile stand twice; `lacuna-builtin` in the help has the list.
+--- It is not the default, since in 0.12.4 it asks 200 ms after every key whatever the typing speed,
+--- does not cancel the request before, draws a reply at a buffer that has changed since, and puts
+--- what it accepts over the range of the request, so that letters typed meanwhile stand twice;
+--- `lacuna-builtin` in the help has the list.
 
 local M = {}
 
@@ -18,7 +20,8 @@ function M.enable(buf, enable)
   vim.lsp.inline_completion.enable(enable, { bufnr = buf })
 end
 
---- Keep Neovim from drawing what this plugin draws, also where the user has it draw for other servers.
+--- Keep Neovim from drawing what this plugin draws, also where the user has it draw for other
+--- servers.
 ---@param client vim.lsp.Client
 function M.leave_to_us(client)
   if M.exists() then

@@ -1,4 +1,5 @@
---- A suggested text and the place it belongs to; pure data, and whether it still fits what is in the buffer.
+--- A suggested text and the place it belongs to; pure data, and whether it still fits what is in
+--- the buffer.
 
 local M = {}
 
@@ -17,7 +18,8 @@ local M = {}
 ---@field replaced integer bytes after the cursor that the rest replaces
 ---@field after string text from the cursor to the end of its line
 
---- The byte positions in `text` of the characters of `chars`, in this order, the latest possible; nil when not all are there.
+--- The byte positions in `text` of the characters of `chars`, in this order, the latest possible;
+--- nil when not all are there.
 ---@param text string
 ---@param chars string bytes
 ---@return integer[]?
@@ -37,8 +39,9 @@ function M.positions(text, chars)
   return found
 end
 
---- How many bytes after the cursor the rest replaces, now that `after` follows the cursor; nil when it no longer fits.
---- Plugins that pair brackets put a closing one there while the user types, and step over it later.
+--- How many bytes after the cursor the rest replaces, now that `after` follows the cursor; nil when
+--- it no longer fits. Plugins that pair brackets put a closing one there while the user types, and
+--- step over it later.
 ---@param candidate lacuna.Candidate
 ---@param after string
 ---@param rest string
@@ -67,7 +70,8 @@ local function line_at(buf, row)
   return vim.api.nvim_buf_get_lines(buf, row, row + 1, false)[1] or ''
 end
 
---- What is left of `candidate` at a cursor; nil when the buffer no longer leads to it or nothing is left.
+--- What is left of `candidate` at a cursor; nil when the buffer no longer leads to it or nothing is
+--- left.
 ---@param candidate lacuna.Candidate
 ---@param buf integer
 ---@param row integer 0-based
@@ -92,8 +96,8 @@ function M.fit(candidate, buf, row, col)
   return { typed = typed, rest = rest, replaced = replaced, after = after }
 end
 
---- The candidate an item of the server's reply stands for, at the cursor it was asked for; nil when it is none
---- that can be shown there.
+--- The candidate an item of the server's reply stands for, at the cursor it was asked for; nil when
+--- it is none that can be shown there.
 ---@param item lsp.InlineCompletionItem
 ---@param buf integer
 ---@param row integer 0-based

@@ -14,7 +14,7 @@ local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 ---@class lacuna.Server
 ---@field id? integer the vim.lsp client
 ---@field wanted boolean it should be running
----@field process? table identity of the running process; one that was stopped on purpose is no longer it
+---@field process? table identity of the running process, unless it was stopped on purpose
 ---@field restarts integer since the user last started it
 ---@field gone? string why it is not running
 ---@field log_from? integer where its part of the log begins
@@ -24,7 +24,8 @@ local NOT_SET_UP = 'setup() has not been called; see :help lacuna.'
 ---@type lacuna.Server
 local server = { wanted = false, restarts = 0, gone = NOT_SET_UP }
 
----@type table<string, fun(params: any)> handlers of the server's own notifications, set by the modules that want them
+--- Handlers of the server's own notifications, set by the modules that want them.
+---@type table<string, fun(params: any)>
 M.notifications = {}
 ---@type fun(client: vim.lsp.Client)[] called when a server is ready for requests
 M.on_ready = {}
@@ -83,7 +84,8 @@ local function last_words()
   return lines[#lines] ~= '' and lines[#lines] or nil
 end
 
---- The command, its error output going to a log of its own; Neovim would file each line of it as an error.
+--- The command, its error output going to a log of its own; Neovim would file each line of it as an
+--- error.
 ---@return string[]
 local function logged(cmd)
   if vim.fn.has('win32') == 1 then
@@ -129,8 +131,8 @@ local function died(code, signal)
   end, bit.lshift(FIRST_DELAY_MS, server.restarts - 1))
 end
 
---- vim.lsp's way to a process of ours. It warns at each exit that is not clean; here the user is told once, so it
---- is told that all are clean.
+--- vim.lsp's way to a process of ours. It warns at each exit that is not clean; here the user is
+--- told once, so it is told that all are clean.
 ---@param dispatchers vim.lsp.rpc.Dispatchers
 ---@return vim.lsp.rpc.PublicClient
 local function connect(dispatchers)
@@ -208,7 +210,8 @@ local function launch()
   end
 end
 
---- Attach the server to a buffer it may see, detach it from one it may not. The first it may see starts it.
+--- Attach the server to a buffer it may see, detach it from one it may not. The first it may see
+--- starts it.
 ---@param buf integer
 function M.consider(buf)
   if not server.wanted or server.gone or not vim.api.nvim_buf_is_loaded(buf) then

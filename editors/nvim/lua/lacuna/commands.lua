@@ -1,4 +1,5 @@
---- The user's commands. Nothing else of the plugin is loaded before one is used or setup() is called.
+--- The user's commands. Nothing else of the plugin is loaded before one is used or setup() is
+--- called.
 
 local M = {}
 

@@ -14,7 +14,8 @@ local M = {}
 ---@field min integer shortest wait after a key, ms
 ---@field max integer longest wait after a key, ms
 
---- What the server knows; the names, types and defaults of docs/protocol.md. Keys left out have the server's default.
+--- What the server knows; the names, types and defaults of docs/protocol.md. Keys left out have the
+--- server's default.
 ---@class lacuna.Settings
 ---@field enabled? boolean
 ---@field disabledLanguages string[] LSP language ids that are left alone

@@ -1,8 +1,9 @@
 --- How long to wait after a key before asking, learned from how fast the keys come.
 ---
---- A request sent between two keys of a burst is computed for nothing, so the wait is a little longer than the usual gap
---- between this person's keys. When that gap is longer than the upper bound no wait within the bounds would
---- merge two keys: then every key is a pause, and the request goes out after the lower bound.
+--- A request sent between two keys of a burst is computed for nothing, so the wait is a little
+--- longer than the usual gap between this person's keys. When that gap is longer than the upper
+--- bound no wait within the bounds would merge two keys: then every key is a pause, and the request
+--- goes out after the lower bound.
 
 local M = {}
 

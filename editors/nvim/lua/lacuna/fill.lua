@@ -27,8 +27,8 @@ local function apply(buf, filled, encoding)
   notice.info('filled; u takes it back.')
 end
 
---- Replace lines of the current buffer by what the model would write there; one undo step, and nothing when the
---- buffer has changed meanwhile.
+--- Replace lines of the current buffer by what the model would write there; one undo step, and
+--- nothing when the buffer has changed meanwhile.
 ---@param first integer 1-based
 ---@param last integer 1-based, inclusive
 function M.lines(first, last)

@@ -26,7 +26,8 @@ function M.clear(buf)
   end
 end
 
---- `text` as it looks when it starts at display column `column`: virtual text shows a tab as ^I, so tabs become blanks.
+--- `text` as it looks when it starts at display column `column`: virtual text shows a tab as ^I, so
+--- tabs become blanks.
 ---@param text string
 ---@param column integer
 ---@param tabstop integer
@@ -100,8 +101,8 @@ local function lines_below(lines, tabstop, count, moved)
   return below
 end
 
---- Whole lines, over whatever follows the cursor: what the line will look like stands in its place, and text that
---- will move below the suggestion is shown there.
+--- Whole lines, over whatever follows the cursor: what the line will look like stands in its place,
+--- and text that will move below the suggestion is shown there.
 ---@param place lacuna.Place
 ---@param fit lacuna.Fit
 ---@param count string

@@ -118,7 +118,7 @@ local function on(group, events, desc, run, pattern)
     pattern = pattern,
     desc = 'Lacuna: ' .. desc,
     callback = function(args)
-      run(args) -- whose result must not reach Neovim, which deletes an autocommand that returns true
+      run(args) -- and nothing is returned: Neovim deletes an autocommand that returns true
     end,
   })
 end

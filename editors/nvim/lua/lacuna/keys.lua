@@ -1,8 +1,10 @@
---- Insert-mode keys: each does its verb while a suggestion is shown, and otherwise what it did before.
+--- Insert-mode keys: each does its verb while a suggestion is shown, and otherwise what it did
+--- before.
 
 local M = {}
 
---- What a key did before it became Lacuna's: a mapping of ours that holds what was mapped, or the key itself.
+--- What a key did before it became Lacuna's: a mapping of ours that holds what was mapped, or the
+--- key itself.
 ---@class lacuna.Before
 ---@field keys string
 ---@field mapped boolean
@@ -32,7 +34,8 @@ local function replay(what)
   vim.api.nvim_feedkeys(vim.keycode(what.keys), flags .. (typed and 't' or ''), false)
 end
 
---- Not an <expr> mapping: Neovim evaluates those ahead of their time, before the key typed just before is in the buffer.
+--- Not an <expr> mapping: Neovim evaluates those ahead of their time, before the key typed just
+--- before is in the buffer.
 ---@param verb string
 ---@param key string
 ---@param run fun(): boolean

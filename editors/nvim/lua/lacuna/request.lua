@@ -1,5 +1,6 @@
---- One request for suggestions at a time: sent after a wait, cancelled on the server when it is overtaken, and its reply
---- dropped when the buffer, the cursor or the mode is no longer what it was.
+--- One request for suggestions at a time: sent after a wait, cancelled on the server when it is
+--- overtaken, and its reply dropped when the buffer, the cursor or the mode is no longer what it
+--- was.
 
 local candidate = require('lacuna.candidate')
 local client = require('lacuna.client')

@@ -21,7 +21,8 @@ end
 ---@type table<string, vim.lpeg.Pattern>
 local patterns = {}
 
---- As the server reads a glob: case is ignored, and one that does not start at the root may start at any folder.
+--- As the server reads a glob: case is ignored, and one that does not start at the root may start
+--- at any folder.
 ---@param glob string
 ---@return vim.lpeg.Pattern
 local function pattern(glob)

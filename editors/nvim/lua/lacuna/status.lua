@@ -1,4 +1,5 @@
---- Lacuna's state for people: what the server says of itself, and what stands between it and a buffer.
+--- Lacuna's state for people: what the server says of itself, and what stands between it and a
+--- buffer.
 
 local client = require('lacuna.client')
 local notice = require('lacuna.notice')

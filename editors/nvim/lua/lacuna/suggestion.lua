@@ -1,4 +1,5 @@
---- The suggestion on the screen: asked for as the user types, kept while they type along, cleared when it no longer fits.
+--- The suggestion on the screen: asked for as the user types, kept while they type along, cleared
+--- when it no longer fits.
 
 local candidate = require('lacuna.candidate')
 local client = require('lacuna.client')
@@ -20,7 +21,8 @@ local M = {}
 local shown ---@type lacuna.Shown?
 local rhythm = debounce.rhythm()
 
---- How the buffer was when last looked at, to tell a key from a movement, and a deletion from typing.
+--- How the buffer was when last looked at, to tell a key from a movement, and a deletion from
+--- typing.
 ---@type { moment?: lacuna.Moment, bytes: integer }
 local last = { bytes = 0 }
 
@@ -29,7 +31,8 @@ function M.current()
   return shown and shown.candidates[shown.index]
 end
 
---- What is left of the shown suggestion at the cursor; nil when nothing is shown or it does not fit.
+--- What is left of the shown suggestion at the cursor; nil when nothing is shown or it does not
+--- fit.
 ---@return lacuna.Fit?
 function M.fit()
   local moment, current = request.moment(), M.current()
@@ -125,7 +128,8 @@ end
 
 ---@alias lacuna.Change 'none'|'moved'|'typed'|'deleted'
 
---- Take note of the buffer as it is, and of what has happened to it. Neovim tells of a key by several events.
+--- Take note of the buffer as it is, and of what has happened to it. Neovim tells of a key by
+--- several events.
 ---@return lacuna.Change
 local function note()
   local before, bytes_before = last.moment, last.bytes
@@ -142,7 +146,8 @@ local function note()
   return 'typed'
 end
 
---- Something happened in insert mode: a key, a movement. Keep the suggestion when it still fits, else ask anew.
+--- Something happened in insert mode: a key, a movement. Keep the suggestion when it still fits,
+--- else ask anew.
 function M.refresh()
   local change = note()
   if change == 'none' then
