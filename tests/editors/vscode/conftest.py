@@ -21,10 +21,11 @@ Opener = Callable[..., Workbench]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What opens a page drives a real editor."""
+    """What opens a page drives a real editor, and the first to do so may have to fetch it."""
     for item in items:
-        if "opened" in getattr(item, "fixturenames", ()):
+        if "code_server" in getattr(item, "fixturenames", ()):
             item.add_marker("editor")
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")

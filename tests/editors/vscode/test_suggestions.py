@@ -47,12 +47,17 @@ def greet(name):
     print(face, greeting)
     return greeting
 """
+# No line of it makes the editor indent by itself, which would be another test.
+STEADY = "".join(
+    f"total_{n} = sum(value * {n} for value in values if value > {n})\n" for n in range(3)
+)
 FILES = {
     "typing.py": READ.format(""),
     "cycling.py": READ.format(""),
     "filling.py": FILL,
     "words.py": FACE.format(""),
     "denoising.py": READ.format(""),
+    "steady.py": "",
     ".env": "TOKEN=abc\nOTHER=\n",
 }
 
@@ -152,6 +157,23 @@ def test_a_file_of_secrets_is_left_alone_and_why_says_so(page: Workbench) -> Non
     assert page.ghost() == ""
     page.command("Lacuna: Why Was Nothing Suggested?")
     page.notification("excludedGlobs")
+
+
+def test_no_key_is_lost_in_steady_typing_and_the_server_comes_to_rest(page: Workbench) -> None:
+    page.open("steady.py")
+    page.to_line_end(1)
+    page.type(STEADY, delay_ms=1000 // 8)
+    until(lambda: server_is_idle(page), "the server is idle", 30)
+    page.keys("Escape")
+    page.save()
+    assert page.files["steady.py"].read_text() == STEADY
+
+
+def server_is_idle(page: Workbench) -> bool:
+    """Whether the language server has used no processor for half a second."""
+    before = page.server.language_server_seconds()
+    page.page.wait_for_timeout(500)
+    return page.server.language_server_seconds() == before
 
 
 def test_the_last_suggestion_is_played_step_by_step(page: Workbench) -> None:

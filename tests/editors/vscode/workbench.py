@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import psutil
 from get_vscode import CACHE, VSCode, VSCodeMissingError
 from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
@@ -80,6 +81,13 @@ class CodeServer:
         files = sorted(self.folder.glob("data/logs/**/Lacuna.log"))
         return "".join(file.read_text() for file in files)
 
+    def language_server_seconds(self) -> float:
+        """Processor time that the running `lacuna serve` has used."""
+        children = psutil.Process(self._process.pid).children(recursive=True)
+        servers = [child for child in children if "serve" in child.cmdline()]
+        assert servers, "a language server runs"
+        return sum(sum(server.cpu_times()[:2]) for server in servers)
+
     def stop(self) -> None:
         """End the process and all its children, extension hosts and language servers."""
         with suppress(ProcessLookupError):
@@ -130,6 +138,7 @@ class Workbench:
     """A folder open in VS Code, with one file in the editor."""
 
     def __init__(self, browser: Browser, server: CodeServer, files: Sequence[Path]) -> None:
+        self.server = server
         self.files = {file.name: file for file in files}
         self.page: Page = browser.new_page(viewport={"width": 1200, "height": 600})
         folder = files[0].parent
@@ -195,7 +204,14 @@ class Workbench:
         return "\n".join(lines).replace("\xa0", " ").rstrip("\n")
 
     def wait_for_ghost(self, seconds: float = 20) -> str:
-        return until(self.ghost, "ghost text appears", seconds)
+        """The ghost text, once it is drawn in full: its lines do not appear all at once."""
+
+        def settled() -> str | None:
+            seen = self.ghost()
+            self.page.wait_for_timeout(200)
+            return seen if seen == self.ghost() else None
+
+        return until(settled, "ghost text appears", seconds)
 
     def wait_for_no_ghost(self, seconds: float = 10) -> None:
         until(lambda: self.ghost() == "", "the ghost text is gone", seconds)
