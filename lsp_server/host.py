@@ -102,6 +102,9 @@ class Host:
 
 
 def _run(job: Job[T], engine: Engine, cancelled: Event) -> T:
+    """A job on the engine's thread. What was cancelled in its last step gives nothing either."""
+    if not cancelled.is_set():
+        result = job(engine, cancelled.is_set)
     if cancelled.is_set():
-        raise CancelledError("another request came before this one began")
-    return job(engine, cancelled.is_set)
+        raise CancelledError("cancelled by a later request, a change or the editor")
+    return result

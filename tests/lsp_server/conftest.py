@@ -35,3 +35,9 @@ async def scripted() -> AsyncIterator[Scripted]:
     yield start
     for editor in editors:
         await editor.leave()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """What the scripted server waits for until it is touched."""
+    return tmp_path / "gate"

@@ -44,7 +44,7 @@ class Editor(LanguageClient):
     ) -> None:
         """Starts the server and shakes hands."""
         await self.start_io(*command)
-        self._async_tasks.append(asyncio.create_task(self._read_log()))
+        self._reading_log = asyncio.create_task(self._read_log())
         await self.shake_hands(encoding, options, inline, process_id)
 
     async def _read_log(self) -> None:
@@ -143,8 +143,9 @@ class Editor(LanguageClient):
         )
 
     async def ended(self) -> int:
-        """Waits for the server process to end; its exit code."""
+        """Waits for the server process to end, its log read to the last; its exit code."""
         async with asyncio.timeout(30):
+            await self._reading_log
             return await self.process.wait()
 
     async def server_exit(self, server: asyncio.subprocess.Process) -> None:

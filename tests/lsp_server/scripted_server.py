@@ -1,12 +1,13 @@
 """The real server process with a scripted model: `python scripted_server.py SCRIPT` (JSON).
 
-Keys: texts, step_seconds, fail_on (see engine.fake), load_seconds, tcp; crash: the first request
-meets an error that nobody has thought of.
+Keys: texts, step_seconds, fail_on (see engine.fake), tcp; load_gate, step_gate: a path, and loading
+and each step wait until there is such a file; crash: requests meet an error nobody has thought of.
 """
 
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from engine import Engine
@@ -19,10 +20,15 @@ def crash(*_: Any) -> None:
     raise ZeroDivisionError("nobody has thought of this")
 
 
+def wait_for(gate: str | None) -> None:
+    while gate is not None and not Path(gate).exists():
+        time.sleep(0.01)
+
+
 def main(script: dict[str, Any]) -> int:
     def open_engine(settings: Settings) -> Engine:
         print("a library prints something")
-        time.sleep(script.get("load_seconds", 0))
+        wait_for(script.get("load_gate"))
         if settings.model == "broken":
             raise RuntimeError("the script says that loading fails")
         engine = scripted_engine(
@@ -30,6 +36,14 @@ def main(script: dict[str, Any]) -> int:
             step_seconds=script.get("step_seconds", 0),
             fail_on=script.get("fail_on", ()),
         )
+        denoise = engine.script.denoise
+
+        def gated(*given: Any) -> Any:
+            print("a denoising step")
+            wait_for(script.get("step_gate"))
+            return denoise(*given)
+
+        engine.script.denoise = gated  # type: ignore[method-assign]
         if script.get("crash"):
             engine.script.begin = crash  # type: ignore[method-assign]
         return engine
