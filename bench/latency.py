@@ -28,8 +28,9 @@ from engine.model import Ids, Model
 CONTEXT_TOKENS = 400
 SUFFIX_TOKENS = 100
 CANVAS = 32
-TYPED = "    return sum(value for value in values if value is not None)"
-"""What is typed at the end of a file, with a request after each key."""
+TYPED = "    qz = kx_tavu(values) * 7 - wo_pim[3] + values.hyg(jb)"
+"""What is typed at the end of a file, with a request after each key. No model foresees it, so no
+answer is what is left of the one before, which would cost nothing."""
 SERVE = "import sys; from lsp_server.cli import main; sys.exit(main(['serve']))"
 SCRIPTED = """
 import sys
