@@ -181,7 +181,7 @@ def speed(model: Path | None, provider: str, threads: int) -> Finding:
         "fill_ms": _median(fill.timings.total for fill in fills),
     }
     detail = (
-        "loaded in {load_ms:.0f} ms; a context of {context_tokens} tokens {context_ms:.0f} ms, "
+        "loaded in {load_ms} ms; about {context_tokens} tokens of context {context_ms:.0f} ms, "
         "a denoising step {step_ms:.1f} ms, a line of code {fill_ms:.0f} ms"
     ).format_map(facts)
     if facts["fill_ms"] <= SLOW_FILL_MS:
