@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine import FillOptions, Prompt
+from engine.reference import fill_slowly
 from export.denoiser import END_ID
 from export.held_out import HeldOut
 from export.reference import LeftToRight, card_of, torch_engine
@@ -51,3 +52,25 @@ def test_the_torch_model_runs_in_the_real_engine(model, tokenizer):
     assert fill.steps >= 1
     assert fill.tokens <= 8
     assert engine.runtime.provider == "torch"
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.2, 0.9])
+def test_cached_and_uncached_decoding_give_the_same_text(model, tokenizer, threshold):
+    """In float32, where no rounding depends on what is read together."""
+    engine = torch_engine(model, tokenizer)
+    for before, after in GAPS:
+        prompt = Prompt(before, after)
+        [fast] = engine.fill(prompt, FillOptions(max_tokens=40, threshold=threshold))
+        slow = fill_slowly(model, engine._surroundings(prompt), threshold, 40)
+        assert tokenizer.decode(slow[:40]).rstrip("\ufffd") == fast.text
+        assert fast.tokens > 0
+
+
+GAPS = [
+    ("def f(x):\n    return x", "\n\n\nprint(f(1))\n"),
+    # Typed on, so that the cache is used: first more, then less of the same.
+    ("def f(x):\n    return x + 1", "\n\n\nprint(f(1))\n"),
+    ("def f(x):\n    ret", "\n\n\nprint(f(1))\n"),
+    ("", "\nprint(x)\n"),
+    ("class Stack:\n    def push(self, item):\n", ""),
+]
