@@ -88,9 +88,9 @@ def same(one: Proposal, other: Proposal) -> bool:
 
 def alike(one: Proposal, other: Proposal, here: Any, there: Any) -> bool:
     """Whether rows say the same, but for the scale that rows of one pass share in int8."""
-    sure = one.log_probs[here][..., 0] - one.log_probs[here][..., 1] > 0.3
+    sure = one.log_probs[here][..., 0] - one.log_probs[here][..., 1] > 1
     agree = one.ids[here][..., 0] == other.ids[there][..., 0]
-    near = np.abs(one.log_probs[here][..., 0] - other.log_probs[there][..., 0]) < 0.3
+    near = np.abs(one.log_probs[here][..., 0] - other.log_probs[there][..., 0]) < 0.6
     return bool(agree[sure].all() and near.all())
 
 
@@ -274,7 +274,7 @@ def test_an_altered_file_is_named(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["canvas.onnx", "context.onnx", "head.onnx"])
 def test_what_is_no_graph_is_named(folder: Path, name: str) -> None:
     replace(folder, name, b"no graph", declared=True)
-    with pytest.raises(ModelFolderError, match=rf"{name}: ONNX Runtime cannot load it"):
+    with pytest.raises(ModelFolderError, match=rf"{name}: ONNX Runtime .* cannot load it"):
         Session.open(folder)
 
 

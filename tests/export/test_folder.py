@@ -129,7 +129,7 @@ def test_context_is_what_torch_computes(session: Session, reference: TorchModel)
     expected, wanted = reference.next_log_probs(ids, 5, None)
     assert np.abs(new.keys - expected.keys).mean() < 0.02 * np.abs(expected.keys).mean()
     assert np.abs(new.values - expected.values).mean() < 0.02 * np.abs(expected.values).mean()
-    assert np.abs(proposal.log_probs - wanted.log_probs).mean() < 0.1
+    assert np.abs(proposal.log_probs - wanted.log_probs).mean() < 0.2
     assert (proposal.ids[..., 0] == wanted.ids[..., 0]).mean() > 0.9
 
 
