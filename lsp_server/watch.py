@@ -29,6 +29,9 @@ STYLES = {
 
 MASK = "░"
 
+CAPTION_WIDTH = len("step 99: 99 of 99 masked, 999 ms  ")
+"""Columns left of the gap where there is no terminal."""
+
 LINES_AROUND = 4
 """Lines shown above and below the gap's."""
 
@@ -110,10 +113,10 @@ class Watch:
         self.live.update(Text("\n").join(rows[1 - self.console.height :]), refresh=True)
 
     def print(self, gap: Text, caption: str = "") -> None:
-        """Prints the gap with its own line, and the caption below it."""
+        """Prints the caption and the gap in its own line."""
         left, right = self.above.split("\n")[-1], self.below.split("\n", allow_blank=True)[0]
-        line = Text.assemble(left, gap, right)
-        self.console.print(line, *filter(None, [caption]), sep="\n", soft_wrap=True)
+        margin = caption.ljust(CAPTION_WIDTH)
+        self.console.print(Text.assemble((margin, "dim"), left, gap, right), soft_wrap=True)
 
 
 def drawn(cells: tuple[Cell, ...]) -> Text:
@@ -129,9 +132,9 @@ def cell_text(cell: Cell) -> Text:
 
 
 def count(step: Step) -> str:
-    """The line below the picture."""
+    """The caption of a step."""
     masked = sum(cell.state in ("masked", "remasked") for cell in step.cells)
-    return f"step {step.index + 1}: {masked} of {len(step.cells)} masked, {step.ms:.0f} ms"
+    return f"step {step.index + 1:2}: {masked:2} of {len(step.cells):2} masked, {step.ms:3.0f} ms"
 
 
 def highlighted(code: str, lexer: str) -> Text:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -202,7 +203,8 @@ def test_watch_without_a_terminal_prints_a_line_for_each_step(
     assert main(["fill", str(source), "--at", "5:12", "--watch"]) == 0
     out, err = capsys.readouterr()
     assert out == "json.load(f)\n"
-    pictures = [line.rstrip() for line in err.splitlines() if line.startswith("    data = ")]
-    assert pictures[0].startswith("    data = json.loa░")
-    assert pictures[-1] == "    data = json.load(f)"
-    assert "step 1: " in err and "loaded in" in err
+    *steps, last, summary = err.splitlines()
+    assert re.match(r"step  1:  8 of 16 masked, +\d+ ms +    data = json\.loa░", steps[0])
+    assert len(steps) >= 2
+    assert last.strip() == "data = json.load(f)"
+    assert "loaded in" in summary

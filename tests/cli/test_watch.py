@@ -8,7 +8,7 @@ from rich.console import Console
 from engine import Cell, Step
 from lsp_server import spans
 from lsp_server.document import Document
-from lsp_server.watch import Watch, drawn, highlighted
+from lsp_server.watch import CAPTION_WIDTH, Watch, drawn, highlighted
 
 TEXT = 'def f():\n    x = \n    return "é"\n'
 
@@ -55,7 +55,7 @@ def test_the_gap_stands_between_the_lines_around_it() -> None:
         seen.finish("1 + 1")
     frames = output(seen)
     assert 'def f():\n    x = 1░\n    return "é"\n' in frames.replace("\r", "")
-    assert "step 1: 1 of 2 masked, 7 ms" in frames
+    assert "step  1:  1 of  2 masked,   7 ms" in frames
     last = frames[frames.rindex("x = ") :]
     assert last.startswith('x = 1 + 1\n    return "é"') and "step" not in last
 
@@ -64,14 +64,14 @@ def test_a_next_canvas_goes_on_where_the_one_before_ended() -> None:
     with watch() as seen:
         seen.step(step(0, cell("a", "new"), cell(" +", "new")))
         seen.step(step(1, cell(" b", "new"), cell("", "end"), canvas=1))
-    assert output(seen).splitlines()[2] == "    x = a + b"
+    assert output(seen).splitlines()[1][CAPTION_WIDTH:] == "    x = a + b"
 
 
 def test_a_second_try_starts_anew() -> None:
     with watch() as seen:
         seen.step(step(0, cell(")", "new")))
         seen.step(step(0, cell("2", "new")))
-    assert output(seen).splitlines()[2] == "    x = 2"
+    assert output(seen).splitlines()[1][CAPTION_WIDTH:] == "    x = 2"
 
 
 @pytest.mark.parametrize("code", ["", "\n\n  x", "a = 'open", "x\n", "\n", "if a:\n    ", "😋"])
@@ -88,5 +88,5 @@ def test_a_picture_higher_than_the_terminal_shows_its_end_and_leaves_all_of_it()
         seen.step(step(0, *(cell(line, "new") for line in lines)))
         frame = output(seen)
         seen.finish("".join(lines))
-    assert "line 19" in frame and "step 1" in frame and "line 15" not in frame
+    assert "line 19" in frame and "step  1" in frame and "line 15" not in frame
     assert all(f"line {number}\n" in output(seen).replace("\r", "") for number in range(20))
