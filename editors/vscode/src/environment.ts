@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import * as vscode from "vscode";
 
 import { scripts } from "./program";
+import { pipWords } from "./requirement";
 
 const OLDEST_PYTHON = "3.11";
 const PYTHONS = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11"];
@@ -49,7 +50,8 @@ async function install(folder: string, requirement: string, progress: Progress):
   if (!(await exists(python))) {
     await create(folder, progress);
   }
-  await run(python, ["-m", "pip", "install", "--upgrade", "--disable-pip-version-check", requirement], progress);
+  const pip = ["-m", "pip", "install", "--upgrade", "--disable-pip-version-check"];
+  await run(python, [...pip, ...pipWords(requirement)], progress);
 }
 
 /** A folder left half made would pass for an environment the next time, so it is removed on failure. */
