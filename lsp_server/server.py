@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
+from pygls.io_ import StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import transport, wire
@@ -98,14 +100,25 @@ def run(tcp: tuple[str, int] | None = None, opener: Opener = open_engine) -> int
     # At INFO it logs every message, and with it the user's code; at WARNING late cancellations.
     logging.getLogger("pygls").setLevel(logging.ERROR)
     server = make_server(opener)
-    reads, writes = transport.one_client(*tcp) if tcp else transport.standard_streams()
+    streams = transport.one_client(*tcp) if tcp else transport.standard_streams()
     try:
-        server.start_io(reads, writes)
-    except ConnectionError:
-        pass
+        asyncio.run(_converse(server, streams))
+    except (SystemExit, asyncio.IncompleteReadError, ConnectionError):
+        pass  # `exit`, or the client disappeared
     finally:
         server.host.close()
     return 0 if server.is_shut_down else 1
+
+
+async def _converse(server: Server, streams: transport.Streams) -> None:
+    """Handles messages until there are no more."""
+    server.protocol.set_writer(StdoutWriter(streams.output))
+    await run_async(
+        stop_event=threading.Event(),
+        reader=transport.Reader(streams),
+        protocol=server.protocol,
+        error_handler=server.report_server_error,
+    )
 
 
 def make_server(opener: Opener) -> Server:

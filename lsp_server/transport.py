@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import select
@@ -9,22 +10,60 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import BinaryIO
 
 from lsp_server.source_file import InputError
 
-Streams = tuple[BinaryIO, BinaryIO]
-"""What the client writes, and where it reads."""
-
+_CHUNK_BYTES = 1 << 16
 _POLL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The two ways of a connection."""
+
+    read: Callable[[int], bytes]
+    """Waits for what the client writes and gives up to so many bytes of it; none at the end."""
+    output: BinaryIO
+
+
+class Reader(asyncio.StreamReader):
+    """What a client writes, for one event loop.
+
+    A thread waits for it and hands over all that is there: one switch of threads for several
+    messages, where pygls' own reader makes three for each.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        super().__init__()
+        feed = partial(self._feed, streams, asyncio.get_running_loop())
+        Thread(target=feed, name="reader", daemon=True).start()
+
+    async def readline(self) -> bytes:
+        """The next line; the handler of the message before it has begun by then.
+
+        Else it would see a document as later messages of the same chunk have left it.
+        """
+        await asyncio.sleep(0)
+        return await super().readline()
+
+    def _feed(self, streams: Streams, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody wants to know
+            with suppress(OSError):
+                while chunk := streams.read(_CHUNK_BYTES):
+                    loop.call_soon_threadsafe(self.feed_data, chunk)
+            loop.call_soon_threadsafe(self.feed_eof)
 
 
 def standard_streams() -> Streams:
     """Standard input and output. What a library prints goes to standard error from now on."""
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return sys.stdin.buffer, output
+    return Streams(partial(os.read, sys.stdin.fileno()), output)
 
 
 def one_client(host: str, port: int) -> Streams:
@@ -44,8 +83,7 @@ def one_client(host: str, port: int) -> Streams:
     except OSError as error:
         raise InputError(f"--tcp {host}:{port}: {error.strerror or error}") from None
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with connection:  # the two files keep the socket open
-        return connection.makefile("rb"), connection.makefile("wb")
+    return Streams(connection.recv, connection.makefile("wb"))
 
 
 def end_with(pid: int) -> None:
