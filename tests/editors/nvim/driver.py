@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,7 +70,9 @@ class Neovim:
             f"require('lacuna').setup({setup})\n"
         )
         # Short, since the name of a socket has at most 107 bytes.
-        self.socket = Path("/tmp") / f"lacuna-{os.getpid()}-{time.monotonic_ns()}.sock"
+        self.socket = (
+            Path(tempfile.gettempdir()) / f"lacuna-{os.getpid()}-{time.monotonic_ns()}.sock"
+        )
         self.output = (home / "nvim.out").open("wb")
         self.process = subprocess.Popen(
             [binary, "--headless", "-n", "-i", "NONE", "-u", init, "--listen", self.socket],
@@ -78,8 +82,22 @@ class Neovim:
             stdout=self.output,
             stderr=self.output,
         )
-        self.until(self.socket.exists, "Neovim listens", 20)
+        try:
+            self.until(self.listens, "Neovim listens", 60)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            self.output.close()
+            raise
         self.rpc = pynvim.attach("socket", path=str(self.socket))
+
+    def listens(self) -> bool:
+        """Its socket takes connections; the file is there a little earlier."""
+        if self.process.poll() is not None:
+            said = (self.home / "nvim.out").read_text(errors="replace")
+            raise NotSeenError(f"Neovim exited {self.process.returncode}: {said[-1000:]}")
+        with closing(socket.socket(socket.AF_UNIX)) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def __enter__(self) -> Neovim:
         return self

@@ -113,7 +113,7 @@ def test_secrets_never_reach_the_server(desk: Desk, name: str) -> None:
     [
         ("excludedGlobs = { 'gen/*' }", "excluded"),
         ("maxFileBytes = 100", "too-large"),
-        ("disabledLanguages = { 'python' }", "disabled"),
+        ("disabledLanguages = { 'python' }", "disabled-language"),
     ],
 )
 def test_what_the_user_excludes_never_reaches_the_server(

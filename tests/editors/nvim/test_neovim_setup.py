@@ -120,8 +120,11 @@ def test_the_help_opens_and_names_all_there_is(desk: Desk, tmp_path: Path) -> No
 
 
 def test_the_help_has_the_settings_of_the_protocol() -> None:
-    table = (ROOT / "docs" / "protocol.md").read_text()
-    for setting in re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE):
+    protocol = (ROOT / "docs" / "protocol.md").read_text()
+    section = protocol.split("## Settings")[1].split("\n## ")[0]
+    settings = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert "excludedGlobs" in settings
+    for setting in settings:
         assert re.search(rf"^ *{setting}\b", help_text(), re.MULTILINE), setting
 
 

@@ -71,7 +71,10 @@ function M.left_alone(buf)
   elseif language == '' then
     return because('no-filetype', 'This buffer has no filetype; set one with :setfiletype.')
   elseif vim.list_contains(settings.disabledLanguages, language) then
-    return because('disabled', ('"%s" is one of settings.disabledLanguages.'):format(language))
+    return because(
+      'disabled-language',
+      ('"%s" is one of settings.disabledLanguages.'):format(language)
+    )
   end
   local glob = excluding_glob(name)
   if glob then
