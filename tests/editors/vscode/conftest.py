@@ -75,7 +75,13 @@ def opened(
     yield open_files
     for page in pages:
         page.picture(f"{request.node.name}-at-the-end")
-        page.close()
+    close_pages(browser)
+
+
+def close_pages(browser: Browser) -> None:
+    """All of them, one that failed to open too: it would start servers while the next test runs."""
+    for context in browser.contexts:
+        context.close()
 
 
 class Scripted:

@@ -27,9 +27,9 @@ def test_a_suggestion_is_shown_and_accepted_and_both_are_reported(
     scripted.tell(texts=["um(values)"], after="return s")
     page = opened({"a.py": SOURCE}, scripted.program)
     assert typed(page, "s") == "um(values)"
-    until(lambda: scripted.heard("shown"), "it is reported as shown", 5)
+    until(lambda: scripted.heard("shown"), "it is reported as shown")
     page.keys("Tab")
-    until(lambda: scripted.heard("accepted"), "it is reported as accepted", 5)
+    until(lambda: scripted.heard("accepted"), "it is reported as accepted")
     page.save()
     assert page.files["a.py"].read_text() == "def total(values):\n    return sum(values)\n"
     assert [event["id"] for event in scripted.heard("shown")] == ["0"]
@@ -45,11 +45,11 @@ def test_typing_along_keeps_the_suggestion_without_a_new_request(
     asked = len(scripted.heard("request"))
     for key, rest in [("u", "m(values)"), ("m", "(values)"), ("(", "values)")]:
         page.type(key)
-        until(lambda rest=rest: page.ghost() == rest, f"the ghost text is {rest}", 5)
+        until(lambda rest=rest: page.ghost() == rest, f"the ghost text is {rest}")
     assert len(scripted.heard("request")) == asked
     page.type("x")
     page.wait_for_no_ghost()
-    until(lambda: len(scripted.heard("request")) > asked, "leaving it asks again", 5)
+    until(lambda: len(scripted.heard("request")) > asked, "leaving it asks again")
 
 
 def test_a_word_accepted_is_reported_in_part(opened: Opener, scripted: Scripted) -> None:
@@ -57,10 +57,10 @@ def test_a_word_accepted_is_reported_in_part(opened: Opener, scripted: Scripted)
     page = opened({"a.py": SOURCE}, scripted.program)
     typed(page, "s")
     page.keys("Control+ArrowRight")
-    heard = until(lambda: scripted.heard("partiallyAccepted"), "a word is reported", 5)
+    heard = until(lambda: scripted.heard("partiallyAccepted"), "a word is reported")
     taken = "um(values) + 1"[: heard[0]["acceptedLength"]]
     assert 0 < len(taken) < len("um(values) + 1")
-    until(lambda: page.ghost() == "um(values) + 1"[len(taken) :], "the rest stays", 5)
+    until(lambda: page.ghost() == "um(values) + 1"[len(taken) :], "the rest stays")
     page.save()
     assert page.files["a.py"].read_text() == f"def total(values):\n    return s{taken}\n"
     assert scripted.heard("accepted") == []
@@ -76,7 +76,7 @@ def test_a_line_is_accepted_by_the_key_that_the_user_gave_it(
     assert typed(page, "s") == "um(\n        values\n    )"
     page.picture("lines")
     page.keys("Control+Alt+l")
-    until(lambda: page.ghost() == "        values\n    )", "the other lines stay", 5)
+    until(lambda: page.ghost() == "        values\n    )", "the other lines stay")
     page.save()
     assert page.files["a.py"].read_text() == "def total(values):\n    return sum(\n\n"
     assert [event["acceptedLength"] for event in scripted.heard("partiallyAccepted")] == [4]
@@ -103,7 +103,7 @@ def test_a_pause_asks_nothing_and_shows_in_the_status_bar(
     page.wait_for_status("is ready")
     page.command("Lacuna: Pause or Resume for This Language")
     page.wait_for_status("paused for python")
-    until(lambda: last_settings(scripted)["disabledLanguages"] == ["python"], "the server knows", 5)
+    until(lambda: last_settings(scripted)["disabledLanguages"] == ["python"], "the server knows")
     page.to_line_end(2)
     page.type("s")
     page.page.wait_for_timeout(1000)
@@ -138,7 +138,7 @@ def test_a_dead_server_is_restarted_and_the_reason_is_shown(
     page = opened({"a.py": SOURCE}, scripted.program)
     page.wait_for_status("is ready")
     os.kill(scripted.heard("started")[0]["pid"], signal.SIGKILL)
-    until(lambda: len(scripted.heard("started")) == 2, "the server is restarted", 20)
+    until(lambda: len(scripted.heard("started")) == 2, "the server is restarted")
     page.wait_for_status("is ready")
     assert typed(page, "s") == "um(values)"
 
@@ -172,7 +172,7 @@ def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scr
     page.notification("the server is not installed").get_by_text("Install", exact=True).click()
     page.notification("Installing the Lacuna server")
     page.picture("installing")
-    page.wait_for_status("is ready", 120)
+    page.wait_for_status("is ready")
     assert typed(page, "s") == "um(values)"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import LACUNA
+from conftest import LACUNA, close_pages
 from playwright.sync_api import Browser
 from workbench import CodeServer, Workbench, until
 
@@ -73,10 +73,10 @@ def page(
     code_server.configure({}, {"lacuna.server.path": str(LACUNA)})
     page = Workbench(browser, code_server, [folder / name for name in FILES])
     page.wait_for_status("is loading")
-    page.wait_for_status("is ready", seconds=120)
+    page.wait_for_status("is ready")
     yield page
     page.picture("suggestions-at-the-end")
-    page.close()
+    close_pages(browser)
 
 
 def shown_at(page: Workbench, name: str, line: int, typed: str) -> str:
@@ -84,7 +84,7 @@ def shown_at(page: Workbench, name: str, line: int, typed: str) -> str:
     page.open(name)
     page.to_line_end(line)
     page.type(typed)
-    return page.wait_for_ghost(60)
+    return page.wait_for_ghost()
 
 
 def test_what_is_shown_while_typing_is_what_tab_writes(page: Workbench) -> None:
@@ -104,14 +104,14 @@ def test_cycling_shows_another_candidate_and_tab_writes_that_one(page: Workbench
     page.open("cycling.py")
     page.to_line_end(7)
     page.command("Lacuna: Suggest Here")
-    first = page.wait_for_ghost(60)
+    first = page.wait_for_ghost()
     page.keys("Alt+]")
-    second = until(lambda: page.ghost() not in ("", first) and page.ghost(), "another is shown", 60)
+    second = until(lambda: page.ghost() not in ("", first) and page.ghost(), "another is shown")
     page.picture("cycling")
     page.keys("Alt+[")
-    until(lambda: page.ghost() == first, "the first is shown again", 10)
+    until(lambda: page.ghost() == first, "the first is shown again")
     page.keys("Alt+]")
-    until(lambda: page.ghost() == second, "the other is shown again", 10)
+    until(lambda: page.ghost() == second, "the other is shown again")
     page.keys("Tab")
     page.save()
     assert page.files["cycling.py"].read_text() == READ.format(second)
@@ -135,8 +135,8 @@ def test_filled_lines_are_compared_and_then_applied(page: Workbench) -> None:
     page.open("filling.py")
     page.select_lines(3, 3)
     page.command("Lacuna: Fill the Selected Lines")
-    page.button("Apply").wait_for(timeout=60_000)
-    compared = until(lambda: page.lines(".modified .view-lines"), "the difference is drawn", 10)
+    page.button("Apply").wait_for()
+    compared = until(lambda: page.lines(".modified .view-lines"), "the difference is drawn")
     page.picture("fill-lines")
     assert page.files["filling.py"].read_text() == FILL, "nothing is written before Apply"
     page.button("Apply").click()
@@ -163,7 +163,7 @@ def test_no_key_is_lost_in_steady_typing_and_the_server_comes_to_rest(page: Work
     page.open("steady.py")
     page.to_line_end(1)
     page.type(STEADY, delay_ms=1000 // 8)
-    until(lambda: server_is_idle(page), "the server is idle", 30)
+    until(lambda: server_is_idle(page), "the server is idle")
     page.keys("Escape")
     page.save()
     assert page.files["steady.py"].read_text() == STEADY
@@ -183,7 +183,7 @@ def test_the_last_suggestion_is_played_step_by_step(page: Workbench) -> None:
     ghost = shown_at(page, "denoising.py", 7, " ")
     page.command("Lacuna: Show How the Last Suggestion Was Denoised")
     panel = page.webview()
-    panel.locator(".caption", has_text="step").wait_for(timeout=20_000)
+    panel.locator(".caption", has_text="step").wait_for()
     slider = panel.locator("input[type=range]")
     steps = int(slider.get_attribute("max") or 0) + 1
     assert steps > 1
