@@ -111,7 +111,8 @@ def in_tokens(
     suffix = [] if fate < 0.08 else suffix[: rng.randrange(1, 24)] if fate < 0.2 else suffix
     canvas = (middle + [END_ID] * layout.canvas)[: layout.canvas]
     length = min(len(middle), layout.canvas + 1)
-    return Example(shared, tail, suffix, canvas, length)
+    ends_line = text[gap.end : gap.end + 1] == "\n" and "\n" not in text[gap.start : gap.end]
+    return Example(shared, tail, suffix, canvas, length, ends_line)
 
 
 def _suits(length: int, canvas: int, rng: Random) -> bool:

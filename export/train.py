@@ -11,9 +11,9 @@ A step: windows with several gaps each (`batches.py`); the context read once wit
 two rounds of two masked views. The first round sees each canvas all open, and with a left part or
 random places closed. What the model knew in it decides what is closed in the second: the states
 that decoding itself would come to. In some steps (`--own`) the second round is of the model's own
-fills instead, see `rollout.py`. Loss: cross-entropy at open places (masked diffusion, as in
-LLaDA and Dream, without the 1/t weight), less for places far from known text and for padding after
-the end.
+fills instead (`rollout.py`). Loss: cross-entropy at open places (masked diffusion, as in LLaDA and
+Dream, without the 1/t weight), half of it against what the base expects there (`teacher.py`); less
+for places far from known text and for padding after the end.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ from .denoiser import Adapter, Cache, Denoiser, load_adapter, rank_of, save_adap
 from .folder import fetch_base, tokenizer
 from .packing import Batch, Layout
 from .rollout import roll_out
+from .teacher import line_breaks, teach
 from .views import Losses, view_loss
 from .weights import read_gguf
 
 LAYOUTS = (
-    (Layout(canvas=8, windows=5, gaps=6, window=224, suffix=40), 0.2),
-    (Layout(canvas=16, windows=4, gaps=6, window=256, suffix=48), 0.5),
-    (Layout(canvas=32, windows=4, gaps=4, window=288, suffix=64), 0.3),
+    (Layout(canvas=8, windows=5, gaps=6, window=192, suffix=40), 0.15),
+    (Layout(canvas=16, windows=4, gaps=6, window=224, suffix=40), 0.4),
+    (Layout(canvas=16, windows=2, gaps=6, window=512, suffix=96), 0.2),
+    (Layout(canvas=32, windows=4, gaps=4, window=256, suffix=48), 0.25),
 )
 """Canvas sizes and how often each is trained on, as the engine asks for them: a line on 16 places,
 more lines on 32. A step of each costs about the same."""
@@ -58,7 +60,7 @@ AVERAGE = 0.995
 """Decay of the weights' moving average, a step."""
 OWN_CANVAS = 16
 """Largest canvas on which own fills are made: a larger one takes too many passes."""
-HELD_BATCHES = 6
+HELD_BATCHES = 8
 SAVE_SECONDS, LOG_SECONDS = 300, 60
 HELD_STEPS = 250
 
@@ -98,6 +100,7 @@ class Trainer:
         torch.manual_seed(arguments.seed)
         self.options, self.folder = arguments, arguments.to
         base, self.tokenizer = _base(arguments.gguf)
+        self.breaks = line_breaks(self.tokenizer, base.shape.vocabulary)
         start = load_adapter(arguments.init) if arguments.init else None
         adapter = Adapter(base, rank_of(start) if start else arguments.rank)
         if start:
@@ -161,7 +164,7 @@ class Trainer:
         noise = np.random.default_rng(rng.getrandbits(32))
         own = rng.random() < self.options.own and self.step >= self.options.own_from
         own = own and layout.canvas <= OWN_CANVAS
-        for loss in rounds(self.model, drawn, noise, losses, own=own):
+        for loss in rounds(self.model, drawn, self.breaks, noise, losses, own=own):
             loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)
         losses.norm = float(norm)
@@ -195,7 +198,7 @@ class Trainer:
             rng = Random(index)
             layout = LAYOUTS[index % len(LAYOUTS)][0]
             drawn = batch(layout, self.held_out, self.tokenizer, rng)
-            for _ in rounds(self.model, drawn, np.random.default_rng(index), losses):
+            for _ in rounds(self.model, drawn, self.breaks, np.random.default_rng(index), losses):
                 pass
         self.model.adapter.load_state_dict(now)
         return losses.means()
@@ -238,17 +241,24 @@ class Trainer:
 
 
 def rounds(
-    model: Denoiser, drawn: Batch, rng: np.random.Generator, losses: Losses, *, own: bool = False
+    model: Denoiser,
+    drawn: Batch,
+    breaks: Tensor,
+    rng: np.random.Generator,
+    losses: Losses,
+    *,
+    own: bool = False,
 ) -> Iterator[Tensor]:
     """The losses of the two rounds of a step, to be differentiated one after the other.
 
-    With `own` the second round is of the model's own fills.
+    With `own` the second round is of the model's own fills. `breaks`: see `teacher.line_breaks`.
     """
-    cache = read(model, drawn)
+    hidden, cache = read(model, drawn)
+    teaching = teach(model, drawn, hidden, breaks)
     lengths = drawn.lengths.reshape(-1)
     canvas = drawn.middles.shape[-1]
     first = (masks.all_open(lengths, canvas), masks.left_or_random(lengths, canvas, rng))
-    loss, right = view_loss(model, drawn, cache, first, VIEWS[:2], losses)
+    loss, right = view_loss(model, drawn, cache, first, VIEWS[:2], losses, teaching)
     yield loss
     if own:
         filled, closed_by = roll_out(model, drawn, cache)
@@ -260,14 +270,14 @@ def rounds(
         masks.after_threshold(lengths, right[0], rng),
         masks.after_some(lengths, right[0], rng),
     )
-    yield view_loss(model, drawn, cache, second, VIEWS[2:4], losses)[0]
+    yield view_loss(model, drawn, cache, second, VIEWS[2:4], losses, teaching)[0]
 
 
-def read(model: Denoiser, drawn: Batch) -> Cache:
-    """The contexts of a batch as keys and values."""
+def read(model: Denoiser, drawn: Batch) -> tuple[Tensor, Cache]:
+    """The contexts of a batch: the base's final hidden states, keys and values."""
     bias = torch.from_numpy(drawn.context_bias).to(model.kind)
     ids, positions = torch.from_numpy(drawn.context_ids), torch.from_numpy(drawn.context_positions)
-    return model.read_context(ids, positions, bias)[1]
+    return model.read_context(ids, positions, bias)
 
 
 @dataclass

@@ -6,14 +6,17 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from . import masks
 from .denoiser import MASK_ID, Cache, Canvases, Denoiser
+from .masks import Flags
 from .packing import Batch
+from .teacher import Teaching
 
+SOFT = 0.5
+"""Share of the teacher in the loss."""
 PADDING_WEIGHT = 0.1
 NEAR, FADE = 0.3, 6.0
 """Weight of a place d places from known text: NEAR + (1 - NEAR) exp(-d / FADE)."""
@@ -26,6 +29,7 @@ def view_loss(
     views: tuple[masks.Flags, ...],
     names: tuple[str, ...],
     losses: Losses,
+    teaching: Teaching | None = None,
 ) -> tuple[Tensor, NDArray[np.float32]]:
     """Weighted mean loss over the open places of some views of every gap.
 
@@ -38,15 +42,31 @@ def view_loss(
     hidden = model.denoise(canvases, cache)
     rows = torch.from_numpy(is_open.reshape(b, k * v, c))
     targets = torch.from_numpy(np.broadcast_to(drawn.middles[:, :, None], is_open.shape)[is_open])
-    each = F.cross_entropy(model.logits(hidden[:, :, :-1][rows]), targets, reduction="none")
-    weights = place_weights(is_open, drawn.lengths)
-    weight = torch.from_numpy(weights[is_open])
+    logits = model.logits(hidden[:, :, :-1][rows])
+    total = logits.logsumexp(-1)
+    hard = total - logits.gather(-1, targets[:, None])[:, 0]
+    each = hard if teaching is None else taught(logits, total, hard, is_open, teaching)
+    weight = torch.from_numpy(place_weights(is_open, drawn.lengths)[is_open])
     right = np.zeros(is_open.shape, np.float32)
-    values = each.detach().numpy()
+    values = hard.detach().numpy()
     right[is_open] = np.exp(-values)
-    losses.add(names, values, is_open, drawn.lengths)
+    losses.add(names, values, is_open, drawn.lengths, teaching)
     loss = (each * weight).sum() / max(float(weight.sum()), 1.0)
     return loss, right.transpose(2, 0, 1, 3).reshape(v, b * k, c)
+
+
+def taught(
+    logits: Tensor, total: Tensor, hard: Tensor, is_open: Flags, teaching: Teaching
+) -> Tensor:
+    """The loss at each open place with the teacher's word mixed in where it has one."""
+    b, k, v, c = is_open.shape
+    gaps, places = np.broadcast_arrays(np.arange(b * k)[:, None, None], np.arange(c))
+    gaps = np.broadcast_to(gaps, (b * k, v, c)).reshape(is_open.shape)[is_open]
+    places = np.broadcast_to(places, (b * k, v, c)).reshape(is_open.shape)[is_open]
+    ids, weights = teaching.ids[gaps, places], teaching.probabilities[gaps, places]
+    soft = total - (logits.gather(-1, ids) * weights).sum(-1)
+    valid = torch.from_numpy(teaching.valid[gaps, places])
+    return torch.where(valid, (1 - SOFT) * hard + SOFT * soft, hard)
 
 
 def lay_canvases(model: Denoiser, drawn: Batch, is_open: NDArray[np.bool_]) -> Canvases:
@@ -81,6 +101,7 @@ class Losses:
         values: NDArray[np.float32],
         is_open: NDArray[np.bool_],
         lengths: NDArray[np.int64],
+        teaching: Teaching | None = None,
     ) -> None:
         canvas = is_open.shape[-1]
         full = np.zeros(is_open.shape, np.float32)
@@ -89,9 +110,24 @@ class Losses:
         for index, name in enumerate(names):
             self.values[name].append(full[:, :, index][real[:, :, index]])
         self.values["padding"].append(full[is_open & ~real])
-        first = real[:, :, 0, 0]
         if "open" in names:
-            self.values["first"].append(full[:, :, 0, 0][first])
+            self.values["first"].append(full[:, :, 0, 0][real[:, :, 0, 0]])
+        if "partial" in names and teaching is not None:
+            self._add_next(full[:, :, names.index("partial")], is_open, names, teaching)
+
+    def _add_next(
+        self,
+        full: NDArray[np.float32],
+        is_open: Flags,
+        names: tuple[str, ...],
+        teaching: Teaching,
+    ) -> None:
+        """The next token after a closed left part, and the base's loss for the same one."""
+        view = is_open[:, :, names.index("partial")].reshape(teaching.valid.shape)
+        left = view & (np.cumsum(view, 1) == 1) & teaching.valid
+        left &= np.arange(view.shape[1]) == (~view).sum(1)[:, None]
+        self.values["next"].append(full.reshape(view.shape)[left])
+        self.values["base next"].append(teaching.losses[left])
 
     def means(self) -> dict[str, float]:
         joined = {name: np.concatenate(parts) for name, parts in self.values.items()}

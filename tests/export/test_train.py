@@ -110,7 +110,7 @@ def test_own_fills_make_it_surer_of_them(options):
             train.LAYOUTS[0][0], trainer.texts, trainer.tokenizer, train.Random(seed)
         )
         rng = np.random.default_rng(seed)
-        for _ in train.rounds(trainer.model, drawn, rng, seen, own=True):
+        for _ in train.rounds(trainer.model, drawn, trainer.breaks, rng, seen, own=True):
             pass
     means = seen.means()
     assert means["own open"] < means["open"]
