@@ -5,7 +5,7 @@ Every policy takes what a step proposes and gives the positions it commits; none
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -47,6 +47,8 @@ class Beliefs:
 
     eligible: Bools
     """Open positions that may be committed now: the text's and the end's own."""
+    text: Bools
+    """Those of them before the end."""
     probability: Floats
     """Of the token proposed there."""
     entropy: Floats
@@ -56,7 +58,10 @@ class Beliefs:
 
 
 def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
-    """The positions to commit: at least one, and all of them when this is the last step."""
+    """The positions to commit: at least one of the text, and all of them at the last step.
+
+    An end of its own is no progress: taken for it, the end would creep leftwards a position a step.
+    """
     if choice.policy is Policy.THRESHOLD:
         chosen = above_threshold(beliefs, choice.threshold)
     elif choice.policy is Policy.TOP_K:
@@ -67,10 +72,14 @@ def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
         chosen = stable(beliefs, choice.threshold, choice.divergence)
     else:
         chosen = most_probable(beliefs, 1)
-    wanted = int(beliefs.eligible.sum())
-    least = 1 if steps_left is None else -(-wanted // max(steps_left, 1))
-    if chosen.sum() < least:
-        chosen = chosen | most_probable(beliefs, least)
+    if steps_left is not None and steps_left <= 1:
+        return beliefs.eligible
+    open_text = int(beliefs.text.sum())
+    if open_text == 0:
+        return beliefs.eligible
+    least = 1 if steps_left is None else -(-open_text // steps_left)
+    if (chosen & beliefs.text).sum() < least:
+        chosen = chosen | most_probable(replace(beliefs, eligible=beliefs.text), least)
     return chosen
 
 

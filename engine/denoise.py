@@ -104,9 +104,11 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     canvas = _contradicted_masked(candidate, proposal, rules)
     proposal = without(proposal, candidate.banned)
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
-    reach = np.arange(len(canvas)) <= length
+    places = np.arange(len(canvas))
+    eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
     beliefs = Beliefs(
-        eligible=canvas.open & reach & np.isfinite(log_probs),
+        eligible=eligible,
+        text=eligible & (places < length),
         probability=np.exp(log_probs),
         entropy=entropy(proposal),
         moved=divergence(candidate.previous, proposal),

@@ -54,7 +54,7 @@ def encode(model: Model, ids: Ids, position: int) -> KeyValues:
 def commit(
     canvas: list[int], proposal: Proposal, threshold: float, mask_id: int, end_id: int
 ) -> None:
-    """Commits on `canvas`, in place, what reaches the threshold, else the most probable token."""
+    """Commits on `canvas`, in place, what reaches the threshold, and some of the text at least."""
     length = likeliest_length(canvas, proposal.end_log_prob[0], mask_id, end_id)
     certain_end = [
         place
@@ -69,8 +69,11 @@ def commit(
             choices.append((float(proposal.end_log_prob[0, place]), -place, end_id))
         else:
             choices.append(best_text(proposal, place, end_id))
-    above = [choice for choice in choices if math.exp(choice[0]) >= threshold]
-    for _, place, token in above or [max(choices)]:
+    chosen = [choice for choice in choices if math.exp(choice[0]) >= threshold]
+    text = [choice for choice in choices if choice[2] != end_id]
+    if text and not any(choice in chosen for choice in text):
+        chosen.append(max(text))
+    for _, place, token in chosen or choices:
         canvas[-place] = token
     ends = [canvas.index(end_id)] if end_id in canvas else []
     newest = last_token(canvas, mask_id, end_id)

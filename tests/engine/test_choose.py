@@ -11,6 +11,7 @@ def beliefs(
     eligible: list[int] | None = None,
     entropy: list[float] | None = None,
     moved: list[float] | None = None,
+    end: int | None = None,
 ) -> Beliefs:
     size = len(probability)
     mask = np.ones(size, bool)
@@ -18,6 +19,7 @@ def beliefs(
         mask = np.isin(np.arange(size), eligible)
     return Beliefs(
         mask,
+        mask & (np.arange(size) < (size if end is None else end)),
         np.array(probability, np.float32),
         np.array(entropy or [0.0] * size, np.float32),
         np.array(moved or [0.0] * size, np.float32),
@@ -27,6 +29,9 @@ def beliefs(
 CASES = [
     ("all above the threshold", Choice(), beliefs([0.95, 0.5, 0.9, 0.2]), [0, 2]),
     ("at least one", Choice(), beliefs([0.1, 0.5, 0.3]), [1]),
+    ("an end is no progress of its own", Choice(), beliefs([0.1, 0.5, 0.8], end=2), [1]),
+    ("a certain end comes along", Choice(), beliefs([0.1, 0.5, 0.95], end=2), [1, 2]),
+    ("an end alone", Choice(), beliefs([0.3, 0.2], eligible=[0], end=0), [0]),
     ("only eligible ones", Choice(), beliefs([0.95, 0.99, 0.2], eligible=[2]), [2]),
     ("the k best", Choice(Policy.TOP_K, top_k=2), beliefs([0.1, 0.5, 0.3]), [1, 2]),
     ("one", Choice(Policy.ONE), beliefs([0.99, 0.98, 0.97]), [0]),
