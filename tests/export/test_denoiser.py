@@ -143,10 +143,7 @@ def test_a_fresh_adapter_leaves_the_base_as_it_is(base):
 
 def test_the_tail_of_a_prefix_has_its_places():
     batch = lay_out(LAYOUT, windows())
-    assert batch.context_ids.shape == (
-        2,
-        LAYOUT.window + 2 * (TAIL + LAYOUT.suffix + LAYOUT.canvas),
-    )
+    assert batch.context_ids.shape == (2, LAYOUT.window + 2 * LAYOUT.own)
     # Each canvas sees its prefix but for the last token, and its suffix.
     seen = (batch.window_bias == 0).sum(-1) + (batch.own_bias == 0).sum(-1)
     assert (seen == [[25, 12], [5, 6]]).all()
