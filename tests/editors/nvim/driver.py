@@ -103,7 +103,14 @@ class Neovim:
         return self
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
-        print(self.report())  # pytest shows it when the test has failed
+        try:
+            print(self.report())  # pytest shows it when the test has failed
+        finally:
+            alive = self.quit()
+        assert not alive, f"left behind by Neovim: {alive}"
+
+    def quit(self) -> list[psutil.Process]:
+        """Ends Neovim as a user would; returns those of its children that had to be killed."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         with suppress(EOFError, OSError):  # the answer to this is the end of the connection
             self.rpc.command("qa!")
@@ -114,7 +121,7 @@ class Neovim:
         _, alive = psutil.wait_procs(children, timeout=10)
         for child in alive:
             child.kill()
-        assert not alive, f"left behind by Neovim: {alive}"
+        return list(alive)
 
     def report(self) -> str:
         """What a failed test wants to see: the editor's own words, and the server's log."""
