@@ -39,7 +39,7 @@ export function activate(context: vscode.ExtensionContext): void {
     "lacuna.why": () => showWhy(server),
     "lacuna.pauseEverywhere": () => togglePauseEverywhere(),
     "lacuna.pauseLanguage": () => togglePauseForLanguage(),
-    "lacuna.installServer": () => install(server, environment, log),
+    "lacuna.installServer": alone(() => install(server, environment, log)),
     "lacuna.restartServer": () => server.restart(),
     "lacuna.showOutput": () => {
       log.show();
@@ -80,9 +80,18 @@ async function offerInstall(): Promise<void> {
 
 async function install(server: Server, environment: string, log: vscode.LogOutputChannel): Promise<void> {
   // On some systems a running program cannot be replaced.
-  await server.stop();
+  await server.stop("the server is being installed.");
   await installServer(environment, serverPackage(), log);
   await server.restart();
+}
+
+/** `run`, but not twice at a time: a call while it runs waits for that run. */
+function alone(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () =>
+    (running ??= run().finally(() => {
+      running = undefined;
+    }));
 }
 
 function settingsChanged(event: vscode.ConfigurationChangeEvent, server: Server): void {

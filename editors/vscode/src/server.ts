@@ -54,8 +54,9 @@ export class Server implements vscode.Disposable {
     await this.start(this.turn);
   }
 
-  async stop(): Promise<void> {
+  async stop(why = "the server is stopped."): Promise<void> {
     this.turn += 1;
+    this.report({ state: "off", message: why });
     const { running } = this;
     this.running = undefined;
     // A client that is not yet initialized refuses to stop; its process is ended all the same.

@@ -171,6 +171,7 @@ def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scr
     page.wait_for_status("The server is not installed. Click to install it.")
     page.notification("the server is not installed").get_by_text("Install", exact=True).click()
     page.notification("Installing the Lacuna server")
+    page.wait_for_status("is off: the server is being installed")
     page.picture("installing")
     page.wait_for_status("is ready")
     assert typed(page, "s") == "um(values)"
