@@ -61,16 +61,15 @@ def choose_runtime(provider: str = "auto", threads: int = 0) -> Runtime:
     runtime = import_runtime()
     available = runtime.get_available_providers()
     threads = threads or physical_cores()
-    has_cuda = PROVIDERS["cuda"] in available
-    if provider == "cuda" and not has_cuda:
+    if provider == "cuda" and PROVIDERS["cuda"] not in available:
         raise RuntimeMissingError(
             "this ONNX Runtime has no CUDA provider; `pip uninstall onnxruntime`, then "
             "`pip install onnxruntime-gpu`, or set the provider to cpu"
         )
-    if provider == "cuda" or (provider == "auto" and has_cuda):
-        return Runtime("cuda", threads, "ONNX Runtime offers CUDA", runtime.__version__)
-    reason = "asked for" if provider == "cpu" else "ONNX Runtime offers no CUDA here"
-    return Runtime("cpu", threads, reason, runtime.__version__)
+    if provider == "auto":
+        reason = "the weights are int8, for whose products CUDA has no kernel"
+        return Runtime("cpu", threads, reason, runtime.__version__)
+    return Runtime(provider, threads, "asked for", runtime.__version__)
 
 
 def physical_cores() -> int:
