@@ -35,6 +35,8 @@ from lsp_server.prompt import prompt_for
 from .held_out import Answer, HeldOut, digest, held_out
 
 DEFAULTS = FillOptions()
+SHARES = ("exact", "first_line", "similarity", "parses", "shown", "shown_parses", "shown_exact")
+"""The numbers of a score that are averaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Score:
     """Whether the server would show it."""
     shown_parses: bool
     """True when it would not be shown."""
+    shown_exact: bool
+    """Whether what is shown makes the file what it was: the edit mends brackets brought twice."""
     tokens: int
     passes: int
 
@@ -131,6 +135,7 @@ def score(gap: HeldOut, answer: Answer) -> Score:
         parses=errors(gap, gap.filled(answer.text)) <= before,
         shown=shown,
         shown_parses=result is None or errors(gap, result) <= before,
+        shown_exact=result is not None and trimmed(result) == trimmed(gap.whole),
         tokens=answer.tokens,
         passes=answer.passes,
     )
@@ -138,6 +143,11 @@ def score(gap: HeldOut, answer: Answer) -> Score:
 
 def first_line(text: str) -> str:
     return text.lstrip("\n").split("\n", 1)[0].rstrip()
+
+
+def trimmed(text: str) -> str:
+    """A file without blanks at line ends."""
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def applied(gap: HeldOut, edit: Edit) -> str:
@@ -166,7 +176,7 @@ def summary(scores: Iterable[Score]) -> dict[str, float]:
     found = list(scores)
     shares = {
         name: round(100 * float(np.mean([getattr(one, name) for one in found])), 1)
-        for name in ("exact", "first_line", "similarity", "parses", "shown", "shown_parses")
+        for name in SHARES
     }
     exact = [one for one in found if one.exact]
     return {
@@ -187,13 +197,14 @@ def table(groups: dict[str, list[Score]]) -> str:
     """The summaries in Markdown."""
     head = (
         "| gaps | n | exact % | first line % | similarity % | parses % | shown % "
-        "| shown parses % | tokens a pass |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+        "| shown parses % | shown exact % | tokens a pass |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
     rows = [head]
     for name, scores in groups.items():
         s = summary(scores)
         cells = [s["gaps"], s["exact"], s["first_line"], s["similarity"], s["parses"]]
-        cells += [s["shown"], s["shown_parses"], s["tokens_a_pass"]]
+        cells += [s["shown"], s["shown_parses"], s["shown_exact"], s["tokens_a_pass"]]
         rows.append(f"| {name} | {' | '.join(map(str, cells))} |")
     return "\n".join(rows)
 

@@ -78,6 +78,13 @@ def test_a_fill_that_breaks_the_file_is_counted_and_not_shown():
     assert not score.shown and score.shown_parses
 
 
+def test_a_bracket_brought_twice_is_mended_before_it_is_shown():
+    one = gap("def f(x):\n    print(", "x, 1", ")\n\n\nprint(f(1))\n")
+    score = evaluate.score(one, Answer("x, 1)", 4, 2))
+    assert not score.exact and not score.parses
+    assert score.shown_exact and score.shown_parses
+
+
 def test_the_first_line_of_a_block_counts_alone():
     one = gap("def f(x):\n    ", "y = x + 1\n    return y", "\n\n\nprint(f(1))\n")
     assert one.span.kind is SpanKind.BLOCK
