@@ -41,7 +41,8 @@ def plot(run: Path) -> Path:
         )
     axes.set(xlabel="step", ylabel="loss in nats a token", title="Lacuna adapter: learning curve")
     axes.grid(alpha=0.25)
-    axes.legend(title="thick: held out (averaged weights); thin: training")
+    title = "thick: held out (averaged weights); thin: training"
+    figure.legend(loc="outside lower center", ncols=3, title=title)
     path = run / "curve.png"
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
