@@ -194,7 +194,21 @@ def _indented(document: Document, span: Span, text: str) -> str:
     if unit is not None:
         others = [_reindented(other, unit) for other in others]
         first = first if before else _reindented(first, unit)
+    if span.kind is SpanKind.LINES:
+        return "\n".join(_aligned([first, *others], span.indent, unit))
     return "\n".join((first, *others))
+
+
+def _aligned(lines: list[str], indent: str, unit: str | None) -> list[str]:
+    """Lines moved together so that the first stands at `indent`, where it is off by a part of a
+    level: a blank too many or too few is never meant."""
+    off = _width(indentation(lines[0])) - _width(indent)
+    if not lines[0].strip() or not 0 < abs(off) < _width(unit or "    "):
+        return lines
+    return [
+        " " * max(_width(indentation(line)) - off, 0) + line.lstrip(" \t") if line.strip() else line
+        for line in lines
+    ]
 
 
 def _reindented(line: str, unit: str) -> str:

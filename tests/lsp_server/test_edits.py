@@ -253,3 +253,25 @@ def test_an_edit_on_another_line_is_no_inline_item() -> None:
     document = Document.open("file:///x.py", "python", 1, "a\nb\n")
     with pytest.raises(ValueError, match="not on line 0"):
         inline_item(document, Edit(2, 3, "c"), 0)
+
+
+@pytest.mark.parametrize("blanks", [3, 4, 5])
+def test_whole_lines_stand_where_the_old_ones_stood(blanks: int) -> None:
+    text = "def f(values):\n    return None\n\n\ndef g():\n    pass\n"
+    document = Document.open("file:///x", "python", 1, text)
+    span = choose_lines(document, 1, 1)
+    assert isinstance(span, Span)
+    fill = f"{' ' * blanks}if values:\n{' ' * (blanks + 4)}return sorted(values)"
+    edit = to_edit(document, span, fill)
+    assert isinstance(edit, Edit)
+    after = text[: edit.start] + edit.text + text[edit.end :]
+    assert "\n    if values:\n        return sorted(values)\n" in after
+
+
+def test_whole_lines_may_be_a_level_deeper() -> None:
+    document = Document.open("file:///x", "python", 1, "def f(x):\n    y = x\n    return y\n")
+    span = choose_lines(document, 0, 0)
+    assert isinstance(span, Span)
+    edit = to_edit(document, span, "    z = 1", check_syntax=False)
+    assert isinstance(edit, Edit)
+    assert edit.text.startswith("    z")
