@@ -390,4 +390,4 @@ def _network(path: Path, runtime: Runtime, tensors: Iterable[tuple[str, NDArray[
             f"{path}: ONNX Runtime {runtime.version} cannot load it; a newer one may: "
             f"`pip install --upgrade onnxruntime` ({error})"
         ) from None
-    return _Network(session, tuple(kept.values()))
+    return _Network(session, tuple(tensor for tensor in kept.values() if tensor.ndim == 1))
