@@ -27,8 +27,6 @@ from .evaluate import DEFAULTS, fill
 from .held_out import HeldOut, digest, held_out
 from .reference import torch_engine, torch_model
 
-CANVAS = 16
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="folder made by `corpus`")
@@ -41,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     gaps = held_out(arguments.corpus)[: arguments.count]
-    reference, library = torch_model(arguments.gguf, arguments.adapter)
     session = Session.open(arguments.model)
+    sizes = session.card.canvas_sizes
+    reference, library = torch_model(arguments.gguf, arguments.adapter, canvases=sizes)
     states = [state for gap in gaps for state in canvases(gap, session, library)]
     same = [leading(session, *state) == leading(reference, *state) for state in states]
     onnx, torch = Engine.open(arguments.model), torch_engine(reference, library)
@@ -64,10 +63,10 @@ def canvases(gap: HeldOut, model: Model, library: Tokenizer) -> list[tuple[Surro
     prefix = encode(library, prompt.prefix)[-card.max_prefix :] or [card.start_id]
     suffix = encode(library, prompt.suffix)[: card.max_suffix]
     around = Surroundings(np.array(prefix, np.int64), np.array(suffix, np.int64))
-    middle = encode(library, gap.middle)[: CANVAS - 1]
+    middle = encode(library, gap.middle)[: card.canvas_sizes[-1] - 1]
     states = []
     for known in sorted({0, len(middle) // 2}):
-        ids = np.full(CANVAS, card.mask_id, np.int64)
+        ids = np.full(card.canvas_sizes[-1], card.mask_id, np.int64)
         ids[:known] = middle[:known]
         states.append((around, ids))
     return states

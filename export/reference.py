@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,17 @@ from .weights import Base, read_gguf
 
 
 def torch_model(
-    gguf: Path | None, adapter: Path | None, kind: torch.dtype = torch.float32
+    gguf: Path | None,
+    adapter: Path | None,
+    kind: torch.dtype = torch.float32,
+    canvases: tuple[int, ...] = CANVAS_SIZES,
 ) -> tuple[TorchModel, Library]:
-    """Base and adapter, computed in `kind`, and their tokenizer."""
+    """Base and adapter, computed in `kind`, on canvases of these sizes; and their tokenizer."""
     with tempfile.TemporaryDirectory() as temporary:
         path = gguf or fetch_base(Path(temporary))
         base = read_gguf(path)
-        return TorchModel(card_of(base), base, adapter, kind), tokenizer(path)
+        card = replace(card_of(base), canvas_sizes=canvases)
+        return TorchModel(card, base, adapter, kind), tokenizer(path)
 
 
 def torch_engine(model: TorchModel, library: Library) -> Engine:
