@@ -58,4 +58,5 @@ def delta(adapter: Tensors, key: str) -> NDArray[np.float32]:
 def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """float32 [in, out] -> int8 [in, out] and float32 [out]: symmetric, one scale a column."""
     scale = np.maximum(np.abs(weight).max(axis=0), 1e-12) / 127.0
-    return np.rint(weight / scale).astype(np.int8), scale.astype(np.float32)
+    # In C order whatever the order of `weight`: safetensors writes the bytes as they lie.
+    return np.rint(weight / scale).astype(np.int8, order="C"), scale.astype(np.float32)

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.weights import quantise
+
 Floats = NDArray[np.float32]
-Bytes = NDArray[np.int8]
 
 MATRICES = {
     "qkv": ("q", "k", "v"),
@@ -107,13 +108,6 @@ def half_rotation(weight: Floats, heads: int) -> Floats:
     return (
         weight.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
     )
-
-
-def quantise(weight: Floats) -> tuple[Bytes, Floats]:
-    """[in, out] -> int8 [in, out] and float32 [out]: symmetric, one scale a column."""
-    scale = np.maximum(np.abs(weight).max(axis=0), 1e-12) / 127.0
-    # In C order whatever the order of `weight`: safetensors writes the bytes as they lie.
-    return np.rint(weight / scale).astype(np.int8, order="C"), scale.astype(np.float32)
 
 
 def fused_layers(base: Base) -> Iterator[dict[str, NDArray[np.generic]]]:

@@ -160,9 +160,3 @@ def errors_after(document: Document, start: int, end: int, replacement: str) -> 
     after = parse(document.language, text, tree)
     assert after is not None
     return errors_in(after)
-
-
-def new_errors(document: Document, start: int, end: int, replacement: str) -> int:
-    """How many more errors the document has after the replacement than before; see above."""
-    before = errors_in(document.tree) if document.tree is not None else 0
-    return errors_after(document, start, end, replacement) - before

@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from engine.card import Card
 from engine.model import KeyValues
 from engine.session import Session
+from engine.weights import quantise
 from export.folder import END_ID, MASK_ID, SPECIAL
 from export.torch_model import TorchModel
-from export.weights import half_rotation, places, quantise, read_gguf
+from export.weights import half_rotation, places, read_gguf
 
 LAYERS, HIDDEN, HEADS, KV_HEADS, FFN, VOCABULARY, RANK = 2, 64, 4, 2, 96, 300, 4
 HEAD = HIDDEN // HEADS

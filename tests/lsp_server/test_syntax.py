@@ -106,22 +106,25 @@ def test_errors_of_a_very_deep_tree_are_counted() -> None:
         ("é = '😋'", "\ny = (2)\n", " + (", 2),
     ],
 )
-def test_new_errors(before: str, after: str, replacement: str, more: int) -> None:
+def test_a_replacement_changes_the_errors(
+    before: str, after: str, replacement: str, more: int
+) -> None:
     document = Document.open("file:///x.py", "python", 1, before + after)
     tree = str(document.tree.root_node) if document.tree else ""
-    assert syntax.new_errors(document, len(before), len(before), replacement) == more
     assert document.tree is not None
+    after_it = syntax.errors_after(document, len(before), len(before), replacement)
+    assert after_it - syntax.errors_in(document.tree) == more
     assert str(document.tree.root_node) == tree
 
 
 def test_a_text_that_takes_the_place_of_another_counts_too() -> None:
     document = Document.open("file:///x.py", "python", 1, "x = (((\ny = 1\n")
-    assert syntax.new_errors(document, 4, 7, "2") < 0
+    assert syntax.errors_after(document, 4, 7, "2") == 0
 
 
 def test_an_unknown_language_has_no_errors() -> None:
     document = Document.open("file:///x", "plaintext", 1, "((")
-    assert syntax.new_errors(document, 0, 0, "((") == 0
+    assert syntax.errors_after(document, 0, 0, "((") == 0
 
 
 @pytest.mark.parametrize("text", ["abc", "é😋ß", "a\r\né\n😋", ""])
