@@ -144,6 +144,13 @@ class ContextCache:
         """Tokens kept; never more than twice what the model can see at once."""
         return self._prefixes.tokens + self._suffixes.tokens
 
+    def before(self, ids: Ids, cancelled: Cancelled) -> KeyValues:
+        """Keys and values of some prefix tokens alone; valid until the cache is asked again.
+
+        Raises CancelledError.
+        """
+        return self._prefixes.read(ids, cancelled)
+
     def around(self, gap: Surroundings, size: int, cancelled: Cancelled) -> KeyValues:
         """Keys and values around a canvas of `size`: the prefix without its last token, the suffix.
 

@@ -6,23 +6,29 @@ It knows nothing of editors: text around a gap in, fills out.
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .base import Base
 from .card import Card
 from .choose import Choice
 from .clock import Clock
 from .context import ContextCache, Surroundings, window
 from .denoise import Rules
 from .errors import PromptError
-from .filling import Draft, Filling
+from .filling import Filling
+from .healing import Healing
+from .left_to_right import LeftToRight
 from .model import Model
-from .prompt import Cancelled, Critic, Fill, FillOptions, Finish, OnStep, Prompt
-from .tokenizer import REPLACEMENT, FileTokenizer, Tokenizer
+from .prompt import Cancelled, Critic, Fill, FillOptions, Mode, OnStep, Prompt
+from .rank import ranked
+from .tokenizer import FileTokenizer, Tokenizer
 from .trace import Trace
+from .verify import Verified
 
 if TYPE_CHECKING:
     from .session import Runtime
@@ -110,6 +116,9 @@ class Engine:
         clock = Clock()
         with clock.measured("tokenize"):
             gap = self._surroundings(prompt)
+            base = self._base(gap, cancelled, clock)
+        trace = Trace(self._tokenizer, on_step) if on_step else None
+        writer = LeftToRight(base, options, self.card.end_id)
         filling = Filling(
             model=self._model,
             cache=self._cache,
@@ -119,9 +128,31 @@ class Engine:
             clock=clock,
             tokenizer=self._tokenizer,
             critic=critic,
-            trace=Trace(self._tokenizer, on_step) if on_step else None,
+            trace=trace,
         )
-        return ranked([self._fill(draft, options, clock) for draft in filling.drafts(gap)])
+        if options.mode is Mode.LEFT_TO_RIGHT:
+            found = writer.fills(trace)
+        elif options.mode is Mode.VERIFIED:
+            found = Verified(base, filling, writer).fills(gap)
+        else:
+            found = filling.fills(gap)
+        best = ranked(found, base)
+        return tuple(replace(fill, timings=clock.timings()) for fill in best)
+
+    def _base(self, gap: Surroundings, cancelled: Cancelled, clock: Clock) -> Base:
+        return Base(
+            self._model,
+            self._cache,
+            self._tokenizer,
+            self._healing,
+            gap.prefix,
+            cancelled=cancelled,
+            clock=clock,
+        )
+
+    @cached_property
+    def _healing(self) -> Healing:
+        return Healing(self._tokenizer.pieces)
 
     def _surroundings(self, prompt: Prompt) -> Surroundings:
         """The prompt in tokens, cut to what the model can see."""
@@ -142,37 +173,12 @@ class Engine:
             remask=options.remask,
         )
 
-    def _fill(self, draft: Draft, options: FillOptions, clock: Clock) -> Fill:
-        """What a draft says, as text."""
-        assert draft.finish is not None
-        tokens, finish = draft.tokens[: options.max_tokens], draft.finish
-        if len(draft.tokens) > options.max_tokens:
-            finish = Finish.LENGTH
-        # A character may be cut in two where the limit fell.
-        text = self._tokenizer.decode(tokens).rstrip(REPLACEMENT)
-        if options.stop_at_newline and "\n" in text:
-            text, finish = text.split("\n", 1)[0], Finish.NEWLINE
-        return Fill(
-            text=text,
-            tokens=len(tokens) + (finish is Finish.END),
-            steps=draft.steps,
-            finish=finish,
-            mean_log_prob=float(np.mean(draft.log_probs)) if draft.log_probs else 0.0,
-            timings=clock.timings(),
-        )
-
 
 def tail(text: str, limit: int) -> str:
     """The end of a text, at most `limit` characters; its start moves in hops of a quarter."""
     over = len(text) - limit
     hop = limit // 4
     return text if over <= 0 else text[-(-over // hop) * hop :]
-
-
-def ranked(fills: list[Fill]) -> tuple[Fill, ...]:
-    """The most probable first; of fills with the same text only the first."""
-    different = {fill.text: fill for fill in reversed(fills)}
-    return tuple(sorted(different.values(), key=lambda fill: -fill.mean_log_prob))
 
 
 LEAST = {
@@ -183,6 +189,8 @@ LEAST = {
     "top_k": 1,
     "temperature": 0.0,
     "entropy": 0.0,
+    "least_indent": 0,
+    "redrafts": 0,
 }
 """The smallest value an option may have."""
 
@@ -193,6 +201,6 @@ def check(options: FillOptions) -> None:
         value, least = getattr(options, field.name), LEAST.get(field.name)
         if value is not None and least is not None and value < least:
             raise PromptError(f"{field.name} is {value}; it must be at least {least}")
-    for name in ("threshold", "remask"):
+    for name in ("threshold", "remask", "agreement"):
         if not 0.0 <= getattr(options, name) <= 1.0:
             raise PromptError(f"{name} is {getattr(options, name)}; it must be from 0 to 1")

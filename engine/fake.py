@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .card import Card
 from .engine import Engine, never
 from .errors import EngineFailedError
-from .model import Floats, Ids, KeyValues, Proposal
+from .model import Among, Floats, Ids, KeyValues, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, OnStep, Prompt
 from .session import Runtime
 
@@ -41,12 +41,13 @@ CARD = Card(
     max_suffix=192,
     proposals=4,
 )
-SURE, UNSURE = math.log(0.95), math.log(0.6)
+SURE, UNSURE, RARE = math.log(0.95), math.log(0.6), math.log(1e-4)
 
 
 class ByteTokenizer:
     """One token a byte of UTF-8."""
 
+    pieces: tuple[bytes, ...] = (b"",) * FIRST_BYTE + tuple(bytes([byte]) for byte in range(256))
     newline: NDArray[np.bool_] = np.arange(CARD.vocabulary) == FIRST_BYTE + ord("\n")
 
     def encode(self, text: str) -> list[int]:
@@ -66,6 +67,8 @@ class ScriptedModel:
     sure: int = 8
     """Open positions that a step is sure of, from the left."""
     text: str = ""
+    base_text: str | None = None
+    """What the base alone would write; None: the same text."""
     fails: bool = False
     card: Card = CARD
     encoded: list[int] = field(default_factory=list)
@@ -86,14 +89,33 @@ class ScriptedModel:
         return KeyValues(values.copy(), values)
 
     def next_log_probs(
-        self, ids: Ids, position: int, past: KeyValues | None
+        self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
-        """See Model.next_log_probs: proposes the script from the first call's end on."""
-        end = position + len(ids)
-        self._start = end if self._start is None else self._start
-        script = self._script(end - self._start - len(ids) + 1, len(ids))
-        everywhere = np.ones(len(ids), bool)
-        return self.encode(ids, position, past), self._proposal(script[None], everywhere[None])
+        """See Model.next_log_probs: the base's script from the last prefix token on.
+
+        That is where a canvas was, else the first place at which the base is free to choose.
+        """
+        time.sleep(self.step_seconds)
+        if self.fails:
+            raise EngineFailedError("the script says that this request fails")
+        among = among or {}
+        free = [place for place in range(len(ids)) if place not in among]
+        if self._start is None and free:
+            self._start = position + free[0]
+        start = position + len(ids) if self._start is None else self._start
+        text = self.text if self.base_text is None else self.base_text
+        script = np.concatenate(
+            [self._script(position + place - start, 1, text) for place in range(len(ids))]
+        )
+        for place, tokens in among.items():
+            script[place] = tokens[0]
+        proposal = self._proposal(script[None], np.ones((1, len(ids)), bool))
+        following = np.append(ids[1:], 0)
+        hit = proposal.ids[0] == following[:, None]
+        proposal.current_log_prob[0] = np.where(
+            hit.any(axis=1), proposal.log_probs[0][np.arange(len(ids)), hit.argmax(axis=1)], RARE
+        )
+        return self.encode(ids, position, past), proposal
 
     def denoise(
         self,
@@ -109,7 +131,7 @@ class ScriptedModel:
             raise EngineFailedError("the script says that this request fails")
         self._start = position if self._start is None else self._start
         size = canvas.shape[1] - 1
-        script = self._script(position - self._start, size)
+        script = self._script(position - self._start, size, self.text)
         is_open = canvas[:, 1:] == self.card.mask_id
         return self._proposal(np.tile(script, (len(canvas), 1)), is_open)
 
@@ -117,9 +139,9 @@ class ScriptedModel:
         """See Model.rotate: nothing is encoded in the keys' angles here."""
         return keys.copy()
 
-    def _script(self, start: int, size: int) -> Ids:
-        """The tokens of the script from `start` on, then ends."""
-        tokens = ByteTokenizer().encode(self.text)[max(start, 0) :][:size]
+    def _script(self, start: int, size: int, text: str) -> Ids:
+        """The tokens of a text from `start` on, then ends."""
+        tokens = ByteTokenizer().encode(text)[max(start, 0) :][:size]
         return np.array(tokens + [self.card.end_id] * (size - len(tokens)), np.int64)
 
     def _proposal(self, script: Ids, is_open: NDArray[np.bool_]) -> Proposal:

@@ -18,10 +18,11 @@ from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
 from .denoise import Candidate, Forward, Observe, Rules, begun, denoise, proposal_of
+from .extent import end_of
 from .model import Ids, Model, Proposal
-from .prompt import Cancelled, Critic, FillOptions, Finish
+from .prompt import Cancelled, Critic, Fill, FillOptions, Finish
 from .repair import reopened
-from .tokenizer import Tokenizer
+from .tokenizer import REPLACEMENT, Tokenizer
 from .trace import Trace
 
 
@@ -64,12 +65,22 @@ class Filling:
     trace: Trace | None = None
     critic: Critic | None = None
 
-    def drafts(self, gap: Surroundings) -> list[Draft]:
-        """A finished draft of each candidate."""
+    def fills(self, gap: Surroundings) -> list[Fill]:
+        """A fill of each candidate."""
         begun_drafts = self._first_canvas(gap)
         return [
-            self._finished(d, self.trace if not i else None) for i, d in enumerate(begun_drafts)
+            self._fill(self._finished(d, self.trace if not i else None))
+            for i, d in enumerate(begun_drafts)
         ]
+
+    def rest(self, gap: Surroundings, text: str, room: int, *, watched: bool) -> Fill:
+        """What comes after `text`, the part of the fill that the prefix ends with already."""
+        options = replace(self.options, candidates=1, max_tokens=room)
+        trace = self.trace if watched else None
+        if trace:
+            trace.canvas += 1
+        critic = behind(self.critic, text) if self.critic else None
+        return replace(self, options=options, trace=trace, critic=critic).fills(gap)[0]
 
     def _first_canvas(self, gap: Surroundings) -> list[Draft]:
         seeds = [self.options.seed + i for i in range(self.options.candidates)]
@@ -106,7 +117,7 @@ class Filling:
 
     def _finished(self, draft: Draft, trace: Trace | None) -> Draft:
         """The draft with as many further canvases as it needs and may have."""
-        while draft.finish is None and len(draft.tokens) < self.options.max_tokens:
+        while self._goes_on(draft):
             size = self.model.card.canvas_sizes[-1]
             candidate = Candidate(self._blank(size), np.random.default_rng(self.options.seed))
             if trace:
@@ -116,6 +127,30 @@ class Filling:
             denoise([candidate], forward, self.rules, self.cancelled, observe)
             draft = draft.after(candidate, self.model.card.max_prefix)
         return draft if draft.finish else replace(draft, finish=Finish.LENGTH)
+
+    def _goes_on(self, draft: Draft) -> bool:
+        """Whether a draft needs a further canvas and may have it."""
+        if draft.finish is not None or len(draft.tokens) >= self.options.max_tokens:
+            return False
+        return end_of(self.tokenizer.decode(draft.tokens), self.options) is None
+
+    def _fill(self, draft: Draft) -> Fill:
+        """What a draft says, as text."""
+        assert draft.finish is not None
+        tokens, finish = draft.tokens[: self.options.max_tokens], draft.finish
+        if len(draft.tokens) > self.options.max_tokens:
+            finish = Finish.LENGTH
+        # A character may be cut in two where the limit fell.
+        text = self.tokenizer.decode(tokens).rstrip(REPLACEMENT)
+        if end := end_of(text, self.options):
+            text, finish = text[: end[0]], end[1]
+        return Fill(
+            text=text,
+            tokens=len(tokens) + (finish is Finish.END),
+            steps=draft.steps,
+            finish=finish,
+            mean_log_prob=float(np.mean(draft.log_probs)) if draft.log_probs else 0.0,
+        )
 
     def _blank(self, size: int) -> Canvas:
         card = self.model.card
@@ -133,6 +168,17 @@ class Filling:
                 return self.model.denoise(rows, gap.position, context, wanted)
 
         return forward
+
+
+def behind(critic: Critic, text: str) -> Critic:
+    """A critic of what comes after `text`, which it does not doubt any more."""
+
+    def doubts(rest: str) -> list[tuple[int, int]]:
+        size = len(text)
+        found = critic(text + rest)
+        return [(max(start - size, 0), end - size) for start, end in found if end > size]
+
+    return doubts
 
 
 def starting_sizes(sizes: Sequence[int], options: FillOptions) -> Sequence[int]:

@@ -7,6 +7,7 @@ positions, K proposals a position.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from .card import Card
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Among = Mapping[int, Ids]
+"""Place -> the only tokens that may be proposed there; places it does not name are free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,13 @@ class Model(Protocol):
         ...
 
     def next_log_probs(
-        self, ids: Ids, position: int, past: KeyValues | None
+        self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
         """The base left to right: as encode, plus the proposal for the token after each of `ids`.
 
-        The proposal has B=1, C=n.
+        The proposal has B=1, C=n; its `current_log_prob` is that of the token which follows in
+        `ids`, meaningless at the last place. Where `among` leaves fewer than K tokens the rest have
+        log-probability -inf; the log-probabilities stay those of the full softmax.
         """
         ...
 

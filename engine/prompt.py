@@ -32,10 +32,23 @@ class Prompt:
     snippets: tuple[Snippet, ...] = ()
 
 
+class Mode(StrEnum):
+    """How a gap is filled."""
+
+    DIFFUSION = "diffusion"
+    """By the denoiser, which sees both sides of the gap."""
+    LEFT_TO_RIGHT = "left-to-right"
+    """By the base alone, token by token; it sees the prefix only."""
+    VERIFIED = "verified"
+    """Drafted by the denoiser, checked by the base; see verify.py for what that guarantees."""
+
+
 @dataclass(frozen=True, slots=True)
 class FillOptions:
     """How to fill. Every field has a default that suits typing in an editor."""
 
+    mode: Mode = Mode.DIFFUSION
+    """What writes the fill; what is said below of canvases and steps is for denoising."""
     max_tokens: int = 96
     """Most tokens of one fill, over all canvases."""
     steps: int | None = None
@@ -60,15 +73,26 @@ class FillOptions:
     """How many different fills to return at most; they run as one batch."""
     stop_at_newline: bool = False
     """The fill is one line: it ends before its first line break."""
+    least_indent: int = 0
+    """Columns: a line indented by fewer ends the fill, before it or, if it begins with a closing
+    bracket, with it."""
+    agreement: float = 0.05
+    """In verified mode: how probable a drafted token must be for the base, as a share of what the
+    base's most probable one is; at 1 only that one is kept."""
+    redrafts: int = 2
+    """In verified mode: how often what follows the first doubted token is drafted again before the
+    base writes it."""
 
 
 class Finish(StrEnum):
     """Why a fill ended."""
 
     END = "end"
-    """The model closed the gap with its end token."""
+    """The model ended the text with its end token."""
     NEWLINE = "newline"
     """A line break ended a fill that was to be one line."""
+    DEDENT = "dedent"
+    """A line left the block that was to be filled."""
     LENGTH = "length"
     """max_tokens was reached first."""
 
@@ -80,6 +104,8 @@ class Timings:
     tokenize: float = 0.0
     context: float = 0.0
     denoise: float = 0.0
+    base: float = 0.0
+    """The base over the fills: writing, checking or ranking them."""
     total: float = 0.0
 
 
@@ -91,10 +117,15 @@ class Fill:
     tokens: int
     """Committed tokens of the text, its end token included when the model placed one."""
     steps: int
-    """Forward passes over the canvas (NFE), those of every canvas added up."""
+    """Forward passes that wrote it (NFE): over every canvas, and one for each token of the base."""
     finish: Finish
     mean_log_prob: float
-    """Mean natural-log probability of the tokens when they were committed; ranks candidates."""
+    """Mean natural-log probability of the tokens when they were committed."""
+    checks: int = 0
+    """Forward passes of the base that read it, to verify or to rank it; NFE too."""
+    base_log_prob: float | None = None
+    """Mean natural-log probability of the text's tokens for the base after the prefix alone; None
+    where the base did not read it."""
     timings: Timings = field(default=Timings(), compare=False)
 
 
@@ -114,7 +145,8 @@ class Step:
     """The canvas after one denoising step of the first candidate."""
 
     canvas: int
-    """0 for the first canvas of the fill, 1 for the next ..."""
+    """0 for the first canvas of the fill, 1 for the next ...; 0 again where a step shows the fill
+    from its start, as the base writes or checks it."""
     index: int
     """0-based step within the whole fill."""
     cells: tuple[Cell, ...]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import weights
 from .card import Card, check_files
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from .model import Floats, Ids, KeyValues, Proposal
+from .model import Among, Floats, Ids, KeyValues, Proposal
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -122,12 +122,15 @@ class Session:
         return self._read(ids, position, past, [])[0]
 
     def next_log_probs(
-        self, ids: Ids, position: int, past: KeyValues | None
+        self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
         """See Model.next_log_probs."""
         new, [hidden] = self._read(ids, position, past, ["hidden"])
-        current = np.zeros((1, len(ids)), np.int64)
-        return new, self._propose(hidden, current, np.ones((1, len(ids)), bool))
+        following = np.append(ids[1:], 0)[None]
+        proposal = self._propose(hidden, following, np.ones((1, len(ids)), bool))
+        for place, tokens in (among or {}).items():
+            self._narrow(proposal, hidden, place, tokens)
+        return new, proposal
 
     def denoise(
         self,
@@ -218,6 +221,19 @@ class Session:
             for target, result in zip((ids, log_probs, end, now), results, strict=True):
                 target[wanted] = result
         return Proposal(ids, log_probs, end, now)
+
+    def _narrow(self, proposal: Proposal, hidden: Floats, place: int, tokens: Ids) -> None:
+        """Replaces what is proposed at a place by the best of `tokens`.
+
+        Their logits are taken here: the head gives the K best of all, which may have none of them.
+        """
+        row, known = hidden[0, place], proposal.ids[0, place, :1]
+        shift = proposal.log_probs[0, place, 0] - (self._embedding.rows(known) @ row)[0]
+        log_probs = self._embedding.rows(tokens) @ row + shift
+        best = np.argsort(-log_probs, kind="stable")[: self._card.proposals]
+        proposal.log_probs[0, place] = -np.inf
+        proposal.ids[0, place, : len(best)] = tokens[best]
+        proposal.log_probs[0, place, : len(best)] = log_probs[best]
 
     def _run(self, network: _Network, outputs: list[str], feeds: Mapping[str, Any]) -> list[Any]:
         """One forward pass that computes no more than the outputs need."""

@@ -16,12 +16,30 @@ REPLACEMENT = "\ufffd"
 """What a decoder writes for bytes that are no whole character."""
 
 
+def _bytes() -> dict[str, int]:
+    """Letter -> byte as byte-level BPE writes it (GPT-2): what is no visible letter of Latin-1
+    comes after it, in its order."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in visible]
+    return {chr(byte): byte for byte in visible} | {
+        chr(256 + index): byte for index, byte in enumerate(others)
+    }
+
+
+BYTES = _bytes()
+
+
 class Tokenizer(Protocol):
     """Text <-> token ids of one model."""
 
     @property
     def newline(self) -> NDArray[np.bool_]:
         """[vocabulary] whether a token's text holds a line feed."""
+        ...
+
+    @property
+    def pieces(self) -> Sequence[bytes]:
+        """[vocabulary] the bytes of each token; none for the special ones."""
         ...
 
     def encode(self, text: str) -> list[int]:
@@ -55,6 +73,17 @@ class FileTokenizer:
         # Byte-level BPE writes the byte 10 as this letter.
         table[[index for token, index in vocabulary.items() if "\u010a" in token]] = True
         return table
+
+    @cached_property
+    def pieces(self) -> Sequence[bytes]:
+        """See Tokenizer.pieces."""
+        vocabulary = self._library.get_vocab()
+        special = {token.content for token in self._library.get_added_tokens_decoder().values()}
+        found = [b""] * (max(vocabulary.values()) + 1)
+        for token, index in vocabulary.items():
+            if token not in special and all(letter in BYTES for letter in token):
+                found[index] = bytes(BYTES[letter] for letter in token)
+        return found
 
     def encode(self, text: str) -> list[int]:
         """See Tokenizer.encode."""

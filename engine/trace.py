@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +30,12 @@ class Trace:
         self.on_step(Step(self.canvas, self.index, cells, ms))
         self.index += 1
 
+    def after_base(self, cells: Sequence[Cell], ms: float) -> None:
+        """Tells of a pass of the base, after which `cells` are the fill from its start."""
+        self.canvas = 0
+        self.on_step(Step(self.canvas, self.index, tuple(cells), ms))
+        self.index += 1
+
     def _cell(self, candidate: Candidate, before: Canvas, place: int) -> Cell:
         canvas = candidate.canvas
         token = int(canvas.ids[place])
@@ -42,3 +49,8 @@ class Trace:
         state = "committed" if before.ids[place] == token else "new"
         text = self.tokenizer.decode([token])
         return Cell(text, state, float(np.exp(canvas.log_probs[place])))
+
+
+def seen(cell: Cell) -> Cell:
+    """A cell one step later, when nothing happened to it."""
+    return replace(cell, state="committed") if cell.state == "new" else cell

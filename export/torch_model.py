@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.card import Card
-from engine.model import Floats, Ids, KeyValues, Proposal
+from engine.model import Among, Floats, Ids, KeyValues, Proposal
 
 from .denoiser import ALPHA, Layer, load_adapter, rank_of, rms_norm, rotate
 from .folder import SPECIAL
@@ -54,11 +54,18 @@ class TorchModel:
         return self.read(ids, position, past)[0]
 
     def next_log_probs(
-        self, ids: Ids, position: int, past: KeyValues | None
+        self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
         """See Model.next_log_probs."""
         new, logits = self.read(ids, position, past)
-        return new, self._proposal(logits[None], np.zeros((1, len(ids)), np.int64), None)
+        proposal = self._proposal(logits[None], np.append(ids[1:], 0)[None], None)
+        for place, tokens in (among or {}).items():
+            log_probs = logits[place].log_softmax(-1)[torch.from_numpy(tokens)]
+            best, order = log_probs.topk(min(self.card.proposals, len(tokens)))
+            proposal.log_probs[0, place] = -np.inf
+            proposal.ids[0, place, : len(best)] = tokens[order]
+            proposal.log_probs[0, place, : len(best)] = best
+        return new, proposal
 
     @torch.no_grad()
     def read(self, ids: Ids, position: int, past: KeyValues | None) -> tuple[KeyValues, Tensor]:

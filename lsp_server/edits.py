@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from engine.extent import block_end, width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
 from lsp_server.document import Document
 from lsp_server.spans import Span, SpanKind, indent_unit, indentation, seen_indent_unit
@@ -106,7 +107,7 @@ def _cut_back(span: Span, text: str) -> Iterator[str]:
     lines = text.split("\n")
     if span.kind is not SpanKind.BLOCK or len(lines) < 2:
         return
-    depth = _width(span.indent)
+    depth = width(span.indent)
     base = [n for n, line in enumerate(lines) if line.strip() and _depth(lines, n) <= depth]
     for count in dict.fromkeys((len(lines) - 1, base[-1] if base else 0)):
         shorter = "\n".join(lines[:count]).rstrip()
@@ -116,7 +117,7 @@ def _cut_back(span: Span, text: str) -> Iterator[str]:
 
 def _depth(lines: list[str], number: int) -> int:
     """Columns a line of a fill is indented; its first line stands where the cursor is."""
-    return _width(indentation(lines[number])) if number else 0
+    return width(indentation(lines[number])) if number else 0
 
 
 def inline_item(document: Document, edit: Edit, offset: int) -> InlineEdit:
@@ -154,33 +155,21 @@ def _within_scope(document: Document, span: Span, text: str) -> str:
     """
     if span.kind is not SpanKind.BLOCK:
         return text
-    least = _least_width(document, span)
-    first, *others = text.split("\n")
-    kept = [first]
-    for line in others:
-        if line.strip() and _width(indentation(line)) < least:
-            if line.lstrip()[0] in CLOSERS:
-                kept.append(line)
-            break
-        kept.append(line)
-    return "\n".join(kept).rstrip()
+    return text[: block_end(text, least_indent(document, span))].rstrip()
 
 
-def _least_width(document: Document, span: Span) -> int:
-    """How far a line must be indented, in columns, to be in the block."""
+def least_indent(document: Document, span: Span) -> int:
+    """How far a line must be indented, in columns, to be in an empty block; 0 for other spans."""
+    if span.kind is not SpanKind.BLOCK:
+        return 0
     line = document.line_at(span.start)
     before = document.text[document.line_starts[line] : span.start]
     if before.strip():
-        return _width(indentation(before)) + 1
+        return width(indentation(before)) + 1
     if before:
-        return _width(span.indent)
+        return width(span.indent)
     # The indentation is a guess here: anything deeper than the block's head will do.
-    return _width(span.indent) - _width(indent_unit(document, line)) + 1
-
-
-def _width(indent: str) -> int:
-    """Columns of an indentation; only used to compare, so a tab counts as four."""
-    return len(indent.expandtabs(4))
+    return width(span.indent) - width(indent_unit(document, line)) + 1
 
 
 def _indented(document: Document, span: Span, text: str) -> str:
@@ -202,11 +191,11 @@ def _indented(document: Document, span: Span, text: str) -> str:
 def _aligned(lines: list[str], indent: str, unit: str | None) -> list[str]:
     """Lines moved together so that the first stands at `indent`, where it is off by a part of a
     level: a blank too many or too few is never meant."""
-    off = _width(indentation(lines[0])) - _width(indent)
-    if not lines[0].strip() or not 0 < abs(off) < _width(unit or "    "):
+    off = width(indentation(lines[0])) - width(indent)
+    if not lines[0].strip() or not 0 < abs(off) < width(unit or "    "):
         return lines
     return [
-        " " * max(_width(indentation(line)) - off, 0) + line.lstrip(" \t") if line.strip() else line
+        " " * max(width(indentation(line)) - off, 0) + line.lstrip(" \t") if line.strip() else line
         for line in lines
     ]
 

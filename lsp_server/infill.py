@@ -13,7 +13,7 @@ from engine.engine import never
 from engine.prompt import Cancelled, OnStep
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, to_edit
+from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, least_indent, to_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span
 
@@ -59,7 +59,7 @@ def infill(
     """
     prompt, critic = prompt_for(document, span), critic_of(document, span)
     rejected: list[Rejected] = []
-    for wanted in _within(span, options):
+    for wanted in _within(document, span, options):
         fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step, critic=critic)
         judged = [(to_edit(document, span, fill.text), fill) for fill in fills]
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
@@ -70,12 +70,13 @@ def infill(
     return Nothing(rejected[0].reason, rejected[0].detail)
 
 
-def _within(span: Span, options: FillOptions) -> list[FillOptions]:
+def _within(document: Document, span: Span, options: FillOptions) -> list[FillOptions]:
     """The options for the first and for a second try."""
     first = replace(
         options,
         max_tokens=min(options.max_tokens, span.max_tokens),
         stop_at_newline=options.stop_at_newline or span.stop_at_newline,
+        least_indent=max(options.least_indent, least_indent(document, span)),
     )
     if options.candidates >= SECOND_TRY:
         return [first]

@@ -1,0 +1,131 @@
+"""The base alone behind one gap's prefix: what it would write next, and how it reads a text.
+
+It is the same model with the adapter off, causal, without sight of the suffix. What it reads after
+the prefix is kept apart from the context cache, so a request leaves nothing there but its prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .clock import Clock
+from .context import ContextCache, Run
+from .errors import CancelledError
+from .healing import Healing
+from .model import Floats, Ids, Model, Proposal
+from .prompt import Cancelled
+from .tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as the base reads it after the prefix, token by token."""
+
+    tokens: tuple[int, ...]
+    """[n] of the text taken back and the text itself, as the tokenizer cuts them."""
+    log_probs: Floats
+    """[n] natural-log probability of each after all before it, under the full softmax."""
+    best: Ids
+    """[n + 1] what the base would have written at each place, and after the last."""
+    best_log_probs: Floats
+    """[n + 1] the log-probability of that."""
+
+
+class Base:
+    """The base behind the prefix of one gap, less the tokens taken back (healing.py).
+
+    Its methods raise CancelledError before a pass.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        cache: ContextCache,
+        tokenizer: Tokenizer,
+        healing: Healing,
+        prefix: Ids,
+        *,
+        cancelled: Cancelled,
+        clock: Clock,
+    ) -> None:
+        self._model = model
+        self._cache = cache
+        self._tokenizer = tokenizer
+        self._healing = healing
+        self._cut = healing.cut(prefix, model.card.start_id)
+        self._cancelled = cancelled
+        self._clock = clock
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What tokens after the prefix add to it: their text without the text taken back."""
+        added = self._healing.text(tokens)[len(self._cut.owed) :]
+        return added.decode("utf-8", "replace")
+
+    def adds(self, tokens: Sequence[int]) -> bool:
+        """Whether tokens after the prefix do more than spell what was taken back."""
+        return len(self._healing.text(tokens)) > len(self._cut.owed)
+
+    def count(self, tokens: Sequence[int]) -> int:
+        """How many tokens after the prefix add text."""
+        return sum(self.adds(tokens[: n + 1]) for n in range(len(tokens)))
+
+    def prefix(self, tokens: Sequence[int]) -> Ids:
+        """The prefix with tokens after it."""
+        return np.concatenate([self._cut.ids, np.array(tokens, np.int64)])
+
+    def next(self, tokens: Sequence[int]) -> tuple[Ids, Floats]:
+        """The K tokens it proposes after `tokens`, their log-probabilities; reads what is new."""
+        ids = self.prefix(tokens)
+        known = min(self._run.shared(ids), len(ids) - 1)
+        proposal = self._pass(ids[known:], known)
+        return proposal.ids[0, -1], proposal.log_probs[0, -1]
+
+    def read(self, text: str) -> Reading:
+        """How it reads a text, in one pass."""
+        tokens = self._tokenizer.encode(self._cut.owed.decode("utf-8") + text)
+        start = len(self._cut.ids) - 1
+        proposal = self._pass(np.array([self._cut.ids[-1], *tokens], np.int64), start)
+        return Reading(
+            tuple(tokens),
+            proposal.current_log_prob[0, :-1],
+            proposal.ids[0, :, 0],
+            proposal.log_probs[0, :, 0],
+        )
+
+    @cached_property
+    def _run(self) -> Run:
+        """What has been read: the prefix without its last token, and what came after."""
+        card, ids = self._model.card, self._cut.ids[:-1]
+        run = Run.empty(card.layers, card.kv_heads, card.head_size)
+        with self._clock.measured("context"):
+            run.put(ids, 0, self._cache.before(ids, self._cancelled))
+        return run
+
+    def _pass(self, ids: Ids, start: int) -> Proposal:
+        """One forward pass over `ids` at positions start, start + 1, ..."""
+        run = self._run
+        if self._cancelled():
+            raise CancelledError("cancelled between two passes of the base")
+        with self._clock.measured("base"):
+            past = run.first(start) if start else None
+            among = self._among(ids, start)
+            new, proposal = self._model.next_log_probs(ids, start, past, among)
+            run.put(ids, start, new)
+        return proposal
+
+    def _among(self, ids: Ids, start: int) -> dict[int, Ids]:
+        """What may be written after each of `ids` while the text taken back is not spelled."""
+        kept = len(self._cut.ids)
+        owed = self._cut.owed[len(self._healing.text(self._run.ids[kept:start])) :]
+        among = {}
+        for place, token in enumerate(ids):
+            if start + place >= kept:
+                owed = owed[len(self._healing.pieces[token]) :]
+            if not owed:
+                break
+            among[place] = self._healing.spelling(owed)
+        return among

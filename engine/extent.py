@@ -1,0 +1,41 @@
+"""How far a fill goes of itself: to the end of its line, or until it leaves its block. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from .prompt import FillOptions, Finish
+
+CLOSERS = ")]}"
+TAB = 4
+"""Columns of a tab, where indentations are compared."""
+
+
+def end_of(text: str, options: FillOptions) -> tuple[int, Finish] | None:
+    """After how many code points a text that may go on ends, and why; None while it does not."""
+    if options.stop_at_newline:
+        end = text.find("\n")
+        return (end, Finish.NEWLINE) if end >= 0 else None
+    outside = block_end(text, options.least_indent)
+    return (outside, Finish.DEDENT) if outside is not None else None
+
+
+def block_end(text: str, least_indent: int) -> int | None:
+    """Where a text leaves a block whose lines are indented by `least_indent` columns or more.
+
+    The first line stands where the cursor is, so it is never outside. A line outside ends the text
+    before its line feed; one that begins with a closing bracket belongs to the block, and ends it
+    when it is complete. None while the text stays inside.
+    """
+    for line in re.finditer(r"(?<=\n)([ \t]*)[^ \t\n][^\n]*", text):
+        if width(line[1]) >= least_indent:
+            continue
+        if line[0].lstrip()[0] not in CLOSERS:
+            return line.start() - 1
+        return line.end() if text[line.end() :] else None
+    return None
+
+
+def width(indent: str) -> int:
+    """Columns of an indentation."""
+    return len(indent.expandtabs(TAB))

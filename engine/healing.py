@@ -1,0 +1,79 @@
+"""Token healing: what the base must begin with where a cursor cuts a token in two.
+
+Left of a cursor in `pri` stands a token that the base has hardly ever seen before `nt`. So the last
+tokens of the prefix are taken back, and the first ones written must spell them again: each begins
+with the text taken back, or is a beginning of it, until that is used up. Everything is in bytes,
+since tokens may cut a character. The technique is that of guidance (Lundberg, 2023).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .model import Ids
+
+MOST_TAKEN_BACK = 4
+"""Tokens looked back over for one that spells them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A prefix without the tokens taken back."""
+
+    ids: Ids
+    """[n], at least one."""
+    owed: bytes
+    """The text taken back: what is written must begin with it."""
+
+
+class Healing:
+    """The tokens of a vocabulary by how they begin."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        """`pieces` are the bytes of every token, none for those that stand for no text."""
+        self.pieces = pieces
+        self._order = sorted((i for i, p in enumerate(pieces) if p), key=pieces.__getitem__)
+        self._sorted = [pieces[i] for i in self._order]
+
+    def cut(self, prefix: Ids, start_id: int) -> Cut:
+        """Takes back the last token, or as many as one token of the vocabulary can spell at once.
+
+        Where nothing is left of the prefix, `start_id` stands for it.
+        """
+        most = min(MOST_TAKEN_BACK, len(prefix))
+        counts = [n for n in range(1, most + 1) if self._begin(self.text(prefix[-n:]))]
+        if not counts:  # a special token: there is nothing to spell again
+            return Cut(prefix, b"")
+        kept = prefix[: -counts[-1]]
+        owed = self.text(prefix[-counts[-1] :])
+        return Cut(kept if len(kept) else np.array([start_id], np.int64), owed)
+
+    def text(self, ids: Ids | Sequence[int]) -> bytes:
+        """The bytes of some tokens."""
+        return b"".join(self.pieces[i] for i in ids)
+
+    def spelling(self, owed: bytes) -> Ids:
+        """The tokens that begin with `owed` or are a beginning of it; never none."""
+        start = bisect_left(self._sorted, owed)
+        end = start
+        while end < len(self._sorted) and self._sorted[end].startswith(owed):
+            end += 1
+        shorter = [self._at(owed[:size]) for size in range(1, len(owed))]
+        found = [*self._order[start:end], *(token for token in shorter if token is not None)]
+        return np.array(found, np.int64)
+
+    def _begin(self, text: bytes) -> bool:
+        """Whether a token begins with a text, which begins with a whole character."""
+        if not text or text[0] & 0xC0 == 0x80:
+            return False
+        place = bisect_left(self._sorted, text)
+        return place < len(self._sorted) and self._sorted[place].startswith(text)
+
+    def _at(self, piece: bytes) -> int | None:
+        place = bisect_left(self._sorted, piece)
+        found = place < len(self._sorted) and self._sorted[place] == piece
+        return self._order[place] if found else None

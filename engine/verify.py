@@ -1,0 +1,133 @@
+"""Verified filling: the denoiser drafts, the base checks the draft left to right in one pass.
+
+Self-speculation (Zhang et al., arXiv 2309.08168) with the two readers of this model: the draft sees
+the suffix, the check only what stands before each token. What it guarantees of a fill, where tokens
+are as the tokenizer cuts prefix and fill together: each was for the base, given all before it, at
+least `agreement` times as probable as the token the base would have written itself. It is a share
+of the most probable one, as in min-p sampling (arXiv 2407.01082): where the base is sure it
+insists, where it is not any likely token will do.
+
+With an agreement of 1 the text is a beginning of the base's greedy text, and what the suffix knows
+is lost but for the length. Below, the draft's choice among likely tokens stands, and the base only
+bars what it holds to be a slip. Where a fill ends it cannot judge: that is the denoiser's matter.
+
+At the first doubted token the base's own takes its place and the rest is drafted anew behind it, at
+most `redrafts` times; then the base writes the rest. All this in exact arithmetic: activations that
+are quantised pass by pass give a token slightly other probabilities in another pass.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .base import Base, Reading
+from .context import Surroundings, window
+from .extent import end_of
+from .filling import Filling
+from .left_to_right import LeftToRight
+from .model import Ids
+from .prompt import Cell, Fill, Finish
+from .tokenizer import REPLACEMENT
+from .trace import Trace, seen
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One request."""
+
+    base: Base
+    filling: Filling
+    """What drafts."""
+    writer: LeftToRight
+    """What writes the rest in the end."""
+
+    def fills(self, gap: Surroundings) -> list[Fill]:
+        """A fill of each candidate."""
+        return [
+            self._verified(draft, gap.suffix, candidate)
+            for candidate, draft in enumerate(self.filling.fills(gap))
+        ]
+
+    def _verified(self, draft: Fill, suffix: Ids, candidate: int) -> Fill:
+        """A draft of the whole gap with all that the base doubts written otherwise."""
+        trace = None if candidate else self.filling.trace
+        fill = draft
+        while True:
+            reading, agreed = self._checked(fill, trace)
+            fill = replace(fill, checks=fill.checks + 1)
+            if agreed == len(reading.tokens):
+                return self._agreed(fill, reading)
+            kept = (*reading.tokens[:agreed], int(reading.best[agreed]))
+            if fill.checks > self.filling.options.redrafts or not self._goes_on(kept):
+                break
+            fill = self._redrafted(fill, kept, suffix, watched=trace is not None)
+        rest = self.writer.written(
+            reading.tokens[:agreed],
+            reading.log_probs[:agreed],
+            [seen(cell) for cell in self._cells(reading, agreed)],
+            random=np.random.default_rng(self.filling.options.seed + candidate),
+            trace=trace,
+        )
+        return replace(rest, steps=fill.steps + rest.steps, checks=fill.checks)
+
+    def _redrafted(self, fill: Fill, kept: tuple[int, ...], suffix: Ids, *, watched: bool) -> Fill:
+        """The fill with what comes after the tokens `kept` drafted anew."""
+        options, limit = self.filling.options, self.filling.model.card.max_prefix
+        gap = Surroundings(window(self.base.prefix(kept), limit), suffix)
+        head, room = self.base.text(kept), options.max_tokens - self.base.count(kept)
+        rest = self.filling.rest(gap, head, room, watched=watched)
+        text, finish = head + rest.text, rest.finish
+        if end := end_of(text, options):
+            text, finish = text[: end[0]], end[1]
+        return replace(fill, text=text, finish=finish, steps=fill.steps + rest.steps)
+
+    def _checked(self, fill: Fill, trace: Trace | None) -> tuple[Reading, int]:
+        """How the base reads a fill, and with how many of its first tokens it agrees."""
+        start = time.perf_counter()
+        reading = self.base.read(fill.text)
+        least = (
+            math.log(self.filling.options.agreement)
+            if self.filling.options.agreement
+            else -math.inf
+        )
+        agrees = reading.log_probs >= reading.best_log_probs[:-1] + least
+        agrees |= np.array(reading.tokens, np.int64) == reading.best[:-1]
+        agreed = len(agrees) if agrees.all() else int(np.argmin(agrees))
+        if trace:
+            cells = self._cells(reading, agreed)
+            if agreed < len(agrees):
+                correction = (*reading.tokens[:agreed], int(reading.best[agreed]))
+                cells.append(self._cell(correction, reading.best_log_probs[agreed], "new"))
+            trace.after_base(cells, (time.perf_counter() - start) * 1e3)
+        return reading, agreed
+
+    def _goes_on(self, kept: tuple[int, ...]) -> bool:
+        """Whether a rest can be drafted behind tokens: no end, no character cut in two."""
+        if (
+            kept[-1] == self.writer.end_id
+            or self.base.count(kept) >= self.filling.options.max_tokens
+        ):
+            return False
+        text = self.base.text(kept)
+        return not text.endswith(REPLACEMENT) and end_of(text, self.filling.options) is None
+
+    def _agreed(self, fill: Fill, reading: Reading) -> Fill:
+        mean = float(reading.log_probs.mean()) if len(reading.log_probs) else 0.0
+        tokens = self.base.count(reading.tokens) + (fill.finish is Finish.END)
+        return replace(fill, tokens=tokens, mean_log_prob=mean, base_log_prob=mean)
+
+    def _cells(self, reading: Reading, count: int) -> list[Cell]:
+        """The picture of the first tokens read, agreed."""
+        return [
+            self._cell(reading.tokens[: n + 1], reading.log_probs[n], "committed")
+            for n in range(count)
+        ]
+
+    def _cell(self, tokens: tuple[int, ...], log_prob: float, state: str) -> Cell:
+        """The last of some tokens."""
+        text = self.base.text(tokens)[len(self.base.text(tokens[:-1])) :]
+        return Cell(text, state, math.exp(log_prob))
