@@ -120,7 +120,10 @@ class Denoiser(nn.Module):
 
     @torch.no_grad()
     def read_context(self, ids: Tensor, positions: Tensor, bias: Tensor) -> tuple[Tensor, Cache]:
-        """The base over ids [B, L] with bias [B, L, L]: final hidden states and the cache."""
+        """The base over ids [B, L]: final hidden states and the cache.
+
+        Windows are read causally; `bias` [B, K, E, W + E] tells what a gap's own places see.
+        """
         x = F.embedding(ids, self.embedding)
         rotation = self.rotation(positions)
         cache: Cache = []
@@ -169,8 +172,14 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def context_layer(
     x: Tensor, layer: Layer, bias: Tensor, cos: Tensor, sin: Tensor, shape: Shape
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """One layer of the base over [B, L, hidden]; plain products, faster in bf16 than fused SDPA."""
+    """One layer of the base over [B, L, hidden], with the bias [B, K, E, W + E] of own places.
+
+    No place of a gap sees those of another, so a gap's scores are taken over window and gap alone.
+    Plain products, faster in bf16 than fused SDPA.
+    """
     b, length, _ = x.shape
+    _, k_gaps, e, seen = bias.shape
+    w = seen - e
     g, d = shape.kv_heads, shape.head_size
     j = shape.heads // g
     h = rms_norm(x, layer["norm1"], shape)
@@ -178,13 +187,29 @@ def context_layer(
     k = F.linear(h, layer["k"]).view(b, length, g, d)
     v = F.linear(h, layer["v"]).view(b, length, g, d).transpose(1, 2)
     cos, sin = cos[:, :, None], sin[:, :, None]
-    q = rotate(q, cos, sin).view(b, length, g, j, d).permute(0, 2, 3, 1, 4) * d**-0.5
+    q = rotate(q, cos, sin).view(b, length, g, j, d).transpose(1, 2) * d**-0.5
     k = rotate(k, cos, sin).transpose(1, 2)
-    keys, values = k.reshape(b * g, length, d), v.reshape(b * g, length, d)
-    scores = torch.bmm(q.reshape(b * g, j * length, d), keys.transpose(1, 2))
-    scores = scores.view(b, g * j, length, length) + bias[:, None]
-    weights = scores.softmax(-1).view(b * g, j * length, length)
-    mixed = torch.bmm(weights, values).view(b, g * j, length, d).transpose(1, 2)
+    window_keys, window_values = (z[:, :, :w].reshape(b * g, w, d) for z in (k, v))
+    own_keys, own_values = (z[:, :, w:].reshape(b * g * k_gaps, e, d) for z in (k, v))
+
+    scores = torch.bmm(q[:, :, :w].reshape(b * g, w * j, d), window_keys.transpose(1, 2))
+    causal = torch.ones(w, w, dtype=torch.bool).tril()[:, None]
+    scores = scores.view(b * g, w, j, w).masked_fill(~causal, float("-inf"))
+    weights = scores.softmax(-1).view(b * g, w * j, w)
+    window = torch.bmm(weights, window_values).view(b, g, w, j, d)
+
+    own_q = q[:, :, w:]
+    far = torch.bmm(own_q.reshape(b * g, k_gaps * e * j, d), window_keys.transpose(1, 2))
+    near = torch.bmm(own_q.reshape(b * g * k_gaps, e * j, d), own_keys.transpose(1, 2))
+    by_gap = (b, g, k_gaps, e, j)
+    scores = torch.cat([far.view(*by_gap, w), near.view(*by_gap, e)], -1)
+    weights = (scores + bias[:, None, :, :, None]).softmax(-1)
+    far, near = weights.split([w, e], -1)
+    own = torch.bmm(far.reshape(b * g, k_gaps * e * j, w), window_values).view(*by_gap, d)
+    near = torch.bmm(near.reshape(b * g * k_gaps, e * j, e), own_values)
+    own = (own + near.view(*by_gap, d)).reshape(b, g, k_gaps * e, j, d)
+
+    mixed = torch.cat([window, own], 2).transpose(1, 2)
     x = x + F.linear(mixed.reshape(b, length, g * j * d), layer["o"])
     h = rms_norm(x, layer["norm2"], shape)
     fed = F.silu(F.linear(h, layer["gate"])) * F.linear(h, layer["up"])

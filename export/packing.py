@@ -76,7 +76,7 @@ class Batch:
     context_positions: Ids
     """[B, L]"""
     context_bias: NDArray[np.float32]
-    """[B, L, L]"""
+    """[B, K, E, W + E]: what a gap's own places see of the window and of each other."""
     before: Ids
     """[B, K]: the last prefix token of each gap."""
     positions: Ids
@@ -141,6 +141,12 @@ class Row:
         reading = np.array([last, *range(middle.start, middle.stop - 1)])
         return int(self.ids[last]), visible[: layout.window], own, reading
 
+    def seen_by_gaps(self) -> Flags:
+        """[K, E, W + E] what each gap's own places see of the window and of each other."""
+        window, own = self.layout.window, self.layout.own
+        gaps = [slice(start, start + own) for start in range(window, self.layout.places, own)]
+        return np.stack([np.hstack([self.sees[g, :window], self.sees[g, g]]) for g in gaps])
+
 
 def lay_out(layout: Layout, windows: list[Window]) -> Batch:
     """The arrays of a batch."""
@@ -155,7 +161,7 @@ def lay_out(layout: Layout, windows: list[Window]) -> Batch:
     return Batch(
         context_ids=np.stack([row.ids for row in rows]),
         context_positions=np.stack([row.positions for row in rows]),
-        context_bias=_bias([row.sees for row in rows]),
+        context_bias=_bias([row.seen_by_gaps() for row in rows]),
         before=np.array([[gap[0] for gap in found] for found in gaps]),
         positions=ends[..., None] - 1 + np.arange(layout.canvas + 1),
         window_bias=_bias([[gap[1] for gap in found] for found in gaps]),

@@ -25,7 +25,8 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,6 +45,7 @@ from .rollout import roll_out
 from .teacher import line_breaks, teach
 from .views import Losses, view_loss
 from .weights import read_gguf
+from .workers import Team, run_together
 
 LAYOUTS = (
     (Layout(canvas=8, windows=5, gaps=6, window=192, suffix=40), 0.15),
@@ -77,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cool", type=int, default=0, help="then fall to 0 over N steps and stop")
     parser.add_argument("--steps", type=int, default=0, help="stop at this step (0: run on)")
     parser.add_argument("--threads", type=int, default=0, help="0: as torch likes")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes of one thread, for a machine others use"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", action="store_true", help="only draw the curve of a run")
 
@@ -90,15 +95,19 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     arguments.to.mkdir(parents=True, exist_ok=True)
-    Trainer(arguments).run()
+    run_together(arguments.workers, partial(_train, arguments))
+
+
+def _train(arguments: argparse.Namespace, team: Team) -> None:
+    Trainer(arguments, team).run()
 
 
 class Trainer:
     """One run: model, data, optimiser, and where it stands."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
+    def __init__(self, arguments: argparse.Namespace, team: Team) -> None:
         torch.manual_seed(arguments.seed)
-        self.options, self.folder = arguments, arguments.to
+        self.options, self.folder, self.team = arguments, arguments.to, team
         base, self.tokenizer = _base(arguments.gguf)
         self.breaks = line_breaks(self.tokenizer, base.shape.vocabulary)
         start = load_adapter(arguments.init) if arguments.init else None
@@ -126,13 +135,16 @@ class Trainer:
 
     def run(self) -> None:
         """Steps without end, until the rate has cooled down to nothing, or till SIGTERM."""
-        signal.signal(signal.SIGTERM, self._stop)
+        if self.team.leads:
+            signal.signal(signal.SIGTERM, self._stop)
         meter = Meter()
         saved = logged = time.monotonic()
         while not self._is_done():
             start = time.process_time()
             meter.add(self._train_step())
-            self.seconds += time.process_time() - start
+            self.seconds += (time.process_time() - start) * self.team.size
+            if not self.team.leads:
+                continue
             if self.step % HELD_STEPS == 0:
                 self._log(held_out=self._held_out_losses())
             if time.monotonic() - logged > LOG_SECONDS:
@@ -141,7 +153,8 @@ class Trainer:
             if time.monotonic() - saved > SAVE_SECONDS:
                 saved = time.monotonic()
                 self._save()
-        self._save()
+        if self.team.leads:
+            self._save()
 
     def _stop(self, *_: object) -> None:
         """The step under way is finished and saved."""
@@ -149,7 +162,7 @@ class Trainer:
 
     def _is_done(self) -> bool:
         cool, steps = self.options.cool, self.options.steps
-        return self.stopped or bool(
+        return self.team.agrees(self.stopped) or bool(
             (cool and self.cooled >= cool) or (steps and self.step >= steps)
         )
 
@@ -160,19 +173,22 @@ class Trainer:
         rng = Random(f"{self.options.seed}-{self.step}")
         losses = Losses(rate=rate)
         layout = rng.choices([lay for lay, _ in LAYOUTS], [share for _, share in LAYOUTS])[0]
-        drawn = batch(layout, self.texts, self.tokenizer, rng)
-        noise = np.random.default_rng(rng.getrandbits(32))
         own = rng.random() < self.options.own and self.step >= self.options.own_from
         own = own and layout.canvas <= OWN_CANVAS
+        rng.seed(f"{rng.random()}-{self.team.rank}")
+        mine = replace(layout, windows=max(1, layout.windows // self.team.size))
+        drawn = batch(mine, self.texts, self.tokenizer, rng)
+        noise = np.random.default_rng(rng.getrandbits(32))
         for loss in rounds(self.model, drawn, self.breaks, noise, losses, own=own):
             loss.backward()
+        self.team.average(p.grad for p in self.model.adapter.parameters() if p.grad is not None)
         norm = torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)
         losses.norm = float(norm)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.step += 1
         self.cooled += bool(self.options.cool)
-        self.spans += layout.windows * layout.gaps
+        self.spans += mine.windows * mine.gaps * self.team.size
         self._update_average()
         return losses
 

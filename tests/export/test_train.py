@@ -14,6 +14,7 @@ from export import train, views
 from export.batches import Texts, batch
 from export.denoiser import END_ID, MASK_ID, load_adapter
 from export.packing import Layout
+from export.workers import Team
 
 CODE = "def total(values):\n    result = 0\n    for value in values:\n        result += value\n"
 CODE += "    return result\n\n\n"
@@ -45,7 +46,7 @@ def options(tmp_path, corpus, base, tokenizer, monkeypatch):
 def trained(options, steps: int) -> train.Trainer:
     options.to.mkdir(exist_ok=True)
     options.steps = steps
-    trainer = train.Trainer(options)
+    trainer = train.Trainer(options, Team())
     trainer.run()
     return trainer
 
@@ -96,7 +97,7 @@ def test_it_begins_from_an_adapter(options, tmp_path):
     trained(options, 3)
     options.init, options.to = options.to / "adapter.safetensors", tmp_path / "second"
     options.to.mkdir()
-    start = train.Trainer(options).model.adapter.state_dict()
+    start = train.Trainer(options, Team()).model.adapter.state_dict()
     for name, tensor in load_adapter(options.init).items():
         torch.testing.assert_close(start[name], tensor)
 
