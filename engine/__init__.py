@@ -1,7 +1,7 @@
 """The model's side of Lacuna: tokens, canvas, denoising. It knows nothing of editors."""
 
 from .engine import Engine, default_model_folder
-from .prompt import Cell, Fill, FillOptions, Finish, Prompt, Snippet, Step, Timings
+from .prompt import Cell, Fill, FillOptions, Finish, Mode, Prompt, Snippet, Step, Timings
 
 __all__ = [
     "Cell",
@@ -9,6 +9,7 @@ __all__ = [
     "Fill",
     "FillOptions",
     "Finish",
+    "Mode",
     "Prompt",
     "Snippet",
     "Step",

@@ -66,11 +66,12 @@ class Base:
         return added.decode("utf-8", "replace")
 
     def adds(self, tokens: Sequence[int]) -> bool:
-        """Whether tokens after the prefix do more than spell what was taken back."""
-        return len(self._healing.text(tokens)) > len(self._cut.owed)
+        """Whether the last of some tokens does more than spell what was taken back."""
+        spelled, owed = self._healing.text(tokens), len(self._cut.owed)
+        return len(spelled) > owed or len(self._healing.text(tokens[:-1])) == owed
 
     def count(self, tokens: Sequence[int]) -> int:
-        """How many tokens after the prefix add text."""
+        """How many tokens after the prefix do more than that."""
         return sum(self.adds(tokens[: n + 1]) for n in range(len(tokens)))
 
     def prefix(self, tokens: Sequence[int]) -> Ids:

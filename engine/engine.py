@@ -152,7 +152,7 @@ class Engine:
 
     @cached_property
     def _healing(self) -> Healing:
-        return Healing(self._tokenizer.pieces)
+        return Healing(self._tokenizer.pieces, self.card.vocabulary)
 
     def _surroundings(self, prompt: Prompt) -> Surroundings:
         """The prompt in tokens, cut to what the model can see."""

@@ -1,4 +1,4 @@
-"""How far a fill goes of itself: to the end of its line, or until it leaves its block. Pure."""
+"""How far a fill goes of itself: to the end of its line, of its block, or to what follows. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ def end_of(text: str, options: FillOptions) -> tuple[int, Finish] | None:
     if options.stop_at_newline:
         end = text.find("\n")
         return (end, Finish.NEWLINE) if end >= 0 else None
-    outside = block_end(text, options.least_indent)
-    return (outside, Finish.DEDENT) if outside is not None else None
+    ends = [
+        (block_end(text, options.least_indent), Finish.DEDENT),
+        (line_above(text, options.stop_line), Finish.SUFFIX),
+    ]
+    return min(((end, why) for end, why in ends if end is not None), default=None)
 
 
 def block_end(text: str, least_indent: int) -> int | None:
@@ -34,6 +37,14 @@ def block_end(text: str, least_indent: int) -> int | None:
             return line.start() - 1
         return line.end() if text[line.end() :] else None
     return None
+
+
+def line_above(text: str, stop: str) -> int | None:
+    """Where the line above the first one that is `stop` ends; None while there is none."""
+    if not stop:
+        return None
+    found = re.search(rf"^{re.escape(stop)}[ \t]*\n", text, re.MULTILINE)
+    return max(found.start() - 1, 0) if found else None
 
 
 def width(indent: str) -> int:

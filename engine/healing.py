@@ -33,9 +33,9 @@ class Cut:
 class Healing:
     """The tokens of a vocabulary by how they begin."""
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        """`pieces` are the bytes of every token, none for those that stand for no text."""
-        self.pieces = pieces
+    def __init__(self, pieces: Sequence[bytes], vocabulary: int) -> None:
+        """`pieces` are the bytes of the tokens, none for those that stand for no text."""
+        self.pieces = [*pieces, *[b""] * (vocabulary - len(pieces))]
         self._order = sorted((i for i, p in enumerate(pieces) if p), key=pieces.__getitem__)
         self._sorted = [pieces[i] for i in self._order]
 
@@ -44,9 +44,9 @@ class Healing:
 
         Where nothing is left of the prefix, `start_id` stands for it.
         """
-        most = min(MOST_TAKEN_BACK, len(prefix))
-        counts = [n for n in range(1, most + 1) if self._begin(self.text(prefix[-n:]))]
-        if not counts:  # a special token: there is nothing to spell again
+        last = [self.pieces[i] for i in prefix[-MOST_TAKEN_BACK:]]
+        counts = [n for n in range(1, len(last) + 1) if all(last[-n:]) and self._begin(last[-n:])]
+        if not counts:
             return Cut(prefix, b"")
         kept = prefix[: -counts[-1]]
         owed = self.text(prefix[-counts[-1] :])
@@ -66,9 +66,10 @@ class Healing:
         found = [*self._order[start:end], *(token for token in shorter if token is not None)]
         return np.array(found, np.int64)
 
-    def _begin(self, text: bytes) -> bool:
-        """Whether a token begins with a text, which begins with a whole character."""
-        if not text or text[0] & 0xC0 == 0x80:
+    def _begin(self, pieces: Sequence[bytes]) -> bool:
+        """Whether a token begins with these, which begin with a whole character."""
+        text = b"".join(pieces)
+        if text[0] & 0xC0 == 0x80:
             return False
         place = bisect_left(self._sorted, text)
         return place < len(self._sorted) and self._sorted[place].startswith(text)

@@ -76,6 +76,8 @@ class FillOptions:
     least_indent: int = 0
     """Columns: a line indented by fewer ends the fill, before it or, if it begins with a closing
     bracket, with it."""
+    stop_line: str = ""
+    """A line, its indentation included, before which the fill ends; empty: none."""
     agreement: float = 0.05
     """In verified mode: how probable a drafted token must be for the base, as a share of what the
     base's most probable one is; at 1 only that one is kept."""
@@ -93,6 +95,8 @@ class Finish(StrEnum):
     """A line break ended a fill that was to be one line."""
     DEDENT = "dedent"
     """A line left the block that was to be filled."""
+    SUFFIX = "suffix"
+    """The next line would have been the one that follows the gap."""
     LENGTH = "length"
     """max_tokens was reached first."""
 

@@ -1,12 +1,13 @@
 """The slow and obvious way to fill a gap: no cache, the whole context anew at every step.
 
-It is what the fast path is tested against: the same greedy threshold decoding on one canvas of the
-largest size after the other, written as plainly as it can be.
+It is what the fast paths are tested against: the same greedy threshold decoding on one canvas of
+the largest size after the other, and the same greedy base left to right, as plainly as it can be.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,6 +29,34 @@ def fill_slowly(model: Model, gap: Surroundings, threshold: float, max_tokens: i
             break
         gap = gap.followed_by(np.array(text, np.int64), card.max_prefix)
     return filled
+
+
+def write_slowly(model: Model, pieces: Sequence[bytes], prefix: Ids, max_tokens: int) -> bytes:
+    """What the base writes left to right after a prefix, tokens taken back and healed (healing.py).
+
+    `pieces` are the bytes of every token. Ends at the end token or after `max_tokens`.
+    """
+    ids, owed = list(prefix), b""
+    for count in range(1, min(4, len(ids)) + 1):
+        text = b"".join(pieces[i] for i in prefix[-count:])
+        if any(piece.startswith(text) for piece in pieces):
+            ids, owed = list(prefix[:-count]) or [model.card.start_id], text
+    written, start = b"", len(owed)
+    tokens = 0
+    while tokens < max_tokens:
+        rest = owed[len(written) :]
+        spelling = [
+            i for i, p in enumerate(pieces) if p and (p.startswith(rest) or rest.startswith(p))
+        ]
+        among = {len(ids) - 1: np.array(spelling, np.int64)} if rest else None
+        _, proposal = model.next_log_probs(np.array(ids, np.int64), 0, None, among)
+        token = int(proposal.ids[0, -1, 0])
+        if token == model.card.end_id:
+            break
+        ids.append(token)
+        written += pieces[token]
+        tokens += len(written) > start or not rest
+    return written[start:]
 
 
 def propose(model: Model, gap: Surroundings, canvas: list[int]) -> Proposal:

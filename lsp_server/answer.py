@@ -10,6 +10,7 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+from engine import Fill, Mode
 from lsp_server.infill import Nothing, Suggestion
 from lsp_server.source_file import SourceFile
 
@@ -19,6 +20,7 @@ class Answer:
     """Suggestions for a gap of a file, best first, or why there are none; and what it took."""
 
     file: SourceFile
+    mode: Mode
     suggestions: tuple[Suggestion, ...] = ()
     nothing: Nothing | None = None
     """Set where there are no suggestions."""
@@ -65,15 +67,20 @@ class Answer:
         fill = self.suggestions[0].fill
         return (
             f"{fill.tokens} {_plural('token', fill.tokens)} in "
-            f"{fill.steps} {_plural('step', fill.steps)}, {self.fill_ms:.0f} ms "
-            f"(context {fill.timings.context:.0f}, denoising {fill.timings.denoise:.0f}); "
-            f"{self.model} on {self.provider}, loaded in {self.load_ms / 1e3:.1f} s"
+            f"{fill.steps} {_plural('step', fill.steps)}{_checks(fill)}, {self.fill_ms:.0f} ms "
+            f"({_stages(fill)}); {self.model} on {self.provider}, "
+            f"loaded in {self.load_ms / 1e3:.1f} s"
         )
 
     @property
     def json(self) -> dict[str, Any]:
         """All of it; `ms` by stage, `others` the suggestions after the best."""
-        figures = {"model": self.model, "provider": self.provider, "ms": self._milliseconds()}
+        figures = {
+            "mode": self.mode,
+            "model": self.model,
+            "provider": self.provider,
+            "ms": self._milliseconds(),
+        }
         if self.nothing:
             reason = {"reason": self.nothing.reason, "detail": self.nothing.detail}
             return {"text": None, **reason, **figures}
@@ -88,6 +95,7 @@ class Answer:
                 "tokenize": timings.tokenize,
                 "context": timings.context,
                 "denoise": timings.denoise,
+                "base": timings.base,
             }
         return {stage: round(ms, 2) for stage, ms in stages.items()}
 
@@ -118,9 +126,23 @@ def facts(file: SourceFile, suggestion: Suggestion) -> dict[str, Any]:
         "kind": suggestion.span.kind,
         "tokens": fill.tokens,
         "steps": fill.steps,
+        "checks": fill.checks,
         "finish": fill.finish,
         "mean_log_prob": round(fill.mean_log_prob, 4),
+        "base_log_prob": None if fill.base_log_prob is None else round(fill.base_log_prob, 4),
     }
+
+
+def _stages(fill: Fill) -> str:
+    """Where the time went, without what took none."""
+    timings = fill.timings
+    stages = {"context": timings.context, "denoising": timings.denoise, "base": timings.base}
+    return ", ".join(f"{stage} {ms:.0f}" for stage, ms in stages.items() if ms)
+
+
+def _checks(fill: Fill) -> str:
+    """How often the base read it, if it did."""
+    return f" and {fill.checks} {_plural('check', fill.checks)}" if fill.checks else ""
 
 
 def _plural(noun: str, count: int) -> str:

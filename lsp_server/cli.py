@@ -144,6 +144,13 @@ def _add_fill(commands: Any) -> None:
 
     how = fill.add_argument_group("how to fill")
     how.add_argument(
+        "--mode",
+        choices=("diffusion", "left-to-right", "verified"),
+        default="diffusion",
+        help="what writes: the denoiser, which sees both sides (default); its base alone, token by "
+        "token from what stands before; or the denoiser, checked by the base",
+    )
+    how.add_argument(
         "--candidates",
         type=_count(1, 16),
         default=1,

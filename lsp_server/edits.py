@@ -159,7 +159,11 @@ def _within_scope(document: Document, span: Span, text: str) -> str:
 
 
 def least_indent(document: Document, span: Span) -> int:
-    """How far a line must be indented, in columns, to be in an empty block; 0 for other spans."""
+    """How far a line must be indented, in columns, to be in an empty block or as deep as whole
+    lines were; 0 for other spans."""
+    if span.kind is SpanKind.LINES:
+        lines = [line for line in document.text[span.start : span.end].split("\n") if line.strip()]
+        return min((width(indentation(line)) for line in lines), default=width(span.indent))
     if span.kind is not SpanKind.BLOCK:
         return 0
     line = document.line_at(span.start)
@@ -220,6 +224,15 @@ def _result_lines(document: Document, span: Span, text: str) -> list[str]:
     start = document.line_starts[document.line_at(span.start)]
     lines = (document.text[start : span.start] + text).split("\n")
     return [line.strip() for line in lines if line.strip()]
+
+
+def line_below(document: Document, span: Span) -> str:
+    """The first line after several to be filled that says something; empty where there is none."""
+    if span.stop_at_newline or _rest_of_line(document, span).strip():
+        return ""
+    below = range(document.line_at(span.end) + 1, len(document.line_starts))
+    lines = (document.line(number).rstrip() for number in below)
+    return next(filter(_says_something, lines), "")
 
 
 def _lines_below(document: Document, span: Span, count: int) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from engine import Engine, FillOptions
+from engine import Engine, FillOptions, Mode
 from lsp_server import spans
 from lsp_server.answer import Answer
 from lsp_server.document import Document
@@ -51,6 +51,7 @@ class Command:
     diff: bool
     write: bool
     watch: bool
+    mode: str
     candidates: int
     max_tokens: int | None
     steps: int | None
@@ -64,6 +65,7 @@ class Command:
     @property
     def options(self) -> FillOptions:
         return FillOptions(
+            mode=Mode(self.mode),
             max_tokens=self.max_tokens or MAX_TOKENS,
             steps=self.steps,
             threshold=self.threshold,
@@ -95,7 +97,8 @@ def _answer(file: SourceFile, command: Command) -> Answer:
     document = _document(file, command.language)
     span = _span(file, document, command)
     if isinstance(span, NoSpan):
-        return Answer(file=file, nothing=Nothing(span.reason, span.detail))
+        nothing = Nothing(span.reason, span.detail)
+        return Answer(file=file, mode=command.options.mode, nothing=nothing)
     started = time.perf_counter()
     with _progress("loading the model"):
         engine = Engine.open(command.model, provider=command.provider, threads=command.threads)
@@ -107,6 +110,7 @@ def _answer(file: SourceFile, command: Command) -> Answer:
         paused = picture.paused if picture else 0.0
         answer = Answer(
             file=file,
+            mode=command.options.mode,
             suggestions=() if isinstance(found, Nothing) else found,
             nothing=found if isinstance(found, Nothing) else None,
             model=engine.card.name,

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 from engine import Engine, Fill, FillOptions
 from engine.engine import never
-from engine.prompt import Cancelled, OnStep
+from engine.prompt import Cancelled, Mode, OnStep
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, least_indent, to_edit
+from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, least_indent, line_below, to_edit
 from lsp_server.prompt import prompt_for
-from lsp_server.spans import Span
+from lsp_server.spans import Span, SpanKind
 
 SECOND_TRY = 3
 """Candidates that are asked for when fewer gave nothing because of their syntax.
@@ -76,8 +76,14 @@ def _within(document: Document, span: Span, options: FillOptions) -> list[FillOp
         options,
         max_tokens=min(options.max_tokens, span.max_tokens),
         stop_at_newline=options.stop_at_newline or span.stop_at_newline,
-        least_indent=max(options.least_indent, least_indent(document, span)),
     )
+    if options.mode is not Mode.DIFFUSION or span.kind is SpanKind.BLOCK:
+        # The base does not see what follows, so it is told where to stop.
+        first = replace(
+            first,
+            least_indent=least_indent(document, span),
+            stop_line=line_below(document, span),
+        )
     if options.candidates >= SECOND_TRY:
         return [first]
     return [first, replace(first, candidates=SECOND_TRY)]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from engine.prompt import FillOptions
+from engine.prompt import FillOptions, Mode
 
 DEFAULT_EXCLUDED = (
     "**/.env",
@@ -34,6 +34,7 @@ class Settings:
     model: str = ""
     provider: str = "auto"
     threads: int = 0
+    mode: str = Mode.DIFFUSION.value
     multiline: str = "auto"
     max_tokens: int = 96
     steps: int = 0
@@ -49,7 +50,12 @@ class Settings:
     def fill_options(self) -> FillOptions:
         """What the engine is asked for when one suggestion is wanted."""
         steps = self.steps or None
-        return FillOptions(max_tokens=self.max_tokens, steps=steps, threshold=self.threshold)
+        return FillOptions(
+            mode=Mode(self.mode),
+            max_tokens=self.max_tokens,
+            steps=steps,
+            threshold=self.threshold,
+        )
 
     def needs_other_engine(self, other: Settings) -> bool:
         """Whether an engine opened for these settings is not the one for the others."""
@@ -165,6 +171,7 @@ _ALL = (
     _text("model"),
     _one_of("provider", "auto", "cpu", "cuda"),
     _whole("threads", 0, 256),
+    _one_of("mode", *Mode),
     _one_of("multiline", "auto", "never"),
     _whole("max_tokens", 1, 1024),
     _whole("steps", 0, 1024),

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
+from engine import Mode
 from lsp_server.cli import main
 
 
@@ -37,6 +38,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["fill", "a.py", "--at", "1:1", "--threshold", "1.5"], "not a number from 0 to 1"),
         (["fill", "a.py", "--at", "1:1", "--threshold", "nan"], "not a number from 0 to 1"),
         (["fill", "a.py", "--at", "1:1", "--max-tokens", "0"], "(at least 1)"),
+        (["fill", "a.py", "--at", "1:1", "--mode", "x"], "invalid choice: 'x'"),
         (["fill", "a.py", "--at", "1:1", "--provider", "tpu"], "invalid choice: 'tpu'"),
         (["doctor", "--threads", "-1"], "(at least 0)"),
         (["serve", "--tcp", "2087"], "'2087' is not HOST:PORT, such as 127.0.0.1:2087"),
@@ -55,6 +57,12 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: lis
         main([*command, "--help"])
     assert exit_.value.code == 0
     assert capsys.readouterr().out.startswith(" ".join(["usage: lacuna", *command]))
+
+
+def test_the_modes_offered_are_those_of_the_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["fill", "--help"])
+    assert f"--mode {{{','.join(Mode)}}}" in capsys.readouterr().out
 
 
 HELP = """

@@ -49,7 +49,7 @@ def test_json_tells_everything(script: Any, source: Path, capsys: Captured) -> N
     assert main(["fill", str(source), "--at", "5:12", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     milliseconds = told.pop("ms")
-    assert set(milliseconds) == {"load", "fill", "tokenize", "context", "denoise"}
+    assert set(milliseconds) == {"load", "fill", "tokenize", "context", "denoise", "base"}
     assert milliseconds["fill"] >= milliseconds["context"] + milliseconds["denoise"] > 0
     assert told.pop("mean_log_prob") < 0
     assert told.pop("steps") >= 2  # the script is sure of eight tokens a step
@@ -58,12 +58,34 @@ def test_json_tells_everything(script: Any, source: Path, capsys: Captured) -> N
         "range": {"start": {"line": 5, "column": 12}, "end": {"line": 5, "column": 12}},
         "kind": "line-end",
         "tokens": len("json.load(f)") + 1,
+        "checks": 0,
         "finish": "end",
+        "base_log_prob": None,
         "reason": None,
+        "mode": "diffusion",
         "model": "scripted",
         "provider": "cpu",
         "others": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("mode", "passes"),
+    [
+        ("left-to-right", len("json.load(f)") + 2),  # one heals the blank, one finds the end
+        ("verified", 2),  # and a check
+    ],
+)
+def test_the_mode_is_chosen_and_its_cost_told(
+    script: Any, source: Path, capsys: Captured, mode: str, passes: int
+) -> None:
+    script("json.load(f)")
+    assert main(["fill", str(source), "--at", "5:12", "--mode", mode, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["text"], told["mode"], told["steps"]) == ("json.load(f)", mode, passes)
+    assert told["checks"] == (mode == "verified")
+    assert told["base_log_prob"] == told["mean_log_prob"]
+    assert told["ms"]["base"] > 0
 
 
 def test_a_diff_can_be_applied(script: Any, source: Path, capsys: Captured) -> None:

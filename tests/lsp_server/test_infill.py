@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine import FillOptions
+from engine import FillOptions, Finish, Mode
 from engine.errors import CancelledError, EngineFailedError
 from engine.fake import scripted_engine
 from lsp_server.document import Document
@@ -97,6 +97,36 @@ def test_whole_lines() -> None:
     assert isinstance(span, Span)
     [found] = infill(document, span, scripted_engine(["b = a + 1\nd = b"]), FillOptions())
     assert applied(document, found) == "a = 1\nb = a + 1\nd = b\nc = 3\n"
+
+
+@pytest.mark.parametrize("mode", [Mode.LEFT_TO_RIGHT, Mode.VERIFIED])
+def test_where_the_base_writes_whole_lines_end_at_the_line_that_follows(mode: Mode) -> None:
+    document = Document.open("file:///x", "python", 1, "a = 1\nb = 2\n\nc = 3\n")
+    span = choose_lines(document, 1, 1)
+    assert isinstance(span, Span)
+    engine = scripted_engine(["b = a + 1\n\nc = 3\nd = 4\ne = 5"])
+    [found] = infill(document, span, engine, FillOptions(mode=mode))
+    assert applied(document, found) == "a = 1\nb = a + 1\n\nc = 3\n"
+    assert found.fill.finish is Finish.SUFFIX
+
+
+def test_where_the_base_writes_whole_lines_stay_as_deep_as_they_were() -> None:
+    source = "def f():\n    if x:\n        a()\n    b()\n"
+    document = Document.open("file:///x", "python", 1, source)
+    span = choose_lines(document, 2, 2)
+    assert isinstance(span, Span)
+    engine = scripted_engine(["        c()\n        d()\n    e()\n"])
+    [found] = infill(document, span, engine, FillOptions(mode=Mode.LEFT_TO_RIGHT))
+    assert applied(document, found) == source.replace("a()", "c()\n        d()")
+    assert found.fill.finish is Finish.DEDENT
+
+
+def test_a_block_written_by_the_base_ends_with_it() -> None:
+    document, span = marked("def f(x):▮\n\n\ny = f(1)\n")
+    engine = scripted_engine(["\n    return x\n\n\ndef g():\n    pass\n"])
+    [found] = infill(document, span, engine, FillOptions(mode=Mode.LEFT_TO_RIGHT))
+    assert applied(document, found) == "def f(x):\n    return x\n\n\ny = f(1)\n"
+    assert found.fill.finish is Finish.DEDENT
 
 
 def test_line_ends_stay_those_of_the_file() -> None:

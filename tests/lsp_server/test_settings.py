@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine import Mode
 from lsp_server.settings import Settings, keys, read_settings
 
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -32,6 +33,7 @@ def test_good_values_are_taken() -> None:
             "model": "~/m",
             "provider": "cpu",
             "threads": 2,
+            "mode": "left-to-right",
             "multiline": "never",
             "maxTokens": 10,
             "steps": 4,
@@ -41,9 +43,10 @@ def test_good_values_are_taken() -> None:
     )
     assert problems == ()
     assert settings == Settings(
-        False, ("markdown",), (), 1000, "~/m", "cpu", 2, "never", 10, 4, 1, 2
+        False, ("markdown",), (), 1000, "~/m", "cpu", 2, "left-to-right", "never", 10, 4, 1, 2
     )
     assert settings.model_folder == Path.home() / "m"
+    assert settings.fill_options.mode is Mode.LEFT_TO_RIGHT
 
 
 BAD = [
@@ -56,6 +59,7 @@ BAD = [
     ("model", 3, "a string"),
     ("provider", "tpu", '"auto" or "cpu" or "cuda"'),
     ("threads", True, "a whole number from 0 to 256"),
+    ("mode", "backwards", '"diffusion" or "left-to-right" or "verified"'),
     ("multiline", "always", '"auto" or "never"'),
     ("maxTokens", 0, "a whole number from 1 to"),
     ("steps", "4", "a whole number from 0 to"),

@@ -24,6 +24,7 @@ local M = {}
 ---@field model? string
 ---@field provider? 'auto'|'cpu'|'cuda'
 ---@field threads? integer
+---@field mode? 'diffusion'|'left-to-right'|'verified'
 ---@field multiline? 'auto'|'never'
 ---@field maxTokens? integer
 ---@field steps? integer
