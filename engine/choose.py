@@ -115,14 +115,19 @@ def stable(beliefs: Beliefs, threshold: float, divergence: float) -> Bools:
     return above_threshold(beliefs, threshold) & (beliefs.moved <= divergence)
 
 
-def most_likely_length(end_log_prob: Floats, least: int, most: int) -> int:
+def most_likely_length(
+    end_log_prob: Floats, least: int, most: int, possible: Bools | None = None
+) -> int:
     """How many positions stand before the end: one decision from the whole canvas.
 
     `end_log_prob` [C]: log-probability of the end at each position. A canvas that ends after n
     tokens has the end at n and everywhere right of it, so the n that makes this pattern most
-    likely is taken, of those from `least` to `most` (at most C, which is no end at all).
+    likely is taken, of those from `least` to `most` (at most C, which is no end at all) that are
+    `possible` [C + 1].
     """
     end = np.minimum(end_log_prob.astype(np.float64), -1e-9)
     text = np.log(-np.expm1(end))
     likelihood = np.concatenate([[0.0], np.cumsum(text)]) + np.append(np.cumsum(end[::-1])[::-1], 0)
+    if possible is not None:
+        likelihood = np.where(possible, likelihood, -np.inf)
     return least + int(np.argmax(likelihood[least : most + 1]))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .canvas import Canvas
 from .choose import Beliefs, Choice, choose, most_likely_length
 from .errors import CancelledError
+from .held import Hold
 from .model import Floats, Ids, Proposal
 from .prompt import Cancelled
 
@@ -34,6 +35,8 @@ class Rules:
     """[vocabulary] tokens that end the text when committed; None: it may have several lines."""
     remask: float = 0.0
     """A committed token whose probability falls below this is masked again, once; 0: never."""
+    hold: Hold | None = None
+    """The format that the text is held to."""
 
 
 @dataclass(slots=True)
@@ -90,19 +93,25 @@ def _inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, NDArray[np.boo
 
 def proposal_of(proposals: Proposal, row: int) -> Proposal:
     """The proposal of one canvas of a batch: [C, K] and [C]."""
+    others = proposals.others
     return Proposal(
         proposals.ids[row],
         proposals.log_probs[row],
         proposals.end_log_prob[row],
         proposals.current_log_prob[row],
+        others and (lambda places, tokens: others((row, *places), tokens)),
     )
 
 
 def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     """Commits on one candidate what a forward pass over it proposes."""
     candidate.passes += 1
-    canvas = _contradicted_masked(candidate, proposal, rules)
-    proposal = without(proposal, candidate.banned)
+    canvas, seen = _contradicted_masked(candidate, proposal, rules), proposal
+    if rules.hold is None:
+        proposal = without(seen, candidate.banned)
+    else:
+        canvas = rules.hold.closed(canvas)
+        proposal = rules.hold.narrowed(canvas, seen, candidate.banned)
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
     places = np.arange(len(canvas))
     eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
@@ -115,7 +124,11 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     )
     steps_left = None if rules.steps is None else rules.steps - candidate.passes + 1
     chosen = choose(beliefs, rules.choice, steps_left)
-    canvas = canvas.commit(chosen, tokens, log_probs)
+    if rules.hold is None:
+        canvas = canvas.commit(chosen, tokens, log_probs)
+    else:
+        rest = seen if steps_left == 1 else None
+        canvas = rules.hold.committed(canvas, chosen, tokens, log_probs, rest)
     canvas = _shortened(canvas, proposal, rules)
     candidate.canvas = _cut_after_newline(canvas, rules)
     candidate.previous, candidate.guesses = proposal, tokens
@@ -147,18 +160,19 @@ def guess(
         best = scores.argmax(axis=1)
     rows = np.arange(len(canvas))
     tokens, log_probs = proposal.ids[rows, best], scores[rows, best]
-    length = _length(canvas, proposal, tokens, rules)
+    length = _length(canvas, proposal, rules)
     if length < len(canvas):
         tokens[length] = canvas.end_id
         log_probs[length] = proposal.end_log_prob[length]
     return tokens, log_probs, length
 
 
-def _length(canvas: Canvas, proposal: Proposal, tokens: Ids, rules: Rules) -> int:
+def _length(canvas: Canvas, proposal: Proposal, rules: Rules) -> int:
     """Where the end most likely stands, given what is committed; C for nowhere on this canvas."""
     committed = np.where(canvas.ids == canvas.end_id, 0.0, -np.inf)
     end = np.where(canvas.open, proposal.end_log_prob, committed)
-    length = most_likely_length(end, canvas.last_committed + 1, canvas.length)
+    possible = rules.hold.reach(canvas).ends if rules.hold else None
+    length = most_likely_length(end, canvas.last_committed + 1, canvas.length, possible)
     # Where the end is committed already, everything open is text.
     return len(canvas) if length == canvas.length else length
 
@@ -167,6 +181,9 @@ def _shortened(canvas: Canvas, proposal: Proposal, rules: Rules) -> Canvas:
     """Closes the open tail where the end is as certain as the threshold asks: it costs no step."""
     tail = np.arange(len(canvas)) > canvas.last_committed
     certain = canvas.open & tail & (np.exp(proposal.end_log_prob) >= rules.choice.threshold)
+    if rules.hold is not None:
+        canvas = rules.hold.closed(canvas)
+        certain &= canvas.open & rules.hold.reach(canvas).ends[:-1]
     if not certain.any():
         return canvas
     first = int(np.flatnonzero(certain)[0])
@@ -238,7 +255,10 @@ def begun(first: Candidate, proposal: Proposal, seeds: list[int], rules: Rules) 
             step(other, proposal, rules)
             others.append(other)
     else:
-        text = np.flatnonzero(proposal.ids[0] != blank.end_id)
+        if rules.hold is not None:
+            proposal = rules.hold.narrowed(blank, proposal, first.banned)
+        is_text = (proposal.ids[0] != blank.end_id) & np.isfinite(proposal.log_probs[0])
+        text = np.flatnonzero(is_text)
         where = np.arange(len(blank)) == 0
         for place in text[1 : len(seeds)]:
             tokens, log_probs = proposal.ids[:, place], proposal.log_probs[:, place]

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .automaton import Automaton
 from .base import Base
+from .canvas import Canvas
 from .card import Card
 from .choose import Choice
 from .clock import Clock
@@ -21,7 +23,9 @@ from .context import ContextCache, Surroundings, window
 from .denoise import Rules
 from .errors import PromptError
 from .filling import Filling
+from .formats import Format
 from .healing import Healing
+from .held import Hold
 from .left_to_right import LeftToRight
 from .model import Model
 from .prompt import Cancelled, Critic, Fill, FillOptions, Mode, OnStep, Prompt
@@ -62,6 +66,7 @@ class Engine:
         self._model = model
         self._tokenizer = tokenizer
         self._cache = ContextCache(model)
+        self._automaton = lru_cache(maxsize=4)(self._lifted)
         self.runtime = runtime
         """Where and how the model runs."""
 
@@ -171,7 +176,21 @@ class Engine:
             temperature=options.temperature,
             newline=self._tokenizer.newline if options.stop_at_newline else None,
             remask=options.remask,
+            hold=self._hold(options),
         )
+
+    def _hold(self, options: FillOptions) -> Hold | None:
+        """What keeps a fill to its format. Raises FormatError when nothing can satisfy it."""
+        if options.format is None:
+            return None
+        card = self.card
+        automaton = self._automaton(options.format, options.stop_at_newline)
+        hold = Hold(automaton, options.max_tokens)
+        hold.check(Canvas.masked(card.canvas_sizes[-1], card.mask_id, card.end_id))
+        return hold
+
+    def _lifted(self, form: Format, one_line: bool) -> Automaton:
+        return Automaton.of(form, self._tokenizer.pieces, one_line=one_line)
 
 
 def tail(text: str, limit: int) -> str:
@@ -204,3 +223,5 @@ def check(options: FillOptions) -> None:
     for name in ("threshold", "remask", "agreement"):
         if not 0.0 <= getattr(options, name) <= 1.0:
             raise PromptError(f"{name} is {getattr(options, name)}; it must be from 0 to 1")
+    if options.format is not None and options.mode is not Mode.DIFFUSION:
+        raise PromptError(f"mode {options.mode} cannot hold a fill to a format; diffusion can")

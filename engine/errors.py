@@ -4,6 +4,7 @@ LacunaError
 ├── ModelFolderError      no folder, a file missing, altered or cut short, a card that is wrong
 ├── RuntimeMissingError   onnxruntime is not installed
 ├── PromptError           a prompt or option that cannot be served
+│   └── FormatError         a format that is no expression, too large, or that nothing can satisfy
 ├── EngineFailedError     the runtime failed in the middle of a request
 └── CancelledError        the caller asked to stop; not a failure
 """
@@ -25,6 +26,10 @@ class RuntimeMissingError(LacunaError):
 
 class PromptError(LacunaError):
     """The prompt or an option cannot be served."""
+
+
+class FormatError(PromptError):
+    """A format is no expression that can be used, is too large, or nothing can satisfy it here."""
 
 
 class EngineFailedError(LacunaError):

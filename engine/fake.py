@@ -156,7 +156,13 @@ class ScriptedModel:
         log_probs = np.repeat(rest[..., None], self.card.proposals, axis=2)
         log_probs[..., 0] = best
         end = np.where(script == self.card.end_id, best, rest).astype(np.float32)
-        return Proposal(ids, log_probs, end, best)
+
+        def of_any(places: tuple[int | Ids, ...], tokens: Ids) -> Floats:
+            hit = ids[places][:, None] == tokens[:, None]
+            found: Floats = np.where(hit, log_probs[places][:, None], RARE).max(axis=2)
+            return found
+
+        return Proposal(ids, log_probs, end, best, of_any)
 
 
 class ScriptedEngine(Engine):

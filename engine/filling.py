@@ -132,6 +132,8 @@ class Filling:
         """Whether a draft needs a further canvas and may have it."""
         if draft.finish is not None or len(draft.tokens) >= self.options.max_tokens:
             return False
+        if self.options.format is not None:
+            return False
         return end_of(self.tokenizer.decode(draft.tokens), self.options) is None
 
     def _fill(self, draft: Draft) -> Fill:
@@ -141,9 +143,11 @@ class Filling:
         if len(draft.tokens) > self.options.max_tokens:
             finish = Finish.LENGTH
         # A character may be cut in two where the limit fell.
-        text = self.tokenizer.decode(tokens).rstrip(REPLACEMENT)
-        if end := end_of(text, self.options):
-            text, finish = text[: end[0]], end[1]
+        text = self.tokenizer.decode(tokens)
+        if self.options.format is None:
+            text = text.rstrip(REPLACEMENT)
+            if end := end_of(text, self.options):
+                text, finish = text[: end[0]], end[1]
         return Fill(
             text=text,
             tokens=len(tokens) + (finish is Finish.END),
@@ -185,8 +189,10 @@ def starting_sizes(sizes: Sequence[int], options: FillOptions) -> Sequence[int]:
     """The canvas sizes to try in turn, each when no end is in sight on the one before.
 
     A line is short as a rule, so it starts on 16 positions or fewer; several lines start on the
-    largest canvas. None is larger than the fill may become.
+    largest canvas. None is larger than the fill may become. A format has the largest one.
     """
+    if options.format is not None:
+        return sizes[-1:]
     enough = next((i for i, size in enumerate(sizes) if size >= options.max_tokens), len(sizes) - 1)
     short = [i for i, size in enumerate(sizes) if size <= 16]
     start = short[-1] if options.stop_at_newline and short else len(sizes) - 1

@@ -7,7 +7,7 @@ positions, K proposals a position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,10 @@ Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Among = Mapping[int, Ids]
 """Place -> the only tokens that may be proposed there; places it does not name are free."""
+
+Others = Callable[[tuple[int | Ids, ...], Ids], Floats]
+"""m places, as an index of the arrays, and tokens [n] -> the log-probabilities [m, n] of the tokens
+there, natural and under the full softmax; as near as the head's rounding to what it proposes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Proposal:
     """[B, C] log-probability of the end token."""
     current_log_prob: Floats
     """[B, C] log-probability of the token now on the canvas (meaningless where masked)."""
+    others: Others | None = None
+    """For tokens that are not among the K; None where a model cannot tell."""
 
 
 class Model(Protocol):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .choose import Policy
+from .formats import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class FillOptions:
     """How many different fills to return at most; they run as one batch."""
     stop_at_newline: bool = False
     """The fill is one line: it ends before its first line break."""
+    format: Format | None = None
+    """What the whole text must be; it is written on one canvas, by the denoiser alone."""
     least_indent: int = 0
     """Columns: a line indented by fewer ends the fill, before it or, if it begins with a closing
     bracket, with it."""

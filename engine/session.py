@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 ROOM = 64
 """Buffers of keys and values grow in steps of so many tokens: typing on fits into the old ones."""
+
+CHUNK = 4096
+"""Rows of the embedding that are dequantised at once: 9 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,9 @@ class Session:
             wanted = np.ones((len(canvas), canvas.shape[1] - 1), bool)
         hidden = np.stack([self._hidden(one, position, context) for one in canvas])
         # Logit shift: the output at j predicts j + 1, so the last one is of no use.
-        return self._propose(hidden[:, :-1], canvas[:, 1:], wanted)
+        hidden = hidden[:, :-1]
+        proposal = self._propose(hidden, canvas[:, 1:], wanted)
+        return replace(proposal, others=partial(self._log_probs, hidden, proposal))
 
     def rotate(self, keys: Floats, by: int) -> Floats:
         """See Model.rotate."""
@@ -223,17 +229,26 @@ class Session:
         return Proposal(ids, log_probs, end, now)
 
     def _narrow(self, proposal: Proposal, hidden: Floats, place: int, tokens: Ids) -> None:
-        """Replaces what is proposed at a place by the best of `tokens`.
-
-        Their logits are taken here: the head gives the K best of all, which may have none of them.
-        """
-        row, known = hidden[0, place], proposal.ids[0, place, :1]
-        shift = proposal.log_probs[0, place, 0] - (self._embedding.rows(known) @ row)[0]
-        log_probs = self._embedding.rows(tokens) @ row + shift
+        """Replaces what is proposed at a place by the best of `tokens`."""
+        log_probs = self._log_probs(hidden, proposal, (0, np.array([place])), tokens)[0]
         best = np.argsort(-log_probs, kind="stable")[: self._card.proposals]
         proposal.log_probs[0, place] = -np.inf
         proposal.ids[0, place, : len(best)] = tokens[best]
         proposal.log_probs[0, place, : len(best)] = log_probs[best]
+
+    def _log_probs(
+        self, hidden: Floats, proposal: Proposal, index: tuple[int | Ids, ...], tokens: Ids
+    ) -> Floats:
+        """Log-probabilities [m, n] of tokens [n] at the places `index`, by that of the best there.
+
+        The logits are taken here from rows of hidden [B, C, hidden]: the head gives the K best.
+        """
+        rows, best = hidden[index], proposal.ids[index][:, 0]
+        its = (self._embedding.rows(best) * rows).sum(axis=1) - proposal.log_probs[index][:, 0]
+        parts = np.split(tokens, range(CHUNK, len(tokens), CHUNK))
+        logits = np.concatenate([rows @ self._embedding.rows(part).T for part in parts], axis=1)
+        found: Floats = logits - its[:, None]
+        return found
 
     def _run(self, network: _Network, outputs: list[str], feeds: Mapping[str, Any]) -> list[Any]:
         """One forward pass that computes no more than the outputs need."""

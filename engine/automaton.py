@@ -1,0 +1,198 @@
+"""A format as an automaton over a model's tokens: from which state a token leads to which.
+
+The expression becomes a deterministic automaton over bytes (outlines-core, that is Rust's
+regex-automata), which is lifted to tokens as by Willard and Louf (arXiv 2307.09702): a token is the
+walk of its bytes. Bytes that no state tells apart are one letter, and tokens spelt alike in these
+letters one word, so that of a vocabulary of 49,152 only some hundred walks are left as a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import FormatError
+from .formats import Format, pointed
+from .model import Ids
+
+Bools = NDArray[np.bool_]
+Table = NDArray[np.int32]
+
+MOST_STATES = 20_000
+MOST_MOVES = 20_000_000
+"""Beyond these a format is refused: a step would take seconds and the tables gigabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Automaton:
+    """S states, W words and P moves: a state, a word and the state it leads to."""
+
+    told: str
+    """The format in a message."""
+    start: int
+    accepting: Bools
+    """[S] where a text may end."""
+    words: Ids
+    """[vocabulary] the word that a token is; -1 for one without text."""
+    firsts: Ids
+    """[W + 1] where the moves of each word begin."""
+    sources: Ids
+    """[P]"""
+    targets: Ids
+    """[P]"""
+    edges: Ids
+    """[2, E] the pairs of states that some token joins."""
+    fan: Ids
+    """[S] how many tokens lead on from each."""
+
+    @classmethod
+    def of(cls, form: Format, pieces: Sequence[bytes], *, one_line: bool) -> Automaton:
+        """A format over tokens of these bytes; `one_line`: of its texts those without line feeds.
+
+        Takes about a tenth of a second. Raises FormatError for an expression that is no automaton
+        or too large a one.
+        """
+        start, accepting, table = by_bytes(form)
+        if one_line:
+            table[:, ord("\n")] = len(accepting)
+        letters, letter = np.unique(table, axis=1, return_inverse=True)
+        spelling = bytes(letter.ravel().tolist())
+        spelt = [piece.translate(spelling) for piece in pieces]
+        different = sorted(set(spelt) - {b""})
+        place = {word: index for index, word in enumerate(different)}
+        counts, sources, targets = _walked(different, letters, form.told)
+        states, words = len(accepting), np.array([place.get(word, -1) for word in spelt], np.int64)
+        tokens = np.repeat(np.bincount(words[words >= 0], minlength=len(different)), counts)
+        return cls(
+            told=form.told + (" and is one line" if one_line else ""),
+            start=start,
+            accepting=accepting,
+            words=words,
+            firsts=np.cumsum([0, *counts]),
+            sources=sources,
+            targets=targets,
+            edges=np.stack(np.divmod(np.unique(sources * states + targets), states)),
+            fan=np.bincount(sources, weights=tokens, minlength=states).astype(np.int64),
+        )
+
+    @property
+    def shortest(self) -> int | None:
+        """How few tokens a text may have; None when there is no text."""
+        count, reached = 0, np.arange(len(self.accepting)) == self.start
+        while not (reached & self.accepting).any():
+            wider = reached | self.after(reached)
+            if (wider == reached).all():
+                return None
+            count, reached = count + 1, wider
+        return count
+
+    def after(self, states: Bools, token: int | None = None) -> Bools:
+        """[S] where a token, or any one, leads from some states [S]."""
+        sources, targets = self.edges if token is None else self.moves(token)
+        found = np.zeros(len(states), bool)
+        found[targets[states[sources]]] = True
+        return found
+
+    def before(self, states: Bools, token: int | None = None) -> Bools:
+        """[S] from where a token, or any one, leads into some states [S]."""
+        sources, targets = self.edges if token is None else self.moves(token)
+        found = np.zeros(len(states), bool)
+        found[sources[states[targets]]] = True
+        return found
+
+    def moves(self, token: int) -> tuple[Ids, Ids]:
+        """The states a token leads from, and beside each the one it leads to."""
+        word = self.words[token]
+        if word < 0:
+            return self.sources[:0], self.targets[:0]
+        these = slice(self.firsts[word], self.firsts[word + 1])
+        return self.sources[these], self.targets[these]
+
+    def between(self, left: Bools, right: Bools) -> Ids:
+        """The tokens that lead from one of some states [S] into one of others [S]."""
+        if not (left.any() and right.any()):
+            return self.sources[:0]
+        fits = left[self.sources] & right[self.targets]
+        total = np.concatenate([[0], np.cumsum(fits)])
+        word_fits = total[self.firsts[1:]] > total[self.firsts[:-1]]
+        return np.flatnonzero(np.append(word_fits, False)[self.words])
+
+
+def by_bytes(form: Format) -> tuple[int, Bools, Table]:
+    """The start, the accepting states [S], and the state after each byte [S + 1, 256].
+
+    The state S is the dead end. A zero byte, which stands in no text, closes the expression: the
+    library follows no alternative further once an earlier one has matched, so nothing may match
+    before the end. An expression that determinism makes exponentially larger, such as
+    `(a|b)*a(a|b){20}`, takes the library as much memory before it is refused.
+    """
+    from outlines_core import Index, Vocabulary
+
+    letters = Vocabulary(256, {bytes([byte]): [byte] for byte in range(256)})
+    try:
+        index = Index(rf"(?:{form.regex})\x00", letters)
+    except ValueError as error:
+        if "no transitions from state" in str(error):  # for an expression that matches nothing
+            return 0, np.zeros(1, bool), np.full((2, 256), 1, np.int32)
+        raise FormatError(pointed(form.written, 0, f"it is no automaton ({error})")) from None
+    moves, final = index.get_transitions(), index.get_final_states()
+    if len(moves) > MOST_STATES:
+        raise _too_large(form.told)
+    dead = len(moves)
+    number = {state: place for place, state in enumerate(moves)}
+    table = np.full((dead + 1, 256), dead, np.int32)
+    accepting = np.zeros(dead, bool)
+    for state, following in moves.items():
+        accepting[number[state]] = following.get(0) in final
+        for byte in following.keys() - {0, 256}:
+            table[number[state], byte] = number[following[byte]]
+    return number[index.get_initial_state()], accepting, table
+
+
+def _walked(words: Sequence[bytes], table: Table, told: str) -> tuple[list[int], Ids, Ids]:
+    """How many moves each word has, and the sources and targets [P] of all. Raises FormatError."""
+    moves, total = [], 0
+    for move in walks(words, table):
+        moves.append(move)
+        total += len(move[0])
+        if total > MOST_MOVES:
+            raise _too_large(told)
+    sources, targets = zip(*moves, strict=True)
+    return [len(source) for source in sources], np.concatenate(sources), np.concatenate(targets)
+
+
+def walks(words: Sequence[bytes], table: Table) -> Iterator[tuple[Ids, Ids]]:
+    """For each of some sorted words the states [n] it leads from, and those [n] it leads to.
+
+    `table` [S + 1, letters] is the state after each letter, S the dead end. What a word has in
+    common with the one before it is not walked again, and nothing is after a dead end.
+    """
+    dead = len(table) - 1
+    path = [(np.arange(dead), np.arange(dead))]
+    walked = b""
+    for word in words:
+        del path[shared(walked, word) + 1 :]
+        for letter in word[len(path) - 1 :]:
+            source, at = path[-1]
+            if not len(source):
+                break
+            target = table[at, letter].astype(np.int64)
+            alive = target != dead
+            path.append((source[alive], target[alive]))
+        walked = word[: len(path) - 1]
+        yield path[-1]
+
+
+def shared(one: bytes, other: bytes) -> int:
+    """How many bytes two words begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _too_large(told: str) -> FormatError:
+    return FormatError(
+        f"a text that {told} is too much to hold a fill to; use shorter repetitions or fewer texts"
+    )
