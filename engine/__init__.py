@@ -1,6 +1,7 @@
 """The model's side of Lacuna: tokens, canvas, denoising. It knows nothing of editors."""
 
 from .engine import Engine, default_model_folder
+from .formats import Format
 from .prompt import Cell, Fill, FillOptions, Finish, Mode, Prompt, Snippet, Step, Timings
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Fill",
     "FillOptions",
     "Finish",
+    "Format",
     "Mode",
     "Prompt",
     "Snippet",

@@ -84,6 +84,16 @@ def to_edit(
     return BREAKS_SYNTAX
 
 
+def verbatim(document: Document, span: Span, text: str) -> Edit | Rejected:
+    """The edit that puts a text into its span as it stands; or why it is not to be shown."""
+    new = text.replace("\n", document.line_end)
+    if new == document.text[span.start : span.end]:
+        return UNCHANGED if text else EMPTY
+    if breaks_syntax(document, span, span.end, new):
+        return BREAKS_SYNTAX
+    return _smallest(document, span.start, span.end, new)
+
+
 def _mended(document: Document, span: Span, text: str) -> str | Rejected:
     """The fill within its scope, indented and without what follows anyway; or why it is nothing."""
     text = _trimmed(document, span, text)

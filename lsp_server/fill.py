@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from engine import Engine, FillOptions, Mode
+from engine import Engine, FillOptions, Format, Mode
 from lsp_server import spans
 from lsp_server.answer import Answer
 from lsp_server.document import Document
 from lsp_server.infill import Nothing, infill
-from lsp_server.source_file import SourceFile
+from lsp_server.source_file import InputError, SourceFile
 from lsp_server.spans import NoSpan, Span
 from lsp_server.syntax import UNKNOWN, grammar, language_of
 
@@ -52,6 +52,10 @@ class Command:
     write: bool
     watch: bool
     mode: str
+    match: str | None
+    """An expression that the whole fill must match."""
+    one_of: str | None
+    """Texts of which the fill must be one, with commas between them; or @ and a file of lines."""
     candidates: int
     max_tokens: int | None
     steps: int | None
@@ -72,7 +76,22 @@ class Command:
             temperature=self.temperature,
             seed=self.seed,
             candidates=self.candidates,
+            format=self.format,
         )
+
+    @property
+    def format(self) -> Format | None:
+        """What the fill is held to. Raises FormatError, and InputError for its file."""
+        if self.match is not None:
+            return Format.matching(self.match)
+        if self.one_of is None:
+            return None
+        if not self.one_of.startswith("@"):
+            return Format.one_of(self.one_of.split(","))
+        if self.one_of == "@-" and self.file == "-":
+            raise InputError("standard input cannot be both FILE and the texts of --one-of")
+        lines = SourceFile.read(self.one_of[1:]).text.splitlines()
+        return Format.one_of([line for line in lines if line])
 
 
 def run(command: Command) -> int:
@@ -80,10 +99,10 @@ def run(command: Command) -> int:
 
     Raises InputError for a file or place that cannot be used, LacunaError when the engine fails.
     """
-    file = SourceFile.read(command.file)
+    options, file = command.options, SourceFile.read(command.file)
     if command.write:
         file.check_writable()
-    answer = _answer(file, command)
+    answer = _answer(file, command, options)
     _show(answer, command)
     if answer.nothing:
         return NOTHING
@@ -93,12 +112,12 @@ def run(command: Command) -> int:
     return FILLED
 
 
-def _answer(file: SourceFile, command: Command) -> Answer:
+def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
     document = _document(file, command.language)
     span = _span(file, document, command)
     if isinstance(span, NoSpan):
         nothing = Nothing(span.reason, span.detail)
-        return Answer(file=file, mode=command.options.mode, nothing=nothing)
+        return Answer(file=file, mode=options.mode, nothing=nothing)
     started = time.perf_counter()
     with _progress("loading the model"):
         engine = Engine.open(command.model, provider=command.provider, threads=command.threads)
@@ -106,11 +125,11 @@ def _answer(file: SourceFile, command: Command) -> Answer:
     with _picture(document, span, command) as picture:
         on_step = picture.step if picture else None
         started = time.perf_counter()
-        found = infill(document, span, engine, command.options, on_step=on_step)
+        found = infill(document, span, engine, options, on_step=on_step)
         paused = picture.paused if picture else 0.0
         answer = Answer(
             file=file,
-            mode=command.options.mode,
+            mode=options.mode,
             suggestions=() if isinstance(found, Nothing) else found,
             nothing=found if isinstance(found, Nothing) else None,
             model=engine.card.name,

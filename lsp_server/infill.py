@@ -13,7 +13,15 @@ from engine.engine import never
 from engine.prompt import Cancelled, Mode, OnStep
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, least_indent, line_below, to_edit
+from lsp_server.edits import (
+    BREAKS_SYNTAX,
+    Edit,
+    Rejected,
+    least_indent,
+    line_below,
+    to_edit,
+    verbatim,
+)
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span, SpanKind
 
@@ -54,14 +62,16 @@ def infill(
 ) -> tuple[Suggestion, ...] | Nothing:
     """At most `options.candidates` suggestions for a span, best first, or why there are none.
 
-    A fill is at most `options.max_tokens` long, and at most as long as the span allows. Raises what
-    `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
+    A fill is at most `options.max_tokens` long, and at most as long as the span allows. One that is
+    held to a format is not mended and is as long as that allows. Raises what `Engine.fill` raises:
+    CancelledError, PromptError, EngineFailedError.
     """
+    edit_of = to_edit if options.format is None else verbatim
     prompt, critic = prompt_for(document, span), critic_of(document, span)
     rejected: list[Rejected] = []
     for wanted in _within(document, span, options):
         fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step, critic=critic)
-        judged = [(to_edit(document, span, fill.text), fill) for fill in fills]
+        judged = [(edit_of(document, span, fill.text), fill) for fill in fills]
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
             return _distinct(shown)[: options.candidates]
         rejected += [edit for edit, _ in judged if isinstance(edit, Rejected)]
@@ -72,11 +82,13 @@ def infill(
 
 def _within(document: Document, span: Span, options: FillOptions) -> list[FillOptions]:
     """The options for the first and for a second try."""
-    first = replace(
-        options,
-        max_tokens=min(options.max_tokens, span.max_tokens),
-        stop_at_newline=options.stop_at_newline or span.stop_at_newline,
-    )
+    first = options
+    if options.format is None:
+        first = replace(
+            options,
+            max_tokens=min(options.max_tokens, span.max_tokens),
+            stop_at_newline=options.stop_at_newline or span.stop_at_newline,
+        )
     if options.mode is not Mode.DIFFUSION or span.kind is SpanKind.BLOCK:
         # The base does not see what follows, so it is told where to stop.
         first = replace(

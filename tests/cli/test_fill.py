@@ -230,3 +230,55 @@ def test_watch_without_a_terminal_prints_a_line_for_each_step(
     assert len(steps) >= 2
     assert last.strip() == "data = json.load(f)"
     assert "loaded in" in summary
+
+
+def test_a_fill_is_held_to_an_expression(script: Any, source: Path, capsys: Captured) -> None:
+    script("json.load(f)")
+    held = [r"json\.\w{5}\(f\)", r"(f|json)\.read\(\) *"]
+    assert main(["fill", str(source), "--at", "5:12", "--match", held[0]]) == 0
+    assert re.fullmatch(held[0] + "\n", capsys.readouterr().out)
+    assert main(["fill", str(source), "--at", "5:12", "--match", held[1]]) == 0
+    assert re.fullmatch(held[1] + "\n", capsys.readouterr().out)
+
+
+def test_a_fill_is_one_of_some_texts(
+    script: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    script("json.load(f)")
+    assert main(["fill", str(source), "--at", "5:12", "--one-of", "f.read(),json.load"]) == 0
+    assert capsys.readouterr().out == "json.load\n"
+    texts = tmp_path / "texts"
+    texts.write_text("json.load(f, cls=None)\n\nfoo\n")
+    assert main(["fill", str(source), "--at", "5:12", "--one-of", f"@{texts}"]) == 0
+    assert capsys.readouterr().out == "json.load(f, cls=None)\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"bar\n")))
+    assert main(["fill", str(source), "--at", "5:12", "--one-of", "@-"]) == 0
+    assert capsys.readouterr().out == "bar\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--match", "a(b"], "missing ), unterminated subpattern (character 2)\n  a(b\n   ^\n"),
+        (
+            ["--match", "a{40}"],
+            "no fill matches a{40}: the shortest takes 40 of the model's tokens",
+        ),
+        (["--match", "x", "--mode", "verified"], "mode verified cannot hold a fill to a format"),
+        (["--one-of", "@/nowhere"], "/nowhere: no such file"),
+    ],
+)
+def test_a_format_that_cannot_be_kept_is_refused(
+    script: Any, source: Path, capsys: Captured, arguments: list[str], told: str
+) -> None:
+    script("json.load(f)")
+    assert main(["fill", str(source), "--at", "5:12", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert told in err
+
+
+def test_standard_input_cannot_be_file_and_texts(script: Any, capsys: Captured) -> None:
+    script("x")
+    assert main(["fill", "-", "--at", "1:1", "--one-of", "@-"]) == 2
+    assert "both FILE and the texts" in capsys.readouterr().err

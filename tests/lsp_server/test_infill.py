@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine import FillOptions, Finish, Mode
+from engine import FillOptions, Finish, Format, Mode
 from engine.errors import CancelledError, EngineFailedError
 from engine.fake import scripted_engine
 from lsp_server.document import Document
@@ -150,3 +150,17 @@ def test_every_denoising_step_is_told() -> None:
         document, span, scripted_engine(["json.load(f)"]), FillOptions(), on_step=steps.append
     )
     assert [step.index for step in steps] == list(range(found.fill.steps))
+
+
+def test_a_fill_that_is_held_to_a_format_is_not_mended() -> None:
+    """Its blanks stay, it goes on beyond one line, and what follows may be repeated."""
+    document, span = marked("x = ▮\ny = 2\n")
+    text = "1 \ny = 2"
+    options = FillOptions(format=Format.matching(r"1 \ny = \d"))
+    found = infill(document, span, scripted_engine([text]), options)
+    assert isinstance(found, tuple)
+    assert found[0].edit.text == text
+    options = FillOptions(format=Format.one_of(["1 +", ")"]))
+    assert infill(document, span, scripted_engine(["1 +"]), options) == Nothing(
+        BREAKS_SYNTAX.reason, BREAKS_SYNTAX.detail
+    )
