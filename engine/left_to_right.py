@@ -74,8 +74,10 @@ class LeftToRight:
                 room -= self.base.adds(tokens)
                 finish = self._finish(tokens, room)
             if trace:
-                added = self.base.text(tokens)[len(text) :]
-                cells = [*map(seen, cells), self._cell(added, log_probs[-1], finish)]
+                added = self._text(tokens)[len(text) :]
+                state = "new" if added or finish is None else "end"
+                cell = Cell(added, state, float(np.exp(log_probs[-1])))
+                cells = [*map(seen, cells), cell]
                 trace.after_base(cells, (time.perf_counter() - start) * 1e3)
         return self._fill(tokens, log_probs, len(log_probs) - before, finish)
 
@@ -91,17 +93,17 @@ class LeftToRight:
             return end[1]
         return Finish.LENGTH if room <= 0 else None
 
-    def _cell(self, text: str, log_prob: float, finish: Finish | None) -> Cell:
-        state = "end" if finish is Finish.END else "new"
-        return Cell(text, state, float(np.exp(log_prob)))
+    def _text(self, tokens: Sequence[int]) -> str:
+        """The text of `tokens` up to where it ends."""
+        text = self.base.text(tokens)
+        end = end_of(text, self.options)
+        return text[: end[0]] if end else text
 
     def _fill(self, tokens: list[int], log_probs: list[float], passes: int, finish: Finish) -> Fill:
-        text = self.base.text(tokens)
-        if end := end_of(text, self.options):
-            text = text[: end[0]]
         mean = float(np.mean(log_probs)) if log_probs else 0.0
+        # A character may be cut in two where the limit fell.
         return Fill(
-            text=text.rstrip(REPLACEMENT),  # a character may be cut in two where the limit fell
+            text=self._text(tokens).rstrip(REPLACEMENT),
             tokens=self.base.count(tokens) + (finish is Finish.END),
             steps=passes,
             finish=finish,

@@ -85,7 +85,7 @@ class Watch:
     def step(self, step: Step) -> None:
         """Draws the canvas after one denoising step."""
         started = time.perf_counter()
-        if step.index == 0:
+        if step.index == 0 or step.canvas < self.canvas:
             self.filled = Text()
         elif step.canvas != self.canvas:
             self.filled.append_text(drawn(self.cells))

@@ -74,6 +74,16 @@ def test_a_second_try_starts_anew() -> None:
     assert output(seen).splitlines()[1][CAPTION_WIDTH:] == "    x = 2"
 
 
+def test_a_check_shows_the_fill_from_its_start_and_the_next_draft_goes_on_behind_it() -> None:
+    with watch() as seen:
+        seen.step(step(0, cell("a", "new"), cell(" + c", "new")))
+        seen.step(step(1, cell("a"), cell(" -", "new")))  # the check doubts the second token
+        seen.step(step(2, cell(" b", "new"), canvas=1))
+        seen.step(step(3, cell("a"), cell(" -"), cell(" b")))
+    pictures = [line[CAPTION_WIDTH:].strip() for line in output(seen).splitlines()]
+    assert pictures == ["x = a + c", "x = a -", "x = a - b", "x = a - b"]
+
+
 @pytest.mark.parametrize("code", ["", "\n\n  x", "a = 'open", "x\n", "\n", "if a:\n    ", "😋"])
 @pytest.mark.parametrize("language", ["python", "typescriptreact", "plaintext", "klingon"])
 def test_highlighting_changes_no_text(code: str, language: str) -> None:

@@ -63,6 +63,13 @@ def test_every_pass_is_a_step_that_shows_the_fill_so_far() -> None:
     assert steps[1].cells[-1].probability == pytest.approx(0.95)
 
 
+def test_what_ends_a_line_is_no_part_of_the_picture() -> None:
+    steps: list[Step] = []
+    scripted_engine(["a\nb"]).fill(Prompt("x = "), LINE, on_step=steps.append)
+    assert [cell.text for cell in steps[-1].cells] == ["", "a", ""]
+    assert steps[-1].cells[-1].state == "end"
+
+
 def test_typing_on_reads_only_the_new_tokens() -> None:
     engine = scripted_engine(["x"])
     engine.fill(Prompt("def f(a):\n    re", "\n"), OPTIONS)

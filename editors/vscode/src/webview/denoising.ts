@@ -39,9 +39,10 @@ class Player {
     }
     this.view.slider.value = String(index);
     this.view.caption.textContent = caption(step, index, this.steps);
-    // Canvases before this one are done; they stand as their last step left them.
-    const done = this.steps.filter((other, i) => other.canvas < step.canvas && this.steps[i + 1]?.canvas !== other.canvas);
-    this.view.tokens.replaceChildren(...[...done, step].flatMap(({ cells }) => cells.map(tokenElement)));
+    // Canvases before this one are done; they stand as their last step until now left them.
+    const before = this.steps.slice(0, index).filter(({ canvas }) => canvas < step.canvas);
+    const done = new Map(before.map((other) => [other.canvas, other]));
+    this.view.tokens.replaceChildren(...[...done.values(), step].flatMap(({ cells }) => cells.map(tokenElement)));
   }
 
   play(): void {
