@@ -31,6 +31,8 @@ examples:
   lacuna fill src/app.py --lines 12-15 --write
   lacuna fill src/app.py --at 12:9 --mode left-to-right
   lacuna fill - --language go --at 3:1 < main.go
+  lacuna fill src/app.py --at 12:9 --match '[a-z_]+\\(\\w*\\)'
+  lacuna fill src/app.py --at 12:9 --one-of user,account,session
 
 exit codes: 0 filled, 1 nothing to suggest, 2 bad usage or input, or no working model
 """
@@ -150,6 +152,18 @@ def _add_fill(commands: Any) -> None:
         default="diffusion",
         help="what writes: the denoiser, which sees both sides (default); its base alone, token by "
         "token from what stands before; or the denoiser, checked by the base",
+    )
+    held = how.add_mutually_exclusive_group()
+    held.add_argument(
+        "--match",
+        metavar="REGEX",
+        help="the whole fill must match this expression of Python's re (without anchors, looking "
+        "around and references to groups; \\w, \\d and \\s are ASCII)",
+    )
+    held.add_argument(
+        "--one-of",
+        metavar="TEXT,TEXT",
+        help="the fill must be one of these; @FILE: one of its lines, @-: of standard input",
     )
     how.add_argument(
         "--candidates",
