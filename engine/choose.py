@@ -1,6 +1,7 @@
 """Which positions of a canvas to commit at a step: policies as pure functions of numpy arrays.
 
-Every policy takes what a step proposes and gives the positions it commits; none knows a model.
+Every policy takes what a step believes and gives the positions it commits; none knows a model. What
+later steps contradict is opened again by `contradicted`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Choice:
     entropy: float = 0.35
     """Nats a step may risk for ENTROPY."""
     divergence: float = 0.01
-    """Nats by which a distribution may have moved since the last step for STABLE."""
+    """Nats below which a distribution has to have moved at each of the last steps for STABLE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,18 @@ class Beliefs:
     probability: Floats
     """Of the token proposed there."""
     entropy: Floats
-    """Of its whole distribution, in nats."""
+    """Of its whole distribution, in nats; where that is known in part only, a lower bound."""
     moved: Floats
-    """Kullback-Leibler divergence to the step before, in nats; infinite at the first step."""
+    """The larger of the last two Kullback-Leibler divergences of a step's distribution from that of
+    the step before, in nats; infinite while there are not two."""
 
 
 def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
     """The positions to commit: at least one of the text, and all of them at the last step.
 
-    An end of its own is no progress: taken for it, the end would creep leftwards a position a step.
+    With `steps_left` of a budget at least an even share of what is open is committed, as in LLaDA's
+    linear schedule (arXiv 2502.09992); a policy may be quicker. An end of its own is no progress:
+    taken for it, the end would creep leftwards a position a step.
     """
     if choice.policy is Policy.THRESHOLD:
         chosen = above_threshold(beliefs, choice.threshold)
@@ -89,7 +93,11 @@ def above_threshold(beliefs: Beliefs, threshold: float) -> Bools:
 
 
 def most_probable(beliefs: Beliefs, count: int) -> Bools:
-    """The `count` positions with the most probable tokens (LLaDA's low-confidence remasking)."""
+    """The `count` positions with the most probable tokens.
+
+    LLaDA's low-confidence remasking (arXiv 2502.09992), and with a count of 1 the slowest and most
+    careful way, against which the others are measured.
+    """
     score = np.where(beliefs.eligible, beliefs.probability, -np.inf)
     chosen = np.zeros(len(score), bool)
     chosen[np.argsort(-score, kind="stable")[:count]] = True
@@ -100,7 +108,7 @@ def within_entropy(beliefs: Beliefs, budget: float) -> Bools:
     """The most certain positions whose joint error stays bounded (EB-Sampler, arXiv 2505.24857).
 
     In the order of entropy, as many as keep the sum of their entropies less the largest of them,
-    a bound on what treating them as independent can lose, within `budget` nats.
+    a bound on what treating them as independent can lose, within `budget` nats; so always one.
     """
     order = np.argsort(np.where(beliefs.eligible, beliefs.entropy, np.inf), kind="stable")
     order = order[: int(beliefs.eligible.sum())]
@@ -111,8 +119,25 @@ def within_entropy(beliefs: Beliefs, budget: float) -> Bools:
 
 
 def stable(beliefs: Beliefs, threshold: float, divergence: float) -> Bools:
-    """Probable positions whose distribution has settled (KLASS, arXiv 2511.05664)."""
-    return above_threshold(beliefs, threshold) & (beliefs.moved <= divergence)
+    """Probable positions whose distribution has settled (KLASS, arXiv 2511.05664).
+
+    Settled is what moved by less than `divergence` nats at each of the last two steps, the history
+    that its authors use; the first two passes commit only what every step has to.
+    """
+    return above_threshold(beliefs, threshold) & (beliefs.moved < divergence)
+
+
+def contradicted(held: Bools, probability: Floats, threshold: float, most: int) -> Bools:
+    """The positions to open again of those held: improbable by now, the least probable `most`.
+
+    The narrow-out of WINO (arXiv 2507.18578). With fewer of them than the step has committed every
+    step gains, so that there are never more steps than positions.
+    """
+    doubtful = held & (probability < threshold)
+    order = np.argsort(np.where(doubtful, probability, np.inf), kind="stable")
+    opened = np.zeros(len(held), bool)
+    opened[order[: max(most, 0)]] = True
+    return opened & doubtful
 
 
 def most_likely_length(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvas import Canvas
-from .choose import Beliefs, Choice, choose, most_likely_length
+from .choose import Beliefs, Choice, choose, contradicted, most_likely_length
 from .errors import CancelledError
 from .held import Hold
 from .model import Floats, Ids, Proposal
@@ -34,7 +34,7 @@ class Rules:
     newline: NDArray[np.bool_] | None
     """[vocabulary] tokens that end the text when committed; None: it may have several lines."""
     remask: float = 0.0
-    """A committed token whose probability falls below this is masked again, once; 0: never."""
+    """A committed token whose probability falls below this is masked again; 0: never."""
     hold: Hold | None = None
     """The format that the text is held to."""
 
@@ -52,8 +52,8 @@ class Candidate:
     """[C] what the last step proposed, for the trace."""
     probabilities: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     """[C] and with what probability."""
-    remasked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
-    """[C] positions that were masked again once, and will not be a second time."""
+    moved: Floats = field(default_factory=lambda: np.full(1, np.inf, np.float32))
+    """[C] by how much the distributions moved at the last step, in nats; [1] while none was."""
     banned: Ids = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     """[n, C] tokens that a critic has doubted: none is proposed again where it stood."""
 
@@ -106,7 +106,7 @@ def proposal_of(proposals: Proposal, row: int) -> Proposal:
 def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     """Commits on one candidate what a forward pass over it proposes."""
     candidate.passes += 1
-    canvas, seen = _contradicted_masked(candidate, proposal, rules), proposal
+    canvas, seen = candidate.canvas, proposal
     if rules.hold is None:
         proposal = without(seen, candidate.banned)
     else:
@@ -115,23 +115,27 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
     places = np.arange(len(canvas))
     eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
+    moved = divergence(candidate.previous, proposal)
     beliefs = Beliefs(
         eligible=eligible,
         text=eligible & (places < length),
         probability=np.exp(log_probs),
         entropy=entropy(proposal),
-        moved=divergence(candidate.previous, proposal),
+        moved=np.maximum(candidate.moved, moved),
     )
     steps_left = None if rules.steps is None else rules.steps - candidate.passes + 1
+    is_last = steps_left is not None and steps_left <= 1
     chosen = choose(beliefs, rules.choice, steps_left)
     if rules.hold is None:
         canvas = canvas.commit(chosen, tokens, log_probs)
     else:
-        rest = seen if steps_left == 1 else None
+        rest = seen if is_last else None
         canvas = rules.hold.committed(canvas, chosen, tokens, log_probs, rest)
-    canvas = _shortened(canvas, proposal, rules)
-    candidate.canvas = _cut_after_newline(canvas, rules)
-    candidate.previous, candidate.guesses = proposal, tokens
+    canvas = _cut_after_newline(_shortened(canvas, proposal, rules), rules)
+    if rules.remask and not is_last:
+        canvas = _contradicted_masked(canvas, candidate.canvas, seen, rules.remask)
+    candidate.canvas, candidate.guesses = canvas, tokens
+    candidate.previous, candidate.moved = proposal, moved
     candidate.probabilities = beliefs.probability
 
 
@@ -199,20 +203,20 @@ def _cut_after_newline(canvas: Canvas, rules: Rules) -> Canvas:
     return canvas.closed_at(after) if after < canvas.length else canvas
 
 
-def _contradicted_masked(candidate: Candidate, proposal: Proposal, rules: Rules) -> Canvas:
-    """Opens committed tokens that what came later makes unlikely, each at most once.
+def _contradicted_masked(
+    canvas: Canvas, before: Canvas, proposal: Proposal, threshold: float
+) -> Canvas:
+    """The canvas after a step with those tokens of the canvas before it open that it contradicts.
 
-    The re-verification of WINO (arXiv 2507.18578), with the bound that no token is opened twice.
+    What is opened waits for the next pass. WINO judges a token by a copy of the canvas that does
+    not show it, Saber (arXiv 2510.18165) by the fall of its probability since it was committed;
+    here the model sees the token it judges, for which it has to be trained.
     """
-    canvas = candidate.canvas
-    if not rules.remask:
-        return canvas
-    if not len(candidate.remasked):
-        candidate.remasked = np.zeros(len(canvas), np.bool_)
-    held = ~canvas.open & (np.arange(len(canvas)) < canvas.length) & ~candidate.remasked
-    doubtful = held & (np.exp(proposal.current_log_prob) < rules.remask)
-    candidate.remasked = candidate.remasked | doubtful
-    return canvas.masked_at(doubtful)
+    is_text = np.arange(len(canvas)) < canvas.length
+    committed = int((before.open & ~canvas.open & is_text).sum())
+    probability = np.exp(proposal.current_log_prob)
+    opened = contradicted(~before.open & is_text, probability, threshold, committed - 1)
+    return canvas.masked_at(opened)
 
 
 def entropy(proposal: Proposal) -> Floats:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.choose import Beliefs, Choice, Policy, choose, most_likely_length
+from engine.choose import Beliefs, Choice, Policy, choose, contradicted, most_likely_length
 
 
 def beliefs(
@@ -42,6 +42,18 @@ CASES = [
         [0, 1, 2],
     ),
     (
+        "the order is that of entropy, not of place or probability",
+        Choice(Policy.ENTROPY, entropy=0.35),
+        beliefs([0.9, 0.8, 0.7, 0.6], entropy=[0.9, 0.3, 0.2, 0.1]),
+        [1, 2, 3],
+    ),
+    (
+        "no budget still commits the most certain",
+        Choice(Policy.ENTROPY, entropy=0.0),
+        beliefs([0.2, 0.3, 0.1], entropy=[2.0, 1.0, 3.0]),
+        [1],
+    ),
+    (
         "a probable token must have settled too",
         Choice(Policy.STABLE, threshold=0.9, divergence=0.01),
         beliefs([0.95, 0.96, 0.2], moved=[0.5, 0.001, 0.0]),
@@ -63,6 +75,14 @@ def test_a_step_budget_is_kept() -> None:
     assert choose(seen, Choice(), steps_left=1).all()
 
 
+def test_the_least_probable_are_opened_again_within_the_bound() -> None:
+    held = np.array([True, True, True, False, True])
+    probability = np.array([0.2, 0.1, 0.9, 0.0, 0.3], np.float32)
+    assert list(np.flatnonzero(contradicted(held, probability, 0.5, 2))) == [0, 1]
+    assert list(np.flatnonzero(contradicted(held, probability, 0.5, 9))) == [0, 1, 4]
+    assert not contradicted(held, probability, 0.5, -1).any()
+
+
 LENGTHS = [
     ("a clear end", [0.01, 0.02, 0.9, 0.95], 0, 4, 2),
     ("an end at once", [0.9, 0.95, 0.97, 0.99], 0, 4, 0),
@@ -80,6 +100,12 @@ def test_the_length_is_read_from_the_whole_canvas(
     end: list[float], least: int, most: int, expected: int
 ) -> None:
     assert most_likely_length(np.log(np.array(end, np.float32)), least, most) == expected
+
+
+def test_only_possible_lengths_are_taken() -> None:
+    end = np.log(np.array([0.01, 0.02, 0.9, 0.95], np.float32))
+    assert most_likely_length(end, 0, 4, np.array([True, False, False, True, False])) == 3
+    assert most_likely_length(end, 2, 4, np.array([True, True, False, False, True])) == 4
 
 
 def test_certainty_of_an_end_is_no_division_by_zero() -> None:

@@ -1,0 +1,123 @@
+"""The loop over a scripted model: how many passes a policy takes, and what it does at each."""
+
+import numpy as np
+import pytest
+
+from engine.canvas import Canvas
+from engine.choose import Choice, Policy
+from engine.denoise import Candidate, Rules, denoise, divergence
+from engine.engine import never
+from engine.model import Floats, Ids, Proposal
+
+END, MASK, SIZE = 0, 1, 7
+TOKENS = np.arange(10, 10 + SIZE)
+
+
+class Script:
+    """Proposes TOKENS, the token at each place with a probability that may change with the pass."""
+
+    def __init__(self, *probabilities: float, current: float = 0.95) -> None:
+        self.probabilities = probabilities
+        self.current = current
+        self.canvases: list[Ids] = []
+
+    def __call__(self, canvases: Ids, wanted: object) -> Proposal:
+        [canvas] = canvases
+        best = self.probabilities[min(len(self.canvases), len(self.probabilities) - 1)]
+        self.canvases.append(canvas)
+        # Places differ a little, so that the most probable one is known.
+        chance = best - np.arange(SIZE) * 1e-4
+        log_probs = np.log(np.stack([chance, (1 - chance) / 2], axis=1)).astype(np.float32)
+        ids = np.stack([TOKENS, TOKENS + 100], axis=1)
+        current = np.log(self.current - np.arange(SIZE) * 1e-4)
+        end: Floats = np.full((1, SIZE), -20, np.float32)
+        return Proposal(ids[None], log_probs[None], end, current[None].astype(np.float32))
+
+    def committed(self) -> list[int]:
+        """Tokens that stood on the canvas at each pass."""
+        return [int((canvas != MASK).sum()) for canvas in self.canvases]
+
+
+def denoised(script: Script, choice: Choice, steps: int | None = None, remask: float = 0) -> Canvas:
+    candidate = Candidate(Canvas.masked(SIZE, MASK, END), np.random.default_rng(0))
+    rules = Rules(choice, steps, temperature=0.0, newline=None, remask=remask)
+    denoise([candidate], script, rules, never)
+    assert candidate.canvas.is_full
+    assert candidate.passes == len(script.canvases)
+    return candidate.canvas
+
+
+def test_a_settled_distribution_is_one_that_moved_little_twice() -> None:
+    """Not before the third pass, however sure the model is: KLASS's history is two steps."""
+    script = Script(0.95)
+    denoised(script, Choice(Policy.STABLE))
+    assert script.committed() == [0, 1, 2]
+
+
+def test_what_moves_starts_its_history_anew() -> None:
+    script = Script(0.95, 0.5, 0.95)
+    denoised(script, Choice(Policy.STABLE))
+    assert script.committed() == [0, 1, 2, 3, 4], "the passes 2 and 3 moved, 4 and 5 did not"
+
+
+@pytest.mark.parametrize(
+    ("choice", "committed"),
+    [
+        (Choice(Policy.THRESHOLD, threshold=0.9), [0]),
+        (Choice(Policy.THRESHOLD, threshold=0.96), list(range(SIZE))),
+        (Choice(Policy.TOP_K, top_k=3), [0, 3, 6]),
+        (Choice(Policy.ONE), list(range(SIZE))),
+        # About 0.23 nats at each place, of which two and the largest, which is not counted, fit.
+        (Choice(Policy.ENTROPY, entropy=0.5), [0, 3, 6]),
+    ],
+)
+def test_a_policy_takes_its_passes(choice: Choice, committed: list[int]) -> None:
+    script = Script(0.95)
+    canvas = denoised(script, choice)
+    assert script.committed() == committed
+    assert list(canvas.ids) == list(TOKENS)
+
+
+@pytest.mark.parametrize("remask", [0.0, 0.9])
+def test_a_budget_of_steps_is_shared_out_evenly(remask: float) -> None:
+    """What is masked again in the meantime is done in time too."""
+    script = Script(0.2, current=0.1)
+    denoised(script, Choice(), steps=3, remask=remask)
+    assert len(script.canvases) == 3
+    if not remask:
+        assert script.committed() == [0, 3, 5]
+
+
+def test_what_is_contradicted_is_masked_again_but_every_step_gains() -> None:
+    """Everything is doubted at every pass: three are committed a step, and two of the old ones,
+    the least probable, opened."""
+    script = Script(0.95, current=0.1)
+    denoised(script, Choice(Policy.TOP_K, top_k=3), remask=0.5)
+    assert script.committed()[:3] == [0, 3, 4]
+    assert list(np.flatnonzero(script.canvases[1] != MASK)) == [0, 1, 2]
+    assert list(np.flatnonzero(script.canvases[2] != MASK)) == [0, 3, 4, 5]
+    assert len(script.canvases) <= SIZE
+
+
+def test_a_token_that_is_still_likely_stays() -> None:
+    script = Script(0.95, current=0.6)
+    denoised(script, Choice(Policy.TOP_K, top_k=3), remask=0.5)
+    assert script.committed() == [0, 3, 6]
+
+
+def test_one_token_a_step_leaves_no_room_to_go_back() -> None:
+    script = Script(0.95, current=0.1)
+    denoised(script, Choice(Policy.ONE), remask=0.5)
+    assert script.committed() == list(range(SIZE))
+
+
+def test_divergence_is_that_of_now_from_before() -> None:
+    def proposal(*chances: float) -> Proposal:
+        log_probs = np.log(np.array([chances], np.float32))
+        nothing = np.zeros(1, np.float32)
+        return Proposal(np.array([[5, 6]]), log_probs, nothing, nothing)
+
+    before, now = proposal(0.5, 0.5), proposal(0.9, 0.1)
+    exact = 0.9 * np.log(0.9 / 0.5) + 0.1 * np.log(0.1 / 0.5)
+    assert divergence(before, now) == pytest.approx([exact], abs=1e-5)
+    assert divergence(None, now) == np.inf
