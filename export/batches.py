@@ -13,8 +13,8 @@ from tokenizers import Tokenizer
 
 from lsp_server.spans import SpanKind
 
-from .denoiser import END_ID
 from .gaps import Gap, cut
+from .limits import END_ID
 from .packing import TAIL, Batch, Example, Layout, Window, lay_out
 
 _CHARACTERS_A_TOKEN = 3.6

@@ -21,10 +21,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from .limits import MASK_ID
 from .weights import Base, Shape
 
 PROJECTIONS = ("q", "k", "v", "o", "gate", "up", "down")
-MASK_ID, END_ID = 16, 0
 ALPHA = 32
 """Effective weight = base + B A * ALPHA / rank."""
 

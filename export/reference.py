@@ -12,17 +12,16 @@ from tokenizers import Tokenizer as Library
 from torch import Tensor
 
 from engine import Engine
-from engine.card import Card
 from engine.model import KeyValues
 from engine.session import Runtime
 from engine.tokenizer import FileTokenizer
 from lsp_server.prompt import prompt_for
 
-from .denoiser import END_ID, MASK_ID
-from .folder import CANVAS_SIZES, LIMITS, PROPOSALS, fetch_base, tokenizer
+from .folder import fetch_base, tokenizer
 from .held_out import Answer, HeldOut
-from .torch_model import TorchModel
-from .weights import Base, read_gguf
+from .limits import CANVAS_SIZES, END_ID
+from .torch_model import TorchModel, card_of
+from .weights import read_gguf
 
 
 def torch_model(
@@ -47,28 +46,6 @@ def torch_engine(model: TorchModel, library: Library) -> Engine:
         tokens = FileTokenizer(path)
     runtime = Runtime("torch", torch.get_num_threads(), "the reference", torch.__version__)
     return Engine(model, tokens, runtime)
-
-
-def card_of(base: Base) -> Card:
-    shape = base.shape
-    return Card(
-        name="torch",
-        family="cached",
-        mask_id=MASK_ID,
-        end_id=END_ID,
-        start_id=END_ID,
-        vocabulary=shape.vocabulary,
-        layers=shape.layers,
-        kv_heads=shape.kv_heads,
-        head_size=shape.head_size,
-        hidden=shape.hidden,
-        rope_theta=shape.rope_theta,
-        logit_shift=True,
-        canvas_sizes=CANVAS_SIZES,
-        max_prefix=LIMITS["max_prefix"],
-        max_suffix=LIMITS["max_suffix"],
-        proposals=PROPOSALS,
-    )
 
 
 class LeftToRight:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from engine.choose import most_likely_length
 
-from .denoiser import END_ID, Cache, Denoiser
-from .folder import SPECIAL
+from .denoiser import Cache, Denoiser
+from .limits import END_ID, SPECIAL
 from .masks import Flags
 from .packing import Batch
 from .views import lay_canvases

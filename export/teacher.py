@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from .denoiser import END_ID, Denoiser
-from .folder import SPECIAL
+from .denoiser import Denoiser
+from .limits import END_ID, SPECIAL
 from .packing import Batch
 
 KEPT = 24

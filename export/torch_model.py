@@ -19,7 +19,7 @@ from engine.card import Card
 from engine.model import Among, Floats, Ids, KeyValues, Proposal
 
 from .denoiser import ALPHA, Layer, load_adapter, rank_of, rms_norm, rotate
-from .folder import SPECIAL
+from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
 from .weights import Base
 
 
@@ -99,6 +99,10 @@ class TorchModel:
         cos, sin = self._rotation(torch.tensor([by]))
         return np.asarray(rotate(torch.from_numpy(keys), cos.float(), sin.float()).numpy())
 
+    def project(self, index: int, name: str, x: Tensor, weight: Tensor) -> Tensor:
+        """A projection of layer `index`; to be watched by those who ask what goes in."""
+        return F.linear(x, weight)
+
     def _rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin [n, D]."""
         half = torch.arange(0, self.shape.head_size, 2).double() / self.shape.head_size
@@ -127,9 +131,10 @@ class TorchModel:
         keys, values = [], []
         for index, layer in enumerate(layers):
             n = rms_norm(x, layer["norm1"], shape)
-            q = rotate(F.linear(n, layer["q"]).view(b, t, h, d).transpose(1, 2), cos, sin)
-            k = rotate(F.linear(n, layer["k"]).view(b, t, g, d).transpose(1, 2), cos, sin)
-            v = F.linear(n, layer["v"]).view(b, t, g, d).transpose(1, 2)
+            q, k, v = (self.project(index, name, n, layer[name]) for name in ("q", "k", "v"))
+            q = rotate(q.view(b, t, h, d).transpose(1, 2), cos, sin)
+            k = rotate(k.view(b, t, g, d).transpose(1, 2), cos, sin)
+            v = v.view(b, t, g, d).transpose(1, 2)
             keys.append(k[0].float().numpy())
             values.append(v[0].float().numpy())
             if past is not None:
@@ -137,10 +142,11 @@ class TorchModel:
                 v = torch.cat([self._past(past.values[index], b), v], 2)
             k, v = (z.repeat_interleave(h // g, 1) for z in (k, v))
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=sees)
-            x = x + F.linear(mixed.transpose(1, 2).reshape(b, t, h * d), layer["o"])
+            mixed = mixed.transpose(1, 2).reshape(b, t, h * d)
+            x = x + self.project(index, "o", mixed, layer["o"])
             n = rms_norm(x, layer["norm2"], shape)
-            fed = F.silu(F.linear(n, layer["gate"])) * F.linear(n, layer["up"])
-            x = x + F.linear(fed, layer["down"])
+            gate, up = (self.project(index, name, n, layer[name]) for name in ("gate", "up"))
+            x = x + self.project(index, "down", F.silu(gate) * up, layer["down"])
         return x, np.stack(keys), np.stack(values)
 
     def _past(self, cache: Floats, batch: int) -> Tensor:
@@ -174,3 +180,25 @@ def merge(weight: Tensor, state: dict[str, Tensor], name: str) -> Tensor:
         return weight
     change = state[f"b.{name}"] @ state[f"a.{name}"] * (ALPHA / rank_of(state))
     return (weight.float() + change).to(weight.dtype)
+
+
+def card_of(base: Base) -> Card:
+    shape = base.shape
+    return Card(
+        name="torch",
+        family="cached",
+        mask_id=MASK_ID,
+        end_id=END_ID,
+        start_id=END_ID,
+        vocabulary=shape.vocabulary,
+        layers=shape.layers,
+        kv_heads=shape.kv_heads,
+        head_size=shape.head_size,
+        hidden=shape.hidden,
+        rope_theta=shape.rope_theta,
+        logit_shift=True,
+        canvas_sizes=CANVAS_SIZES,
+        max_prefix=LIMITS["max_prefix"],
+        max_suffix=LIMITS["max_suffix"],
+        proposals=PROPOSALS,
+    )

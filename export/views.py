@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import masks
-from .denoiser import MASK_ID, Cache, Canvases, Denoiser
+from .denoiser import Cache, Canvases, Denoiser
+from .limits import MASK_ID
 from .masks import Flags
 from .packing import Batch
 from .teacher import Teaching

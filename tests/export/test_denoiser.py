@@ -7,16 +7,8 @@ import pytest
 import torch
 
 from engine.model import KeyValues
-from export.denoiser import (
-    END_ID,
-    MASK_ID,
-    PROJECTIONS,
-    Adapter,
-    Canvases,
-    Denoiser,
-    load_adapter,
-    save_adapter,
-)
+from export.denoiser import PROJECTIONS, Adapter, Canvases, Denoiser, load_adapter, save_adapter
+from export.limits import END_ID, MASK_ID
 from export.packing import Example, Layout, lay_out
 from export.reference import card_of
 from export.torch_model import TorchModel

@@ -16,7 +16,7 @@ from engine.card import Card
 from engine.model import KeyValues
 from engine.session import Session
 from engine.weights import quantise
-from export.folder import END_ID, MASK_ID, SPECIAL
+from export.limits import END_ID, MASK_ID, SPECIAL
 from export.torch_model import TorchModel
 from export.weights import half_rotation, places, read_gguf
 

@@ -7,8 +7,8 @@ import pytest
 
 from engine import FillOptions, Prompt
 from engine.reference import fill_slowly
-from export.denoiser import END_ID
 from export.held_out import HeldOut
+from export.limits import END_ID
 from export.reference import LeftToRight, card_of, torch_engine
 from export.torch_model import TorchModel
 from lsp_server.document import Document

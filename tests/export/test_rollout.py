@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.denoiser import END_ID
+from export.limits import END_ID
 from export.rollout import committed, lengths
 
 

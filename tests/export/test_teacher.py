@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from export.denoiser import END_ID, Adapter, Denoiser
+from export.denoiser import Adapter, Denoiser
+from export.limits import END_ID
 from export.packing import Example, Layout, lay_out
 from export.reference import card_of
 from export.teacher import line_breaks, teach

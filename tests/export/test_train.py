@@ -12,7 +12,8 @@ import torch
 
 from export import train, views
 from export.batches import Texts, batch
-from export.denoiser import END_ID, MASK_ID, load_adapter
+from export.denoiser import load_adapter
+from export.limits import END_ID, MASK_ID
 from export.packing import Layout
 from export.workers import Team
 
