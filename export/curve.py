@@ -9,9 +9,8 @@ from typing import Any
 SERIES = {
     "open": "all open (first step)",
     "first": "first token, all open",
-    "partial": "left part or random places closed",
-    "sure": "what was sure closed",
-    "some": "some of the surest closed",
+    "later": "in the middle of decoding",
+    "next": "next token, left part closed",
 }
 """Losses of the log -> what a reader is told they are."""
 SMOOTH = 15
@@ -33,7 +32,7 @@ def plot(run: Path) -> Path:
         held: list[dict[str, Any]] = [x for x in lines if "held_out" in x]
         axes.plot(
             [x["step"] for x in held],
-            [x["held_out"][name] for x in held],
+            [x["held_out"].get(name) for x in held],
             color=drawn.get_color(),
             marker="o",
             markersize=3,

@@ -18,6 +18,21 @@ def all_open(lengths: Lengths, canvas: int) -> Flags:
     return np.ones((len(lengths), canvas), bool)
 
 
+def later(lengths: Lengths, right: NDArray[np.float32], rng: np.random.Generator) -> Flags:
+    """A state of decoding after the first step, for each gap one of the three kinds below.
+
+    `right` [N, C] is the probability the model gave to the true token with all places open.
+    """
+    kinds = np.stack(
+        [
+            left_or_random(lengths, right.shape[1], rng),
+            after_threshold(lengths, right, rng),
+            after_some(lengths, right, rng),
+        ]
+    )
+    return kinds[rng.integers(len(kinds), size=len(lengths)), np.arange(len(lengths))]
+
+
 def left_or_random(lengths: Lengths, canvas: int, rng: np.random.Generator) -> Flags:
     """Half: the places right of a closed left part; half: each place with a random rate."""
     places = np.arange(canvas)
@@ -31,10 +46,7 @@ def left_or_random(lengths: Lengths, canvas: int, rng: np.random.Generator) -> F
 def after_threshold(
     lengths: Lengths, right: NDArray[np.float32], rng: np.random.Generator
 ) -> Flags:
-    """After one step of decoding: what the model was sure of is closed, at least one place.
-
-    `right` [N, C] is the probability the model gave to the true token with all places open.
-    """
+    """After one step of decoding: what the model was sure of is closed, at least one place."""
     threshold = 0.2 + 0.75 * rng.random(len(lengths))
     inner = _inner(lengths, right)
     is_open = inner < threshold[:, None]

@@ -8,9 +8,9 @@ minute, held-out losses now and then) and `curve.png` (`--plot`). The data of a 
 number.
 
 A step: windows with several gaps each (`batches.py`); the context read once without gradient; then
-two rounds of two masked views. The first round sees each canvas all open, and with a left part or
-random places closed. What the model knew in it decides what is closed in the second: the states
-that decoding itself would come to. In some steps (`--own`) the second round is of the model's own
+two rounds of one masked view. The first round sees each canvas all open. In the second a left part
+is closed, or random places, or what the model was sure of in the first: the states that decoding
+itself would come to. In some steps (`--own`) the second round is of the model's own
 fills instead (`rollout.py`). Loss: cross-entropy at open places (masked diffusion, as in LLaDA and
 Dream, without the 1/t weight), half of it against what the base expects there (`teacher.py`); less
 for places far from known text and for padding after the end.
@@ -56,7 +56,7 @@ LAYOUTS = (
 """Canvas sizes and how often each is trained on, as the engine asks for them: a line on 16 places,
 more lines on 32. A step of each costs about the same."""
 LANGUAGES = {"python": 0.86, "javascript": 0.1, "typescript": 0.04}
-VIEWS = ("open", "partial", "sure", "some", "own open", "own later")
+VIEWS = ("open", "later", "own open", "own later")
 WARM_UP = 40
 AVERAGE = 0.995
 """Decay of the weights' moving average, a step."""
@@ -273,20 +273,17 @@ def rounds(
     teaching = teach(model, drawn, hidden, breaks)
     lengths = drawn.lengths.reshape(-1)
     canvas = drawn.middles.shape[-1]
-    first = (masks.all_open(lengths, canvas), masks.left_or_random(lengths, canvas, rng))
-    loss, right = view_loss(model, drawn, cache, first, VIEWS[:2], losses, teaching)
+    first = (masks.all_open(lengths, canvas),)
+    loss, right = view_loss(model, drawn, cache, first, VIEWS[:1], losses, teaching)
     yield loss
     if own:
         filled, closed_by = roll_out(model, drawn, cache)
         passes = (1 + rng.random(len(lengths)) * np.maximum(closed_by.max(1), 1)).astype(np.int64)
         views = (masks.all_open(lengths, canvas), closed_by >= passes[:, None])
-        yield view_loss(model, filled, cache, views, VIEWS[4:], losses)[0]
+        yield view_loss(model, filled, cache, views, VIEWS[2:], losses)[0]
         return
-    second = (
-        masks.after_threshold(lengths, right[0], rng),
-        masks.after_some(lengths, right[0], rng),
-    )
-    yield view_loss(model, drawn, cache, second, VIEWS[2:4], losses, teaching)[0]
+    second = (masks.later(lengths, right[0], rng),)
+    yield view_loss(model, drawn, cache, second, VIEWS[1:2], losses, teaching)[0]
 
 
 def read(model: Denoiser, drawn: Batch) -> tuple[Tensor, Cache]:

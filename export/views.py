@@ -16,7 +16,7 @@ from .masks import Flags
 from .packing import Batch
 from .teacher import Teaching
 
-SOFT = 0.5
+SOFT = 0.25
 """Share of the teacher in the loss."""
 PADDING_WEIGHT = 0.1
 NEAR, FADE = 0.3, 6.0
@@ -113,8 +113,8 @@ class Losses:
         self.values["padding"].append(full[is_open & ~real])
         if "open" in names:
             self.values["first"].append(full[:, :, 0, 0][real[:, :, 0, 0]])
-        if "partial" in names and teaching is not None:
-            self._add_next(full[:, :, names.index("partial")], is_open, names, teaching)
+        if "later" in names and teaching is not None:
+            self._add_next(full[:, :, names.index("later")], is_open, names, teaching)
 
     def _add_next(
         self,
@@ -124,7 +124,7 @@ class Losses:
         teaching: Teaching,
     ) -> None:
         """The next token after a closed left part, and the base's loss for the same one."""
-        view = is_open[:, :, names.index("partial")].reshape(teaching.valid.shape)
+        view = is_open[:, :, names.index("later")].reshape(teaching.valid.shape)
         left = view & (np.cumsum(view, 1) == 1) & teaching.valid
         left &= np.arange(view.shape[1]) == (~view).sum(1)[:, None]
         self.values["next"].append(full.reshape(view.shape)[left])

@@ -61,7 +61,7 @@ def test_it_learns_and_writes_what_it_learned(options):
     held = [line["held_out"] for line in log(options) if "held_out" in line]
     assert len(held) == 6
     assert held[-1]["open"] < held[0]["open"] - 0.3
-    assert held[-1]["partial"] < held[0]["partial"] - 0.3
+    assert held[-1]["later"] < held[0]["later"] - 0.3
     saved = load_adapter(options.to / "adapter.safetensors")
     assert saved["b.0_q"].abs().sum() > 0
 
