@@ -135,7 +135,7 @@ class ContextCache:
     """Keys and values around gaps; remembers the last two of full size, so two files alternate."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self._prefixes = Runs(model, 2 * model.card.max_prefix)
         self._suffixes = Runs(model, 2 * model.card.max_suffix)
 
@@ -158,7 +158,7 @@ class ContextCache:
         """
         prefix = self._prefixes.read(gap.prefix[:-1], cancelled)
         suffix = self._suffixes.read(gap.suffix, cancelled)
-        moved = self._model.rotate(suffix.keys, len(gap.prefix) + size)
+        moved = self.model.rotate(suffix.keys, len(gap.prefix) + size)
         return KeyValues(
             np.concatenate([prefix.keys, moved], axis=2),
             np.concatenate([prefix.values, suffix.values], axis=2),

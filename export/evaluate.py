@@ -24,6 +24,8 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from engine import Engine, FillOptions
 from engine.choose import Policy
@@ -79,7 +81,8 @@ def run(arguments: argparse.Namespace) -> None:
     name, answer = answerer(arguments)
     start = time.perf_counter()
     scores = []
-    for index, gap in enumerate(gaps):
+    watched = track(gaps, "held-out gaps", console=Console(stderr=True))
+    for index, gap in enumerate(watched):
         given = answer(gap)
         scores.append(score(gap, given))
         if index < arguments.show:

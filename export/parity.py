@@ -14,10 +14,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 from tokenizers import Tokenizer
 
 from engine import Engine
 from engine.context import ContextCache, Surroundings
+from engine.engine import never
 from engine.model import Ids, Model
 from engine.session import Session
 from lsp_server.prompt import prompt_for
@@ -42,15 +45,20 @@ def run(arguments: argparse.Namespace) -> None:
     session = Session.open(arguments.model)
     sizes = session.card.canvas_sizes
     reference, library = torch_model(arguments.gguf, arguments.adapter, canvases=sizes)
-    states = [state for gap in gaps for state in canvases(gap, session, library)]
-    same = [leading(session, *state) == leading(reference, *state) for state in states]
-    onnx, torch = Engine.open(arguments.model), torch_engine(reference, library)
-    lines = [gap for gap in gaps if gap.span.stop_at_newline][: arguments.fills]
-    fills = [fill(onnx, gap, DEFAULTS).text == fill(torch, gap, DEFAULTS).text for gap in lines]
+    contexts = ContextCache(session), ContextCache(reference)
+    engines = Engine.open(arguments.model), torch_engine(reference, library)
+    tokens, fills = [], []
+    for gap in track(gaps, "held-out gaps", console=Console(stderr=True)):
+        for around, canvas in canvases(gap, session, library):
+            first, second = (leading(context, around, canvas) for context in contexts)
+            tokens.append(first == second)
+        if gap.span.stop_at_newline and len(fills) < arguments.fills:
+            first, second = (fill(engine, gap, DEFAULTS).text for engine in engines)
+            fills.append(first == second)
     facts = {
         "set": digest(gaps),
-        "canvases": len(same),
-        "next_token_agreement": percent(same),
+        "canvases": len(tokens),
+        "next_token_agreement": percent(tokens),
         "fills": len(fills),
         "fill_agreement": percent(fills),
     }
@@ -72,9 +80,10 @@ def canvases(gap: HeldOut, model: Model, library: Tokenizer) -> list[tuple[Surro
     return states
 
 
-def leading(model: Model, around: Surroundings, canvas: Ids) -> int:
+def leading(cache: ContextCache, around: Surroundings, canvas: Ids) -> int:
     """The token put first at the leftmost open place."""
-    context = ContextCache(model).around(around, len(canvas), lambda: False)
+    model = cache.model
+    context = cache.around(around, len(canvas), never)
     row = np.concatenate([around.prefix[-1:], canvas])[None]
     place = int(np.flatnonzero(canvas == model.card.mask_id)[0])
     return int(model.denoise(row, around.position, context).ids[0, place, 0])
