@@ -15,7 +15,7 @@ import numpy as np
 from .clock import Clock
 from .context import ContextCache, Run
 from .errors import CancelledError
-from .healing import Healing
+from .healing import Cut, Healing
 from .model import Floats, Ids, Model, Proposal
 from .prompt import Cancelled
 from .tokenizer import Tokenizer
@@ -56,7 +56,7 @@ class Base:
         self._cache = cache
         self._tokenizer = tokenizer
         self._healing = healing
-        self._cut = healing.cut(prefix, model.card.start_id)
+        self._prefix = prefix
         self._cancelled = cancelled
         self._clock = clock
 
@@ -96,6 +96,10 @@ class Base:
             proposal.ids[0, :, 0],
             proposal.log_probs[0, :, 0],
         )
+
+    @cached_property
+    def _cut(self) -> Cut:
+        return self._healing.cut(self._prefix, self._model.card.start_id)
 
     @cached_property
     def _run(self) -> Run:

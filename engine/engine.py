@@ -123,7 +123,6 @@ class Engine:
             gap = self._surroundings(prompt)
             base = self._base(gap, cancelled, clock)
         trace = Trace(self._tokenizer, on_step) if on_step else None
-        writer = LeftToRight(base, options, self.card.end_id)
         filling = Filling(
             model=self._model,
             cache=self._cache,
@@ -136,9 +135,9 @@ class Engine:
             trace=trace,
         )
         if options.mode is Mode.LEFT_TO_RIGHT:
-            found = writer.fills(trace)
+            found = LeftToRight(base, options, self.card.end_id).fills(trace)
         elif options.mode is Mode.VERIFIED:
-            found = Verified(base, filling, writer).fills(gap)
+            found = Verified(base, filling).fills(gap)
         else:
             found = filling.fills(gap)
         best = ranked(found, base)
@@ -157,7 +156,7 @@ class Engine:
 
     @cached_property
     def _healing(self) -> Healing:
-        return Healing(self._tokenizer.pieces, self.card.vocabulary)
+        return Healing(self._tokenizer, self.card.vocabulary)
 
     def _surroundings(self, prompt: Prompt) -> Surroundings:
         """The prompt in tokens, cut to what the model can see."""
@@ -190,7 +189,7 @@ class Engine:
         return hold
 
     def _lifted(self, form: Format, one_line: bool) -> Automaton:
-        return Automaton.of(form, self._tokenizer.pieces, one_line=one_line)
+        return Automaton.of(form, self._healing.pieces, one_line=one_line)
 
 
 def tail(text: str, limit: int) -> str:

@@ -11,10 +11,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from .model import Ids
+from .tokenizer import Tokenizer
 
 MOST_TAKEN_BACK = 4
 """Tokens looked back over for one that spells them all."""
@@ -31,13 +33,27 @@ class Cut:
 
 
 class Healing:
-    """The tokens of a vocabulary by how they begin."""
+    """The tokens of a vocabulary by how they begin, put in order when first asked for."""
 
-    def __init__(self, pieces: Sequence[bytes], vocabulary: int) -> None:
-        """`pieces` are the bytes of the tokens, none for those that stand for no text."""
-        self.pieces = [*pieces, *[b""] * (vocabulary - len(pieces))]
-        self._order = sorted((i for i, p in enumerate(pieces) if p), key=pieces.__getitem__)
-        self._sorted = [pieces[i] for i in self._order]
+    def __init__(self, tokenizer: Tokenizer, vocabulary: int) -> None:
+        """`vocabulary` is the model's, which may have tokens that the tokenizer does not know."""
+        self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
+
+    @cached_property
+    def pieces(self) -> Sequence[bytes]:
+        """[vocabulary] the bytes of each token; none for those that stand for no text."""
+        known = self._tokenizer.pieces
+        return [*known, *[b""] * (self._vocabulary - len(known))]
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """The tokens that stand for text, by their bytes."""
+        return sorted((i for i, p in enumerate(self.pieces) if p), key=self.pieces.__getitem__)
+
+    @cached_property
+    def _sorted(self) -> list[bytes]:
+        return [self.pieces[i] for i in self._order]
 
     def cut(self, prefix: Ids, start_id: int) -> Cut:
         """Takes back the last token, or as many as one token of the vocabulary can spell at once.

@@ -51,11 +51,14 @@ class LeftToRight:
         log_probs: Sequence[float] | Floats = (),
         cells: Sequence[Cell] = (),
         *,
-        random: np.random.Generator,
+        random: np.random.Generator | None = None,
         rank: int = 0,
         trace: Trace | None = None,
     ) -> Fill:
-        """Writes on after `tokens` of these log-probabilities, of which `cells` are the picture."""
+        """Writes on after `tokens` of these log-probabilities, of which `cells` are the picture.
+
+        Draws from `random`, where there is a temperature; else takes the most probable.
+        """
         tokens, log_probs, cells = list(tokens), [*map(float, log_probs)], list(cells)
         room, before = self.options.max_tokens - self.base.count(tokens), len(log_probs)
         finish = self._finish(tokens, room)
@@ -81,9 +84,9 @@ class LeftToRight:
                 trace.after_base(cells, (time.perf_counter() - start) * 1e3)
         return self._fill(tokens, log_probs, len(log_probs) - before, finish)
 
-    def _drawn(self, scores: Floats, random: np.random.Generator) -> int:
+    def _drawn(self, scores: Floats, random: np.random.Generator | None) -> int:
         """The place of a token among those proposed: the first, or with a temperature drawn."""
-        if self.options.temperature == 0:
+        if self.options.temperature == 0 or random is None:
             return 0
         return int((scores / self.options.temperature + random.gumbel(size=len(scores))).argmax())
 

@@ -2,10 +2,10 @@
 
 Self-speculation (Zhang et al., arXiv 2309.08168) with the two readers of this model: the draft sees
 the suffix, the check only what stands before each token. What it guarantees of a fill, where tokens
-are as the tokenizer cuts prefix and fill together: each was for the base, given all before it, at
-least `agreement` times as probable as the token the base would have written itself. It is a share
-of the most probable one, as in min-p sampling (arXiv 2407.01082): where the base is sure it
-insists, where it is not any likely token will do.
+are as the tokenizer cuts prefix and fill together or as the base wrote them: each was for the base,
+given all before it, at least `agreement` times as probable as the token the base would have written
+itself. It is a share of the most probable one, as in min-p sampling (arXiv 2407.01082): where the
+base is sure it insists, where it is not any likely token will do.
 
 With an agreement of 1 the text is a beginning of the base's greedy text, and what the suffix knows
 is lost but for the length. Below, the draft's choice among likely tokens stands, and the base only
@@ -42,8 +42,12 @@ class Verified:
     base: Base
     filling: Filling
     """What drafts."""
-    writer: LeftToRight
-    """What writes the rest in the end."""
+
+    @property
+    def _writer(self) -> LeftToRight:
+        """What writes the rest in the end: greedily, for a token drawn might not be agreed."""
+        options = replace(self.filling.options, temperature=0.0)
+        return LeftToRight(self.base, options, self.filling.model.card.end_id)
 
     def fills(self, gap: Surroundings) -> list[Fill]:
         """A fill of each candidate."""
@@ -65,11 +69,10 @@ class Verified:
             if fill.checks > self.filling.options.redrafts or not self._goes_on(kept):
                 break
             fill = self._redrafted(fill, kept, suffix, watched=trace is not None)
-        rest = self.writer.written(
+        rest = self._writer.written(
             reading.tokens[:agreed],
             reading.log_probs[:agreed],
             [seen(cell) for cell in self._cells(reading, agreed)],
-            random=np.random.default_rng(self.filling.options.seed + candidate),
             trace=trace,
         )
         return replace(rest, steps=fill.steps + rest.steps, checks=fill.checks)
@@ -89,11 +92,8 @@ class Verified:
         """How the base reads a fill, and with how many of its first tokens it agrees."""
         start = time.perf_counter()
         reading = self.base.read(fill.text)
-        least = (
-            math.log(self.filling.options.agreement)
-            if self.filling.options.agreement
-            else -math.inf
-        )
+        share = self.filling.options.agreement
+        least = math.log(share) if share else -math.inf
         agrees = reading.log_probs >= reading.best_log_probs[:-1] + least
         agrees |= np.array(reading.tokens, np.int64) == reading.best[:-1]
         agreed = len(agrees) if agrees.all() else int(np.argmin(agrees))
@@ -108,7 +108,7 @@ class Verified:
     def _goes_on(self, kept: tuple[int, ...]) -> bool:
         """Whether a rest can be drafted behind tokens: no end, no character cut in two."""
         if (
-            kept[-1] == self.writer.end_id
+            kept[-1] == self.filling.model.card.end_id
             or self.base.count(kept) >= self.filling.options.max_tokens
         ):
             return False

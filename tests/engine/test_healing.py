@@ -1,5 +1,7 @@
 """Tokens that a cursor cuts in two are taken back and spelled anew."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -26,13 +28,13 @@ def test_as_much_is_taken_back_as_one_token_can_spell(
     prefix: list[bytes], kept: list[bytes] | None, owed: bytes
 ) -> None:
     ids = np.array([PIECES.index(piece) for piece in prefix], np.int64)
-    cut = Healing(PIECES, len(PIECES)).cut(ids, start_id=0)
+    cut = Healing(SimpleNamespace(pieces=PIECES), len(PIECES)).cut(ids, start_id=0)
     assert [PIECES[i] for i in cut.ids] == ([PIECES[0]] if kept is None else kept)
     assert cut.owed == owed
 
 
 def test_what_may_be_written_spells_the_text_taken_back() -> None:
-    healing = Healing(PIECES, len(PIECES))
+    healing = Healing(SimpleNamespace(pieces=PIECES), len(PIECES))
     assert {PIECES[i] for i in healing.spelling(b" pri")} == {b" print", b" pr", b" "}
     assert {PIECES[i] for i in healing.spelling(b"\n    ")} == {b"\n    ", b"\n   ", b"\n"}
     assert {PIECES[i] for i in healing.spelling(b"i")} == {b"i"}
@@ -41,7 +43,7 @@ def test_what_may_be_written_spells_the_text_taken_back() -> None:
 def test_of_single_bytes_only_the_last_is_taken_back() -> None:
     tokenizer = ByteTokenizer()
     ids = np.array(tokenizer.encode("ab"), np.int64)
-    cut = Healing(tokenizer.pieces, 300).cut(ids, start_id=0)
+    cut = Healing(tokenizer, 300).cut(ids, start_id=0)
     assert (list(cut.ids), cut.owed) == (tokenizer.encode("a"), b"b")
 
 
@@ -73,3 +75,20 @@ def test_a_word_half_typed_is_finished(shipped: Engine, prefix: str, begins: str
     options = FillOptions(mode=Mode.LEFT_TO_RIGHT, stop_at_newline=True, max_tokens=12)
     [fill] = shipped.fill(Prompt(prefix, "\n"), options)
     assert fill.text.startswith(begins)
+
+
+@pytest.mark.model
+def test_what_may_be_written_is_judged_by_its_own_logits(shipped: Engine) -> None:
+    """Also what the head does not propose; its K best keep their log-probabilities."""
+    ids = np.array(shipped._tokenizer.encode("def add(first, second):\n    return first"), np.int64)
+    last = len(ids) - 1
+    _, free = shipped._model.next_log_probs(ids, 0, None)
+    best = free.ids[0, last, :3]
+    rare = [i for i in range(1000, 1010) if i not in free.ids[0, last]]
+    among = np.array([*rare, *best], np.int64)
+    _, held = shipped._model.next_log_probs(ids, 0, None, {last: among})
+    assert set(held.ids[0, last, :3]) == set(best)
+    assert held.ids[0, last, 0] == best[0]
+    assert np.allclose(held.log_probs[0, last, :3], free.log_probs[0, last, :3], atol=0.5)
+    assert set(held.ids[0, last, 3:]) <= set(rare)
+    assert (held.log_probs[0, last, 3:] < free.log_probs[0, last, -1] + 0.5).all()

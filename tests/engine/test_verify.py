@@ -96,6 +96,12 @@ def test_cancelling_stops_before_the_check() -> None:
     assert len(steps) == 1
 
 
+def test_what_the_base_writes_in_the_end_is_not_drawn() -> None:
+    options = FillOptions(mode=Mode.VERIFIED, redrafts=0, temperature=9.0, agreement=0.5)
+    [fill] = doubting("aaaaaaaa", "foo(bar)").fill(Prompt("x = "), options)
+    assert fill.text == "foo(bar)"
+
+
 @pytest.mark.model
 def test_the_shipped_base_mends_what_the_denoiser_drafts(shipped: Engine) -> None:
     prompt = Prompt("def add(first, second):\n    ", "\n\n\ndef sub(a, b):\n    return a - b\n")
