@@ -52,8 +52,8 @@ class Automaton:
     def of(cls, form: Format, pieces: Sequence[bytes], *, one_line: bool) -> Automaton:
         """A format over tokens of these bytes; `one_line`: of its texts those without line feeds.
 
-        Takes about a tenth of a second. Raises FormatError for an expression that is no automaton
-        or too large a one.
+        Takes a tenth of a second, with a thousand texts most of one. Raises FormatError for an
+        expression that is no automaton or too large a one.
         """
         start, accepting, table = by_bytes(form)
         if one_line:

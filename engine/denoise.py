@@ -106,12 +106,9 @@ def proposal_of(proposals: Proposal, row: int) -> Proposal:
 def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     """Commits on one candidate what a forward pass over it proposes."""
     candidate.passes += 1
-    canvas, seen = candidate.canvas, proposal
-    if rules.hold is None:
-        proposal = without(seen, candidate.banned)
-    else:
-        canvas = rules.hold.closed(canvas)
-        proposal = rules.hold.narrowed(canvas, seen, candidate.banned)
+    hold, seen = rules.hold, proposal
+    canvas = candidate.canvas if hold is None else hold.closed(candidate.canvas)
+    proposal = _allowed(canvas, seen, candidate.banned, hold)
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
     places = np.arange(len(canvas))
     eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
@@ -126,17 +123,23 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     steps_left = None if rules.steps is None else rules.steps - candidate.passes + 1
     is_last = steps_left is not None and steps_left <= 1
     chosen = choose(beliefs, rules.choice, steps_left)
-    if rules.hold is None:
+    if hold is None:
         canvas = canvas.commit(chosen, tokens, log_probs)
     else:
-        rest = seen if is_last else None
-        canvas = rules.hold.committed(canvas, chosen, tokens, log_probs, rest)
+        canvas = hold.committed(canvas, chosen, tokens, log_probs, seen if is_last else None)
     canvas = _cut_after_newline(_shortened(canvas, proposal, rules), rules)
     if rules.remask and not is_last:
         canvas = _contradicted_masked(canvas, candidate.canvas, seen, rules.remask)
     candidate.canvas, candidate.guesses = canvas, tokens
     candidate.previous, candidate.moved = proposal, moved
     candidate.probabilities = beliefs.probability
+
+
+def _allowed(canvas: Canvas, proposal: Proposal, banned: Ids, hold: Hold | None) -> Proposal:
+    """The proposal without what a critic has doubted and what a format does not allow."""
+    if hold is None:
+        return without(proposal, banned)
+    return hold.narrowed(canvas, proposal, banned)
 
 
 def without(proposal: Proposal, banned: Ids) -> Proposal:
