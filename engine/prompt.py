@@ -81,7 +81,7 @@ class FillOptions:
     bracket, with it."""
     stop_line: str = ""
     """A line, its indentation included, before which the fill ends; empty: none."""
-    agreement: float = 0.05
+    agreement: float = 0.01
     """In verified mode: how probable a drafted token must be for the base, as a share of what the
     base's most probable one is; at 1 only that one is kept."""
     redrafts: int = 2

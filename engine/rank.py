@@ -1,4 +1,9 @@
-"""Which of several fills comes first."""
+"""Which of several fills comes first: what the denoiser was sure of and the base finds likely.
+
+The two know different things. The denoiser's certainty is that of each token when it was committed,
+with the suffix in sight but other tokens still open; the base reads the whole text in order, but
+without the suffix. Whether a fill parses neither says: the caller drops what breaks a parse.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +24,7 @@ def distinct(fills: Iterable[Fill]) -> list[Fill]:
 
 
 def ranked(fills: Iterable[Fill], base: Base) -> tuple[Fill, ...]:
-    """The different ones, best first: by how probable the base holds them."""
+    """The different ones, best first. Where there are several, the base reads each in one pass."""
     found = distinct(fills)
     if len(found) > 1:
         found = [fill if fill.base_log_prob is not None else read(fill, base) for fill in found]
@@ -34,5 +39,5 @@ def read(fill: Fill, base: Base) -> Fill:
 
 
 def score(fill: Fill) -> float:
-    """Mean log-probability a token."""
+    """The mean log-probability of a token for the denoiser plus that for the base."""
     return fill.mean_log_prob + (fill.base_log_prob or 0.0)

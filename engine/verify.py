@@ -11,6 +11,9 @@ With an agreement of 1 the text is a beginning of the base's greedy text, and wh
 is lost but for the length. Below, the draft's choice among likely tokens stands, and the base only
 bars what it holds to be a slip. Where a fill ends it cannot judge: that is the denoiser's matter.
 
+The default of 0.01 was the cheapest of four bounds among which quality did not differ measurably
+(export/LOG.md has the figures).
+
 At the first doubted token the base's own takes its place and the rest is drafted anew behind it, at
 most `redrafts` times; then the base writes the rest. All this in exact arithmetic: activations that
 are quantised pass by pass give a token slightly other probabilities in another pass.
