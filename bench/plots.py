@@ -12,9 +12,13 @@ from .records import Visit
 from .report import Way, main_systems, of_way, paired, seconds, share
 from .variants import PEERS, REFERENCE, variants
 
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
 """Told apart by colour-blind eyes as well (Okabe and Ito)."""
-PEER_MARKS = {"llama.cpp": ("s", ORANGE), "transformers": ("D", GREEN)}
+PEER_MARKS = {
+    "llama.cpp": ("s", ORANGE),
+    "llama.cpp Q8_0": ("P", ORANGE),
+    "transformers": ("D", GREEN),
+}
 
 
 def draw(visits: Sequence[Visit], costs: Sequence[dict[str, Any]], folder: Path) -> list[Path]:

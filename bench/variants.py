@@ -7,7 +7,7 @@ from engine.prompt import Mode
 
 from .systems import Variant
 
-PEERS = ("llama.cpp", "transformers")
+PEERS = ("llama.cpp", "llama.cpp Q8_0", "transformers")
 REFERENCE = Mode.DIFFUSION
 """As Lacuna fills out of the box; times are said as multiples of this one's on the same span."""
 ONE = "one token a pass"

@@ -21,13 +21,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
+from engine.prompt import Mode
+
 from .spans import Made, Task
 from .systems import Lacuna, LlamaCpp, System, Transformers, Variant
 
-NAMES = ("lacuna", "llama.cpp", "transformers")
+NAMES = ("lacuna", "llama.cpp", "llama.cpp Q8_0", "transformers")
 LOADING_SECONDS = 180
 FILL_SECONDS = 120
 """A system that takes longer is ended, and the fill counts as failed."""
+WARM_UP = Task("python", "def double(x):\n    return \n\n\nprint(double(1))\n", 26)
+"""What is filled before anything is measured; some systems die at it."""
 CRASHES = 3
 """After so many a system is left out of the rest of the run."""
 
@@ -171,6 +175,8 @@ def opened(name: str, models: Models) -> System:
         return Lacuna(models.folder)
     if name == "llama.cpp":
         return LlamaCpp(models.folder, models.gguf)
+    if name == "llama.cpp Q8_0":
+        return LlamaCpp.in_eight_bits(models.folder, models.gguf)
     return Transformers(models.folder, models.gguf)
 
 
@@ -199,6 +205,7 @@ def main() -> None:
     except ImportError as error:
         print(json.dumps({"failed": f"not installed ({error})"}), file=answers)
         return
+    system.fill(*WARM_UP.opened(), Variant("warm-up", {"mode": Mode.VERIFIED}))
     print(json.dumps({"versions": system.versions()}), file=answers)
     for line in sys.stdin:
         print(json.dumps(answered(system, json.loads(line))), file=answers)
