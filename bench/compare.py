@@ -49,6 +49,8 @@ class Entry:
     system: str
     variant: Variant
     state: str
+    every: int = 1
+    """It goes through every so many-th span: an hour is not enough for all of all."""
 
 
 def main() -> None:
@@ -102,12 +104,17 @@ def planned(gaps: Sequence[HeldOut], models: Models, ways: Sequence[Entry]) -> d
 
 
 def entries() -> list[Entry]:
-    """Every way through a span; only the variants of the main table start cold as well."""
-    ours = [(variant, STATES if variant.is_main else STATES[1:]) for variant in variants()]
-    return [
-        *(Entry("lacuna", variant, state) for variant, states in ours for state in states),
-        *(Entry(peer, Variant(peer), state) for peer in PEERS for state in STATES),
+    """Every way through a span: all systems and modes warm through all of them, cold through every
+    second; the points of the curve through every third."""
+    peers = [(peer, Variant(peer, is_main=True)) for peer in PEERS]
+    ways = [*(("lacuna", variant) for variant in variants()), *peers]
+    main = [
+        Entry(system, variant, state, every)
+        for system, variant in ways
+        if variant.is_main
+        for state, every in zip(STATES, (2, 1), strict=True)
     ]
+    return main + [Entry(*way, STATES[1], 3) for way in ways if not way[1].is_main]
 
 
 def compared(
@@ -158,6 +165,7 @@ def started(models: Models, names: list[str]) -> tuple[dict[str, Worker], dict[s
 
 def visited(number: int, gap: HeldOut, ways: list[Entry], workers: dict[str, Worker]) -> Visit:
     """One span through all systems, each time beginning with another one."""
+    ways = [entry for entry in ways if number % entry.every == 0]
     turn = number % len(ways)
     group = "line" if gap.span.stop_at_newline else "lines"
     found = [filled(gap, entry, workers[entry.system]) for entry in ways[turn:] + ways[:turn]]

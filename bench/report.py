@@ -48,7 +48,10 @@ sums, the end token counted. *Passes*: forward passes (NFE) a fill, mean; readin
 none. *Exact*: what stood there, letter for letter; ± is the 95 % interval. *As shown*: the share of
 spans in which the edit that an editor would show makes the file what it was. *Parses*: with the raw
 fill the file has no more errors than it had. *Peak MB*: the most resident memory of the system's
-process, mapped files included.
+process, mapped files included. *n*: spans.
+
+All systems and modes go through all spans warm and through every second one cold; the points of the
+curve go through every third.
 
 Every system reads the same tokens before the gap (Lacuna those after it as well), is greedy, uses
 one thread a physical core, spells a token that the cursor cuts in two again (token healing, where
@@ -57,7 +60,8 @@ the block. Each span goes through all systems in turn, each in a process of its 
 their own cache."""
 
 CURVE = """\
-Warm, all spans. Every point is one way to fill; the thresholds are joined by a line."""
+Warm; every point is one way to fill, the thresholds are joined by a line. Compare the ways by *x*:
+those through fewer spans have others."""
 
 COSTS = """\
 Warm, medians. *Step*: one denoising step. *Fill*: a whole request of four steps after one typed
@@ -103,9 +107,9 @@ def grouped(visits: Sequence[Visit], group: str) -> list[Visit]:
 def main_table(title: str, visits: Sequence[Visit]) -> str:
     """Every system cold and warm."""
     rows = [
-        "| system | | ms | x | tokens/s | passes | exact % | as shown % | similarity % "
+        "| system | | n | ms | x | tokens/s | passes | exact % | as shown % | similarity % "
         "| parses % | peak MB |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for system, name in main_systems():
         for state in ("cold", "warm"):
@@ -114,7 +118,9 @@ def main_table(title: str, visits: Sequence[Visit]) -> str:
                 label = system if name == system else f"Lacuna, {name}"
                 cells = [*speed_cells(visits, (system, name, state)), *quality_cells(found)]
                 peak = max(record.peak_mb for record in found)
-                rows.append(f"| {label} | {state} | {' | '.join(cells)} | {peak:.0f} |")
+                rows.append(
+                    f"| {label} | {state} | {len(found)} | {' | '.join(cells)} | {peak:.0f} |"
+                )
     return f"## {title}: {len(visits)}\n\n" + "\n".join(rows) if visits else ""
 
 
@@ -126,9 +132,9 @@ def main_systems() -> list[tuple[str, str]]:
 def variant_table(visits: Sequence[Visit]) -> str:
     """Every variant of Lacuna, warm."""
     rows = [
-        "| Lacuna | ms | x | tokens/s | passes | exact % | as shown % | similarity % | parses % "
-        "| tokens a pass | passes, of one token a pass |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| Lacuna | n | ms | x | tokens/s | passes | exact % | as shown % | similarity % "
+        "| parses % | tokens a pass | passes, of one token a pass |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for variant in variants():
         way = ("lacuna", variant.name, "warm")
@@ -139,7 +145,7 @@ def variant_table(visits: Sequence[Visit]) -> str:
         tokens, passes = (sum(getattr(r.made, n) for r in found) for n in ("tokens", "passes"))
         fewer = paired(visits, way, ("lacuna", ONE, "warm"), lambda r: r.made.passes)
         cells += [f"{tokens / max(passes, 1):.2f}", spread(fewer, 2)]
-        rows.append(f"| {variant.name} | {' | '.join(cells)} |")
+        rows.append(f"| {variant.name} | {len(found)} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 

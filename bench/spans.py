@@ -15,7 +15,8 @@ from lsp_server.edits import least_indent
 from lsp_server.spans import Span, choose
 
 STATES = ("cold", "warm")
-"""cold: the file was never seen. warm: all but the last TYPED characters of the prefix was read."""
+"""cold: the file was never seen. warm: all but the last TYPED characters before it
+are cached."""
 TYPED = 8
 """Characters typed since the last request; about three tokens."""
 
@@ -56,8 +57,12 @@ class Made:
 
 
 def before_typing(prompt: Prompt) -> Prompt:
-    """The prompt as it was TYPED characters ago."""
-    return Prompt(prompt.prefix[:-TYPED], prompt.suffix)
+    """The prompt as it was TYPED characters ago, with another character where those are now.
+
+    That one makes whoever remembers them forget them, so this leads to the same cache from any.
+    """
+    kept, typed = prompt.prefix[:-TYPED], prompt.prefix[-TYPED:]
+    return Prompt(kept + ("~" if typed[:1] != "~" else "^"), prompt.suffix)
 
 
 def within(document: Document, span: Span, options: FillOptions) -> FillOptions:

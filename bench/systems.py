@@ -51,7 +51,7 @@ class Variant:
     critic: bool = True
     """Whether the parser may doubt a fill, as it does in the server."""
     is_main: bool = False
-    """Whether it is in the main table, and so is started cold as well."""
+    """Whether it is in the main table, and so goes through all spans and is started cold too."""
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Variant:

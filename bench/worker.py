@@ -184,9 +184,10 @@ def answered(system: System, request: Mapping[str, Any]) -> dict[str, Any]:
     """One request: the cache is brought into its state, then the fill is made."""
     document, span = Task(**request["task"]).opened()
     variant = Variant.read(request["variant"])
-    system.forget()
     if request["state"] == "warm":
         system.read(document, span, variant)
+    else:
+        system.forget()
     made = system.fill(document, span, variant)
     return {"made": asdict(made), "peak_mb": peak_mb()}
 

@@ -11,7 +11,7 @@ from bench import compare, machine, plots, report, worker
 from bench.records import Failure, Log, Record, Visit
 from bench.spans import Made, Task
 from bench.systems import Variant
-from bench.variants import ONE, REFERENCE, WITHOUT_CRITIC, variants
+from bench.variants import ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
 from bench.worker import Models, Worker, WorkerFailedError
 from export.evaluate import score
 from export.held_out import Answer, HeldOut, held_out
@@ -63,6 +63,19 @@ def test_a_visit_begins_with_another_way_each_time_and_goes_through_all(gap):
         assert found == [(way.system, way.state) for way in WAYS[turn:] + WAYS[:turn]]
         assert {one.score.exact for one in visit.records if one.system == "other"} == {True}
         assert {one.score.exact for one in visit.records if one.system == "lacuna"} == {False}
+
+
+def test_a_way_for_every_third_span_is_left_out_of_the_others(gap):
+    rare = compare.Entry("lacuna", Variant("rare"), "warm", every=3)
+    asked = []
+    for number in range(6):
+        workers = {"lacuna": Answering("x")}
+        visit = compare.visited(number, gap, [WAYS[0], rare], workers)
+        asked.append("rare" in [one.variant for one in visit.records])
+    assert asked == [True, False, False] * 2
+    common = [entry for entry in compare.entries() if entry.every == 1]
+    assert {entry.state for entry in common} == {"warm"}
+    assert {entry.system for entry in common} == {"lacuna", *PEERS}
 
 
 def test_a_system_that_fails_does_not_end_the_visit(gap):
@@ -177,9 +190,9 @@ def test_the_report_compares_span_by_span(tmp_path, gap):
     text = report.report(log_of(tmp_path, gap), [], [])
     rows = {line.split(" | ")[0]: line.split(" | ") for line in text.splitlines()}
     warm = [line for line in text.splitlines() if line.startswith("| llama.cpp | warm |")]
-    assert warm[0].split(" | ")[2:4] == ["500 [350, 650]", "2.00 [2.00, 2.00]"]
+    assert warm[0].split(" | ")[3:5] == ["500 [350, 650]", "2.00 [2.00, 2.00]"]
     assert " 0.0 ± 0.0 " in warm[0]
-    assert rows["| diffusion"][2] == "1" and rows["| diffusion"][5] == "100.0 ± 0.0"
+    assert rows["| diffusion"][3] == "1" and rows["| diffusion"][6] == "100.0 ± 0.0"
     assert f"| {ONE} |" in text and "4 of 9 spans" in text
     assert "transformers was left out: why" in text
     assert "4 fills failed, the first one of other: died" in text

@@ -79,7 +79,8 @@ def test_the_end_token_ends_a_fill_and_so_does_the_limit():
 
 def test_warm_is_all_but_what_was_typed_last():
     prompt = Prompt("x" * 20, "suffix")
-    assert before_typing(prompt) == Prompt("x" * (20 - TYPED), "suffix")
+    assert before_typing(prompt) == Prompt("x" * (20 - TYPED) + "~", "suffix")
+    assert before_typing(Prompt("~" * 20)).prefix.endswith("~^")
     system = Scripted("print", "")
     system.text = b" a" * 50
     document, span = BLOCK.opened()
