@@ -45,10 +45,10 @@ when one types on. *ms*: from the prompt's text to the complete fill's, median o
 quartiles. *x*: how many times as long as Lacuna as it comes (`diffusion`) took on the same span in
 the same state, median with quartiles; above 1 is slower. *Tokens/s* and *tokens a pass*: sums by
 sums, the end token counted. *Passes*: forward passes (NFE) a fill, mean; reading the context is
-none. *Exact*: what stood there, letter for letter; ± is the 95 % interval. *As shown*: the share of
+none. *Exact*: what stood there, letter for letter, with the 95 % interval. *As shown*: the share of
 spans in which the edit that an editor would show makes the file what it was. *Parses*: with the raw
 fill the file has no more errors than it had. *Peak MB*: the most resident memory of the system's
-process, mapped files included. *n*: spans.
+process, mapped files included; Lacuna's runs all modes in one. *n*: spans.
 
 All systems and modes go through all spans warm and through every second one cold; the points of the
 curve go through every third.
@@ -60,8 +60,8 @@ the block. Each span goes through all systems in turn, each in a process of its 
 their own cache."""
 
 CURVE = """\
-Warm; every point is one way to fill, the thresholds are joined by a line. Compare the ways by *x*:
-those through fewer spans have others."""
+Warm, on the spans that went through all of these ways. Every point is one way to fill; the
+thresholds are joined by a line."""
 
 COSTS = """\
 Warm, medians. *Step*: one denoising step. *Fill*: a whole request of four steps after one typed
@@ -75,16 +75,13 @@ def header(log: Log) -> str:
     loads = [visit.load for visit in visits] or [0.0]
     lines = [
         f"`python -m bench.compare`, {len(visits)} of {plan['spans']} spans of the held-out set "
-        f"`{plan['set']}`, model {plan['name']} (`{plan['model']}`), base `{plan['base']}`."
+        f"`{plan['set']}`, model {plan['name']} (`{plan['model']}`), base `{plan['base']}`.\n"
     ]
-    for start in log.starts:
-        systems = "; ".join(f"{name}: {_facts(v)}" for name, v in start["versions"].items())
-        lines.append(
-            f"- {start['time']}, {start['cpu']}, {start['cores']} cores "
-            f"({' '.join(start['flags'])}), {start['memory_gb']} GB, {start['system']}, Python "
-            f"{start['python']}, load at the start {start['load']}. {systems}."
-        )
-        lines += [f"- {name} was left out: {why}." for name, why in start["missing"].items()]
+    lines += [f"- {line}." for line in dict.fromkeys(map(_machine, log.starts))]
+    lines += [f"- {line}." for start in log.starts[-1:] for line in _systems(start)]
+    if log.starts:
+        when = [log.starts[0]["time"], log.starts[-1]["time"]]
+        lines.append(f"- Started {len(log.starts)} times: {' to '.join(dict.fromkeys(when))}.")
     lines.append(
         f"- Load while it ran: median {np.median(loads):.1f}, at most {max(loads):.1f}; the run "
         "itself makes one busy thread a core, so what is above that was other work."
@@ -96,8 +93,20 @@ def header(log: Log) -> str:
     return "\n".join(lines)
 
 
-def _facts(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in versions.items())
+def _machine(start: dict[str, Any]) -> str:
+    return (
+        f"{start['cpu']}, {start['cores']} cores ({' '.join(start['flags'])}), "
+        f"{start['memory_gb']} GB, {start['system']}, Python {start['python']}"
+    )
+
+
+def _systems(start: dict[str, Any]) -> list[str]:
+    """Every system with its versions, or why it is not there."""
+    found = [
+        f"{system}: {', '.join(f'{name} {version}' for name, version in versions.items())}"
+        for system, versions in start["versions"].items()
+    ]
+    return found + [f"{name} was left out: {why}" for name, why in start["missing"].items()]
 
 
 def grouped(visits: Sequence[Visit], group: str) -> list[Visit]:
@@ -130,7 +139,8 @@ def main_systems() -> list[tuple[str, str]]:
 
 
 def variant_table(visits: Sequence[Visit]) -> str:
-    """Every variant of Lacuna, warm."""
+    """Every variant of Lacuna, warm, on the same spans."""
+    visits = of_curve(visits)
     rows = [
         "| Lacuna | n | ms | x | tokens/s | passes | exact % | as shown % | similarity % "
         "| parses % | tokens a pass | passes, of one token a pass |",
@@ -165,10 +175,8 @@ def speed_cells(visits: Sequence[Visit], way: Way) -> list[str]:
 
 def quality_cells(found: Sequence[Record]) -> list[str]:
     """Exact with its interval, as shown, similarity, parses; in percent."""
-    exact = share(record.score.exact for record in found)
-    interval = 196 * (exact / 100 * (1 - exact / 100) / len(found)) ** 0.5
     return [
-        f"{exact:.1f} ± {interval:.1f}",
+        interval(sum(record.score.exact for record in found), len(found)),
         f"{share(record.score.shown_exact for record in found):.1f}",
         f"{share(record.score.similarity for record in found):.1f}",
         f"{share(record.score.parses for record in found):.1f}",
@@ -212,6 +220,11 @@ def of_way(visits: Sequence[Visit], way: Way) -> list[Record]:
     ]
 
 
+def of_curve(visits: Sequence[Visit]) -> list[Visit]:
+    """The visits of spans that went through every variant."""
+    return [visit for visit in visits if of_way([visit], ("lacuna", ONE, "warm"))]
+
+
 def both(visits: Sequence[Visit], one: Way, other: Way) -> Iterable[tuple[Record, Record]]:
     """The fills of two ways on the spans that both filled."""
     for visit in visits:
@@ -237,6 +250,15 @@ def spread(values: Sequence[float], digits: int = 0) -> str:
         return ""
     low, middle, high = np.percentile(values, (25, 50, 75))
     return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def interval(hits: int, count: int) -> str:
+    """A share in percent with its 95 % interval (Wilson, 1927)."""
+    z, rate = 1.96, hits / count
+    middle = (rate + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * (rate * (1 - rate) / count + z**2 / (4 * count**2)) ** 0.5
+    low, high = max(100 * (middle - half), 0), min(100 * (middle + half), 100)
+    return f"{100 * rate:.1f} [{low:.0f}, {high:.0f}]"
 
 
 def share(values: Iterable[float | bool]) -> float:

@@ -191,8 +191,8 @@ def test_the_report_compares_span_by_span(tmp_path, gap):
     rows = {line.split(" | ")[0]: line.split(" | ") for line in text.splitlines()}
     warm = [line for line in text.splitlines() if line.startswith("| llama.cpp | warm |")]
     assert warm[0].split(" | ")[3:5] == ["500 [350, 650]", "2.00 [2.00, 2.00]"]
-    assert " 0.0 ± 0.0 " in warm[0]
-    assert rows["| diffusion"][3] == "1" and rows["| diffusion"][6] == "100.0 ± 0.0"
+    assert " 0.0 [0, 49] " in warm[0]
+    assert rows["| diffusion"][3] == "1" and rows["| diffusion"][6] == "100.0 [51, 100]"
     assert f"| {ONE} |" in text and "4 of 9 spans" in text
     assert "transformers was left out: why" in text
     assert "4 fills failed, the first one of other: died" in text
