@@ -63,8 +63,10 @@ def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
     """The positions to commit: at least one of the text, and all of them at the last step.
 
     With `steps_left` of a budget at least an even share of what is open is committed, as in LLaDA's
-    linear schedule (arXiv 2502.09992); a policy may be quicker. An end of its own is no progress:
-    taken for it, the end would creep leftwards a position a step.
+    linear schedule (arXiv 2502.09992); a policy may be quicker. Without a budget, where the policy
+    is sure of nothing, the leftmost position of the text is taken: most is known about it, and the
+    base was trained to read from the left. The end waits until all text before it is committed:
+    committed earlier it forces the rest to be as long as was guessed when little was known.
     """
     if choice.policy is Policy.THRESHOLD:
         chosen = above_threshold(beliefs, choice.threshold)
@@ -83,8 +85,9 @@ def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
         return beliefs.eligible
     least = 1 if steps_left is None else -(-open_text // steps_left)
     if (chosen & beliefs.text).sum() < least:
-        chosen = chosen | most_probable(replace(beliefs, eligible=beliefs.text), least)
-    return chosen
+        text = replace(beliefs, eligible=beliefs.text)
+        chosen = chosen | (leftmost(text) if steps_left is None else most_probable(text, least))
+    return chosen if (chosen >= beliefs.text).all() else chosen & beliefs.text
 
 
 def above_threshold(beliefs: Beliefs, threshold: float) -> Bools:
@@ -102,6 +105,12 @@ def most_probable(beliefs: Beliefs, count: int) -> Bools:
     chosen = np.zeros(len(score), bool)
     chosen[np.argsort(-score, kind="stable")[:count]] = True
     return chosen & beliefs.eligible
+
+
+def leftmost(beliefs: Beliefs) -> Bools:
+    """The first position that may be committed."""
+    first: Bools = beliefs.eligible & (np.cumsum(beliefs.eligible) == 1)
+    return first
 
 
 def within_entropy(beliefs: Beliefs, budget: float) -> Bools:

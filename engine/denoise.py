@@ -185,9 +185,13 @@ def _length(canvas: Canvas, proposal: Proposal, rules: Rules) -> int:
 
 
 def _shortened(canvas: Canvas, proposal: Proposal, rules: Rules) -> Canvas:
-    """Closes the open tail where the end is as certain as the threshold asks: it costs no step."""
+    """Closes the open tail behind a text with no gaps where the end is as certain as the threshold
+    asks: it costs no step."""
     tail = np.arange(len(canvas)) > canvas.last_committed
+    if canvas.open[~tail].any():
+        return canvas
     certain = canvas.open & tail & (np.exp(proposal.end_log_prob) >= rules.choice.threshold)
+    certain &= np.cumsum(canvas.open) == 1
     if rules.hold is not None:
         canvas = rules.hold.closed(canvas)
         certain &= canvas.open & rules.hold.reach(canvas).ends[:-1]

@@ -85,11 +85,6 @@ def commit(
 ) -> None:
     """Commits on `canvas`, in place, what reaches the threshold, and some of the text at least."""
     length = likeliest_length(canvas, proposal.end_log_prob[0], mask_id, end_id)
-    certain_end = [
-        place
-        for place in range(last_token(canvas, mask_id, end_id) + 1, len(canvas))
-        if canvas[place] == mask_id and math.exp(proposal.end_log_prob[0, place]) >= threshold
-    ]
     choices: list[tuple[float, int, int]] = []
     for place in range(min(length + 1, len(canvas))):
         if canvas[place] != mask_id:
@@ -101,14 +96,16 @@ def commit(
     chosen = [choice for choice in choices if math.exp(choice[0]) >= threshold]
     text = [choice for choice in choices if choice[2] != end_id]
     if text and not any(choice in chosen for choice in text):
-        chosen.append(max(text))
+        chosen.append(max(text, key=lambda choice: choice[1]))
+    if any(choice not in chosen for choice in text):
+        chosen = [choice for choice in chosen if choice in text]
     for _, place, token in chosen or choices:
         canvas[-place] = token
-    ends = [canvas.index(end_id)] if end_id in canvas else []
-    newest = last_token(canvas, mask_id, end_id)
-    ends += [place for place in certain_end if place > newest]
-    if ends:
-        canvas[min(ends) :] = [end_id] * (len(canvas) - min(ends))
+    after = last_token(canvas, mask_id, end_id) + 1
+    if mask_id not in canvas[:after] and after < len(canvas):
+        is_certain = math.exp(proposal.end_log_prob[0, after]) >= threshold
+        if is_certain or canvas[after] == end_id:
+            canvas[after:] = [end_id] * (len(canvas) - after)
 
 
 def best_text(proposal: Proposal, place: int, end_id: int) -> tuple[float, int, int]:

@@ -28,9 +28,10 @@ def beliefs(
 
 CASES = [
     ("all above the threshold", Choice(), beliefs([0.95, 0.5, 0.9, 0.2]), [0, 2]),
-    ("at least one", Choice(), beliefs([0.1, 0.5, 0.3]), [1]),
-    ("an end is no progress of its own", Choice(), beliefs([0.1, 0.5, 0.8], end=2), [1]),
-    ("a certain end comes along", Choice(), beliefs([0.1, 0.5, 0.95], end=2), [1, 2]),
+    ("where nothing is sure the leftmost", Choice(), beliefs([0.1, 0.5, 0.3]), [0]),
+    ("an end is no progress of its own", Choice(), beliefs([0.1, 0.5, 0.8], end=2), [0]),
+    ("a certain end waits for the text", Choice(), beliefs([0.95, 0.5, 0.95], end=2), [0]),
+    ("and comes with the last of it", Choice(), beliefs([0.95, 0.5, 0.95], [1, 2], end=2), [1, 2]),
     ("an end alone", Choice(), beliefs([0.3, 0.2], eligible=[0], end=0), [0]),
     ("only eligible ones", Choice(), beliefs([0.95, 0.99, 0.2], eligible=[2]), [2]),
     ("the k best", Choice(Policy.TOP_K, top_k=2), beliefs([0.1, 0.5, 0.3]), [1, 2]),
