@@ -50,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=list(CANVAS_SIZES),
         help="canvas sizes that the adapter was trained on",
     )
+    parser.add_argument(
+        "--smooth", action="store_true", help="move large activations into the weights first"
+    )
     parser.add_argument("--adapter-only", action="store_true", help="keep the base that is there")
 
 
@@ -61,11 +64,13 @@ def run(arguments: argparse.Namespace) -> None:
             gguf = arguments.gguf or fetch_base(Path(temporary))
         with timed("read and dequantise it"):
             base = read_gguf(gguf)
-        with timed("smooth its activations"):
-            text = CALIBRATION.read_text("utf-8")
-            ids = np.array(tokenizer(gguf).encode(text, add_special_tokens=False).ids)
-            scales = calibrate(base, ids)
-            base = smooth_base(base, scales)
+        scales: list[Scales] = []
+        if arguments.smooth:
+            with timed("smooth its activations"):
+                text = CALIBRATION.read_text("utf-8")
+                ids = tokenizer(gguf).encode(text, add_special_tokens=False).ids
+                scales = calibrate(base, np.array(ids))
+                base = smooth_base(base, scales)
         if not arguments.adapter_only:
             with timed("write the base as int8"):
                 for name, tensors in folder_tensors(base).items():

@@ -134,6 +134,18 @@ def test_context_is_what_torch_computes(session: Session, reference: TorchModel)
     assert (proposal.ids[..., 0] == wanted.ids[..., 0]).mean() > 0.9
 
 
+def test_a_smoothed_folder_is_what_torch_computes(
+    gguf: Path, adapter: Path, reference: TorchModel, context: KeyValues, tmp_path: Path
+) -> None:
+    told = build(gguf, adapter, tmp_path / "smooth", "--smooth")
+    assert "smooth its activations" in told
+    canvas = np.full((1, 9), MASK_ID, np.int64)
+    canvas[0, 0] = 40
+    got = Session.open(tmp_path / "smooth").denoise(canvas, 20, context)
+    expected = reference.denoise(canvas, 20, context)
+    assert np.abs(got.log_probs - expected.log_probs).mean() < 0.2
+
+
 @pytest.mark.parametrize("size", [8, 32])
 def test_canvas_is_what_torch_computes(
     session: Session, reference: TorchModel, context: KeyValues, size: int
