@@ -53,7 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smooth", action="store_true", help="move large activations into the weights first"
     )
-    parser.add_argument("--adapter-only", action="store_true", help="keep the base that is there")
+    parser.add_argument(
+        "--adapter-only",
+        action="store_true",
+        help="keep the base that is there, with --smooth if it was made so",
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
