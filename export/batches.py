@@ -9,8 +9,8 @@ from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
+from engine.healing import Healing
 from lsp_server.spans import SpanKind
 
 from .gaps import Gap, cut
@@ -53,27 +53,27 @@ class Texts:
         return self._files[language][index], language
 
 
-def batch(layout: Layout, texts: Texts, tokenizer: Tokenizer, rng: Random) -> Batch:
+def batch(layout: Layout, texts: Texts, healing: Healing, rng: Random) -> Batch:
     """Draws windows and lays them out."""
-    source = examples(layout, texts, tokenizer, rng)
+    source = examples(layout, texts, healing, rng)
     rows = [next(source) for _ in range(layout.windows)]
     return lay_out(layout, rows)
 
 
-def examples(layout: Layout, texts: Texts, tokenizer: Tokenizer, rng: Random) -> Iterator[Window]:
+def examples(layout: Layout, texts: Texts, healing: Healing, rng: Random) -> Iterator[Window]:
     """Windows without end, each its tokens and as many gaps as the layout has."""
     while True:
         text, language = texts.draw(rng)
         first = _line_start(text, rng)
         excerpt = text[first : first + int(layout.window * _CHARACTERS_A_TOKEN) + _LOOK_AHEAD]
         last = min(int(layout.window * _CHARACTERS_A_TOKEN), len(excerpt))
-        ids = encode(tokenizer, excerpt[:last])[: layout.window]
+        ids = healing.tokenizer.encode(excerpt[:last])[: layout.window]
         found: dict[int, Example] = {}
         for _ in range(_PATIENCE):
             gap = cut(excerpt, 1, last, language, rng) if last > 1 else None
             if gap is None or rng.random() > _KEPT.get(gap.kind, 1.0):
                 continue
-            example = in_tokens(excerpt, gap, ids, layout, tokenizer, rng)
+            example = in_tokens(excerpt, gap, ids, layout, healing, rng)
             if example is not None:
                 found[gap.start] = example
             if len(found) == layout.gaps:
@@ -88,31 +88,43 @@ def _line_start(text: str, rng: Random) -> int:
     return text.rfind("\n", 0, rng.randrange(len(text) - 300)) + 1
 
 
-def encode(tokenizer: Tokenizer, text: str) -> list[int]:
-    ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-    return ids
-
-
 def in_tokens(
-    text: str, gap: Gap, window: list[int], layout: Layout, tokenizer: Tokenizer, rng: Random
+    text: str, gap: Gap, window: list[int], layout: Layout, healing: Healing, rng: Random
 ) -> Example | None:
-    """A gap in tokens; None when it does not suit the layout's canvas or lies beyond the window."""
-    middle = [*encode(tokenizer, text[gap.start : gap.end][: 12 * layout.canvas]), END_ID]
+    """A gap in tokens; None when it does not suit the layout's canvas or lies beyond the window.
+
+    Prefix and middle are cut where their text has a token boundary: what the engine takes back from
+    a prefix (healing.py) is spelled anew by the middle.
+    """
+    encode = healing.tokenizer.encode
+    written = text[: min(gap.end, gap.start + 40 * layout.canvas)]
+    prefix, middle = split(encode(written), encode(text[: gap.start]), healing)
+    middle = [*middle, END_ID]
     if not _suits(len(middle), layout.canvas, rng):
         return None
-    prefix = encode(tokenizer, text[: gap.start])
     shared = _common(prefix, window)
     tail = prefix[shared:]
-    if not prefix or len(tail) > TAIL:
+    if len(tail) > TAIL:
         return None
-    suffix = encode(tokenizer, text[gap.end : gap.end + 5 * layout.suffix])[: layout.suffix]
+    suffix = encode(text[gap.end : gap.end + 5 * layout.suffix])[: layout.suffix]
     # What follows may not be written yet, or be cut off after a few lines.
     fate = rng.random()
     suffix = [] if fate < 0.08 else suffix[: rng.randrange(1, 24)] if fate < 0.2 else suffix
     canvas = (middle + [END_ID] * layout.canvas)[: layout.canvas]
-    length = min(len(middle), layout.canvas + 1)
-    ends_line = text[gap.end : gap.end + 1] == "\n" and "\n" not in text[gap.start : gap.end]
-    return Example(shared, tail, suffix, canvas, length, ends_line)
+    return Example(shared, tail, suffix, canvas, min(len(middle), layout.canvas + 1))
+
+
+def split(ids: list[int], prefix: list[int], healing: Healing) -> tuple[list[int], list[int]]:
+    """The tokens of prefix and middle together, parted where the engine would begin to write.
+
+    `prefix` are the tokens of the prefix alone, as the engine has them; it takes some back.
+    """
+    kept = healing.cut(np.array(prefix or [END_ID], np.int64), END_ID).ids.tolist()
+    if kept == [END_ID]:
+        return kept, ids
+    ends = np.cumsum([len(healing.pieces[token]) for token in ids])
+    first = int(np.searchsorted(ends, len(healing.text(kept)), side="right"))
+    return ids[:first] or [END_ID], ids[first:]
 
 
 def _suits(length: int, canvas: int, rng: Random) -> bool:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 SERIES = {
-    "open": "all open (first step)",
-    "first": "first token, all open",
-    "later": "in the middle of decoding",
-    "next": "next token, left part closed",
+    "read": "next token, read left to right",
+    "first": "first token of a gap, the same way",
+    "end": "end of a gap, the same way",
+    "draft 2": "second token ahead, masked",
+    "draft 3": "third token ahead or later, masked",
 }
 """Losses of the log -> what a reader is told they are."""
 SMOOTH = 15

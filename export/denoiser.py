@@ -2,8 +2,10 @@
 
 Two passes. `read_context`: the base over prefixes and suffixes, causal as they lie, without
 gradient, kept as keys and values. `denoise`: base + adapter over canvases, each [last prefix token,
-canvas], in both directions, attending to the context that its gap may see. Logits are shifted as in
-the base: the output at place j predicts the token at j + 1.
+canvas], attending to the context that its gap may see. Masked places see the whole canvas, the
+others what is left of them: so the token after a closed left part is predicted as a left-to-right
+model would, and what is closed checks itself. Logits are shifted as in the base: the output at
+place j predicts the token at j + 1.
 Shapes: B windows of W places, K gaps a window, each with E places of its own (the end of its
 prefix, its suffix); L = W + K E; V views a gap; U = K V canvases a window; T = 1 + C places a
 canvas; G key/value heads, J query heads a group, D head size.
@@ -95,6 +97,8 @@ class Canvases:
     """[B, K, W]: 0 where a gap's canvases see the window, very negative elsewhere."""
     own_bias: Tensor
     """[B, K, E]: the same for the gap's own places."""
+    near_bias: Tensor
+    """[B, K, V, T, T]: the same for what each place sees of its canvas."""
 
 
 class Denoiser(nn.Module):
@@ -104,7 +108,6 @@ class Denoiser(nn.Module):
         super().__init__()
         self.shape, self.kind, self.adapter = base.shape, kind, adapter
         self.embedding = torch.tensor(base.embedding, dtype=kind)
-        self.base_norm = torch.tensor(base.final_norm, dtype=kind)
         self.layers: list[Layer] = [
             {name: torch.tensor(matrix, dtype=kind) for name, matrix in layer.items()}
             for layer in base.layers
@@ -119,8 +122,8 @@ class Denoiser(nn.Module):
         self._canvas_layer = torch.compile(canvas_layer, dynamic=False)
 
     @torch.no_grad()
-    def read_context(self, ids: Tensor, positions: Tensor, bias: Tensor) -> tuple[Tensor, Cache]:
-        """The base over ids [B, L]: final hidden states and the cache.
+    def read_context(self, ids: Tensor, positions: Tensor, bias: Tensor) -> Cache:
+        """The base's keys and values of ids [B, L].
 
         Windows are read causally; `bias` [B, K, E, W + E] tells what a gap's own places see.
         """
@@ -130,22 +133,18 @@ class Denoiser(nn.Module):
         for layer in self.layers:
             x, keys, values = self._context_layer(x, layer, bias, *rotation, self.shape)
             cache.append((keys, values))
-        return rms_norm(x, self.base_norm, self.shape), cache
+        return cache
 
-    def denoise(self, canvases: Canvases, cache: Cache, *, compiled: bool = True) -> Tensor:
-        """Final hidden states [B, U, T, hidden] of base + adapter.
-
-        Sizes that are used seldom are not worth compiling.
-        """
-        run = self._canvas_layer if compiled else canvas_layer
+    def denoise(self, canvases: Canvases, cache: Cache) -> Tensor:
+        """Final hidden states [B, U, T, hidden] of base + adapter."""
         is_open = (canvases.ids == MASK_ID)[..., None]
         mask = self.adapter.mask_embedding.to(self.kind)
         x = torch.where(is_open, mask, F.embedding(canvases.ids, self.embedding))
         rotation = self.rotation(canvases.positions)
-        biases = (canvases.window_bias, canvases.own_bias)
+        biases = (canvases.window_bias, canvases.own_bias, canvases.near_bias)
         for index, layer in enumerate(self.layers):
             lora = (*self.adapter.layer(index, self.kind), self.adapter.scale)
-            x = run(x, layer, lora, cache[index], biases, *rotation, self.shape)
+            x = self._canvas_layer(x, layer, lora, cache[index], biases, *rotation, self.shape)
         return rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -221,12 +220,12 @@ def canvas_layer(
     layer: Layer,
     lora: tuple[Layer, Layer, float],
     cached: tuple[Tensor, Tensor],
-    biases: tuple[Tensor, Tensor],
+    biases: tuple[Tensor, Tensor, Tensor],
     cos: Tensor,
     sin: Tensor,
     shape: Shape,
 ) -> Tensor:
-    """One layer of base + adapter over [B, U, T, hidden]; a canvas sees its context and itself."""
+    """One layer of base + adapter over [B, U, T, hidden], with the three biases of `Canvases`."""
     lora_a, lora_b, scale = lora
 
     def project(name: str, x: Tensor) -> Tensor:
@@ -250,7 +249,9 @@ def canvas_layer(
     shared = (b, g, k_gaps, views * j * t)
     far = torch.bmm(q.reshape(b * g, u * j * t, d), window_keys.transpose(1, 2)).view(*shared, w)
     own = torch.bmm(q.reshape(b * g * k_gaps, views * j * t, d), own_keys.transpose(1, 2))
-    near = torch.bmm(q.reshape(b * g * u, j * t, d), k.transpose(1, 2)).view(*shared, t)
+    near = torch.bmm(q.reshape(b * g * u, j * t, d), k.transpose(1, 2))
+    near = near.view(b, g, k_gaps, views, j, t, t) + biases[2][:, None, :, :, None]
+    near = near.view(*shared, t)
     far = far + biases[0][:, None, :, None]
     own = own.view(*shared, e) + biases[1][:, None, :, None]
     weights = torch.cat([far, own, near], -1).softmax(-1)

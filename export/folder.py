@@ -26,6 +26,7 @@ from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from engine.card import SCHEMA, digest
+from engine.tokenizer import FileTokenizer
 
 from .denoiser import ALPHA
 from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
@@ -126,6 +127,14 @@ def tokenizer(gguf: Path) -> Tokenizer:
     built.decoder = decoders.ByteLevel()
     built.add_special_tokens([AddedToken(t, special=True) for t in tokens[:SPECIAL]])
     return built
+
+
+def engine_tokenizer(library: Tokenizer) -> FileTokenizer:
+    """The same as the engine reads it from a folder."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "tokenizer.json"
+        library.save(str(path))
+        return FileTokenizer(path)
 
 
 def write_graphs(folder: Path, shape: Shape) -> None:

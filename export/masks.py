@@ -1,4 +1,4 @@
-"""Which canvas places are open in a training view, modelled on the states that decoding visits.
+"""The states of a canvas that training shows, modelled on those that decoding visits.
 
 Pure numpy over all gaps of a batch: N gaps, C places. The end of a middle is one decision: when its
 end token is on the canvas every place after it is closed too, otherwise all of them are open.
@@ -6,66 +6,51 @@ end token is on the canvas every place after it is closed too, otherwise all of 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
 Lengths = NDArray[np.int64]
 
-
-def all_open(lengths: Lengths, canvas: int) -> Flags:
-    """The first step of every canvas."""
-    return np.ones((len(lengths), canvas), bool)
-
-
-def later(lengths: Lengths, right: NDArray[np.float32], rng: np.random.Generator) -> Flags:
-    """A state of decoding after the first step, for each gap one of the three kinds below.
-
-    `right` [N, C] is the probability the model gave to the true token with all places open.
-    """
-    kinds = np.stack(
-        [
-            left_or_random(lengths, right.shape[1], rng),
-            after_threshold(lengths, right, rng),
-            after_some(lengths, right, rng),
-        ]
-    )
-    return kinds[rng.integers(len(kinds), size=len(lengths)), np.arange(len(lengths))]
+LEFT = 0.85
+"""Share of states with a closed left part; in the others closed places lie scattered."""
+ALL_OPEN = 0.3
+"""Share of those in which nothing is closed yet: the first step of every canvas."""
+NARROW = 0.5
+"""Share of those in which the canvas ends soon after the closed part, as its window does in use."""
 
 
-def left_or_random(lengths: Lengths, canvas: int, rng: np.random.Generator) -> Flags:
-    """Half: the places right of a closed left part; half: each place with a random rate."""
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is open, and what there is of the canvas."""
+
+    is_open: Flags
+    """[N, C]"""
+    there: Flags
+    """[N, C]: the places that can be seen; never one right of a place that cannot."""
+
+
+def read(lengths: Lengths, canvas: int) -> State:
+    """Nothing is open: every token is predicted from those left of it."""
+    everything = np.ones((len(lengths), canvas), bool)
+    return State(~everything, everything)
+
+
+def drafted(lengths: Lengths, canvas: int, rng: np.random.Generator) -> State:
+    """A state of decoding for each gap: a closed left part, or places closed at a random rate."""
+    shape = len(lengths), canvas
     places = np.arange(canvas)
     inner = np.minimum(lengths, canvas)
-    left = places >= np.floor(rng.random(len(lengths)) * inner)[:, None]
-    scattered = rng.random((len(lengths), canvas)) < rng.random(len(lengths))[:, None]
-    is_open = np.where(rng.random(len(lengths))[:, None] < 0.5, left, scattered)
-    return _with_ends(is_open, lengths)
-
-
-def after_threshold(
-    lengths: Lengths, right: NDArray[np.float32], rng: np.random.Generator
-) -> Flags:
-    """After one step of decoding: what the model was sure of is closed, at least one place."""
-    threshold = 0.2 + 0.75 * rng.random(len(lengths))
-    inner = _inner(lengths, right)
-    is_open = inner < threshold[:, None]
-    is_open[np.arange(len(lengths)), inner.argmax(1)] = False
-    return _with_ends(is_open, lengths)
-
-
-def after_some(lengths: Lengths, right: NDArray[np.float32], rng: np.random.Generator) -> Flags:
-    """After several steps: a random number of places closed, the surest first."""
-    inner = _inner(lengths, right)
-    ranks = np.argsort(np.argsort(-inner, axis=1), axis=1)
-    count = np.minimum(lengths, right.shape[1])
-    closed = np.floor(rng.random(len(lengths)) * count).astype(np.int64)
-    return _with_ends(ranks >= closed[:, None], lengths)
-
-
-def _inner(lengths: Lengths, right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`right` with -1 after the end token, so that no place there is drawn."""
-    return np.where(np.arange(right.shape[1]) < lengths[:, None], right, np.float32(-1))
+    left = np.floor(rng.random(len(lengths)) * inner)[:, None]
+    left = np.where(rng.random(shape[0])[:, None] < ALL_OPEN, 0, left)
+    width = np.ceil(rng.random(shape[0])[:, None] * (canvas - left))
+    width = np.where(rng.random(shape[0])[:, None] < NARROW, width, canvas)
+    scattered = rng.random(shape) < rng.random(shape[0])[:, None]
+    is_left = rng.random(shape[0])[:, None] < LEFT
+    is_open = _with_ends(np.where(is_left, places >= left, scattered), lengths)
+    return State(is_open, ~is_left | (places < left + width))
 
 
 def _with_ends(is_open: Flags, lengths: Lengths) -> Flags:

@@ -1,9 +1,10 @@
 """The three ONNX graphs of a cached-family model, written node by node; they hold no weights.
 
 - `context.onnx`: the frozen base over new tokens, causal, after the cached keys and values.
-- `canvas.onnx`: the denoiser (base + adapter, merged at load) over [last prefix token, canvas],
-  bidirectional. The context's keys and values lie in buffers with room for the canvas's own behind
-  them: input and output are the same memory, so no step copies the context.
+- `canvas.onnx`: the denoiser (base + adapter, merged at load) over [last prefix token, canvas];
+  what a place sees of the others is an input. The context's keys and values lie in buffers with
+  room for the canvas's own behind them: input and output are the same memory, so no step copies the
+  context.
 - `head.onnx`: hidden rows -> the K most probable tokens, and the probabilities of two given ones.
 
 Weights are declared external under the names of `weights.py`. Those of the context lie in the
@@ -116,12 +117,14 @@ def context_graph(shape: Shape, positions: int) -> onnx.ModelProto:
 
 
 def canvas_graph(shape: Shape, positions: int) -> onnx.ModelProto:
-    """The denoiser, bidirectional: embeddings, positions and buffers in; hidden out.
+    """The denoiser: embeddings, positions and buffers in; hidden out.
 
-    `last` [1] is the index of the last key, `total` the number of keys: T of them are written
-    behind the context's. Each `key.N` and `value.N` must be bound to the buffer of its input.
+    `last` [1] is the index of the last key, `total` the number of keys, N: T of them are written
+    behind the others. `bias` is added to the scores of N keys for T places. Each `key.N` and
+    `value.N` must be bound to the buffer of its input.
     """
     graph = Graph()
+    graph.input("bias", TensorProto.FLOAT, 1, 1, "T", "N")
     graph.input("last", TensorProto.INT32, 1)
     graph.input("total", TensorProto.INT32)
     transformer(graph, shape, positions, buffered_attention, "S")
@@ -225,7 +228,7 @@ def buffered_attention(graph: Graph, shape: Shape, index: int, qkv: str) -> str:
     past = [f"past_key.{index}", f"past_value.{index}"]
     return graph.op(
         "GroupQueryAttention",
-        [qkv, "", "", *past, "last", "total", "cos", "sin", "position"],
+        [qkv, "", "", *past, "last", "total", "cos", "sin", "position", "bias"],
         names=[f"mixed.{index}", f"key.{index}", f"value.{index}"],
         num_heads=shape.heads,
         kv_num_heads=shape.kv_heads,

@@ -1,9 +1,8 @@
 """Gaps in tokens -> the arrays of a batch, several gaps to a window.
 
 A window's tokens are read once and serve as the prefix of all its gaps; each gap adds the few
-tokens by which its own prefix differs (a cursor splits tokens), its suffix, and its middle, which
-only the teacher reads. Layout of a context row of L places: [window | tail, suffix and middle of
-gap 0 | those of gap 1 | ...].
+tokens by which its own prefix differs, and its suffix. Layout of a context row of L places: [window
+| tail and suffix of gap 0 | those of gap 1 | ...].
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ Flags = NDArray[np.bool_]
 
 HIDDEN = -1e9
 """Bias of what may not be seen."""
-TAIL = 6
+TAIL = 2
 """Most tokens by which a gap's prefix may differ from its window's."""
 
 
@@ -43,7 +42,7 @@ class Layout:
     @property
     def own(self) -> int:
         """E: places of a gap's own."""
-        return TAIL + self.suffix + self.canvas
+        return TAIL + self.suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,6 @@ class Example:
     """The canvas as it should be: the middle, its end, end ids to the canvas's last place."""
     length: int
     """Places up to and with the end token; canvas + 1 when the middle goes on after the canvas."""
-    ends_line: bool = False
-    """The middle is one line and a line break follows it."""
 
 
 Window = tuple[list[int], list[Example]]
@@ -89,12 +86,6 @@ class Batch:
     """[B, K, C]"""
     lengths: Ids
     """[B, K]"""
-    reading: Ids
-    """[B, K, C]: the context place at which the base predicts each place of the middle."""
-    ends_line: Flags
-    """[B, K]"""
-    splits: Flags
-    """[B, K]: the cursor splits a token, so the base is lost at the first place."""
 
 
 @dataclass
@@ -120,26 +111,23 @@ class Row:
         self.sees[where, where] = np.tri(len(tokens), dtype=bool)
         return where
 
-    def put_gap(self, example: Example, index: int) -> tuple[int, Flags, Flags, Ids]:
-        """A gap's tail, suffix and middle.
+    def put_gap(self, example: Example, index: int) -> tuple[int, Flags, Flags]:
+        """A gap's tail and suffix.
 
-        Gives its last prefix token, what it sees of window and own places, and its `reading`.
+        Gives its last prefix token and what it sees of window and own places.
         """
         layout, prefix = self.layout, example.shared + len(example.tail)
         start = layout.window + index * layout.own
         tail = self.put(example.tail, start, example.shared)
         self.sees[tail, : example.shared] = True
         suffix = self.put(example.suffix, start + TAIL, prefix + layout.canvas)
-        middle = self.put(example.middle, start + TAIL + layout.suffix, prefix)
-        self.sees[middle, : example.shared] = self.sees[middle, tail] = True
         visible = np.zeros(layout.places, bool)
         visible[: example.shared] = visible[tail] = visible[suffix] = True
         # The canvas holds the last prefix token itself: its copy in the context is hidden.
         last = tail.stop - 1 if example.tail else example.shared - 1
         visible[last] = False
         own = visible[start : start + layout.own]
-        reading = np.array([last, *range(middle.start, middle.stop - 1)])
-        return int(self.ids[last]), visible[: layout.window], own, reading
+        return int(self.ids[last]), visible[: layout.window], own
 
     def seen_by_gaps(self) -> Flags:
         """[K, E, W + E] what each gap's own places see of the window and of each other."""
@@ -168,9 +156,6 @@ def lay_out(layout: Layout, windows: list[Window]) -> Batch:
         own_bias=_bias([[gap[2] for gap in found] for found in gaps]),
         middles=np.array([[e.middle for e in found] for found in examples_of]),
         lengths=np.array([[e.length for e in found] for found in examples_of]),
-        reading=np.array([[gap[3] for gap in found] for found in gaps]),
-        splits=np.array([[bool(e.tail) for e in found] for found in examples_of]),
-        ends_line=np.array([[e.ends_line for e in found] for found in examples_of]),
     )
 
 

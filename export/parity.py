@@ -16,17 +16,19 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from tokenizers import Tokenizer
 
 from engine import Engine
+from engine.card import Card
 from engine.context import ContextCache, Surroundings
 from engine.engine import never
-from engine.model import Ids, Model
+from engine.healing import Healing
+from engine.model import Ids
 from engine.session import Session
 from lsp_server.prompt import prompt_for
 
-from .batches import encode
+from .batches import split
 from .evaluate import DEFAULTS, fill
+from .folder import engine_tokenizer
 from .held_out import HeldOut, digest, held_out
 from .reference import torch_engine, torch_model
 
@@ -45,11 +47,12 @@ def run(arguments: argparse.Namespace) -> None:
     session = Session.open(arguments.model)
     sizes = session.card.canvas_sizes
     reference, library = torch_model(arguments.gguf, arguments.adapter, canvases=sizes)
+    healing = Healing(engine_tokenizer(library), session.card.vocabulary)
     contexts = ContextCache(session), ContextCache(reference)
     engines = Engine.open(arguments.model), torch_engine(reference, library)
     tokens, fills = [], []
     for gap in track(gaps, "held-out gaps", console=Console(stderr=True)):
-        for around, canvas in canvases(gap, session, library):
+        for around, canvas in canvases(gap, session.card, healing):
             first, second = (leading(context, around, canvas) for context in contexts)
             tokens.append(first == second)
         if gap.span.stop_at_newline and len(fills) < arguments.fills:
@@ -65,13 +68,13 @@ def run(arguments: argparse.Namespace) -> None:
     print(json.dumps(facts))
 
 
-def canvases(gap: HeldOut, model: Model, library: Tokenizer) -> list[tuple[Surroundings, Ids]]:
+def canvases(gap: HeldOut, card: Card, healing: Healing) -> list[tuple[Surroundings, Ids]]:
     """Around one gap: the canvas all open, and with the left half of the middle on it."""
-    prompt, card = prompt_for(gap.document, gap.span), model.card
-    prefix = encode(library, prompt.prefix)[-card.max_prefix :] or [card.start_id]
-    suffix = encode(library, prompt.suffix)[: card.max_suffix]
-    around = Surroundings(np.array(prefix, np.int64), np.array(suffix, np.int64))
-    middle = encode(library, gap.middle)[: card.canvas_sizes[-1] - 1]
+    prompt, encode = prompt_for(gap.document, gap.span), healing.tokenizer.encode
+    prefix, middle = split(encode(prompt.prefix + gap.middle), encode(prompt.prefix), healing)
+    suffix = encode(prompt.suffix)[: card.max_suffix]
+    around = Surroundings(np.array(prefix[-card.max_prefix :]), np.array(suffix, np.int64))
+    middle = middle[: card.canvas_sizes[-1] - 1]
     states = []
     for known in sorted({0, len(middle) // 2}):
         ids = np.full(card.canvas_sizes[-1], card.mask_id, np.int64)

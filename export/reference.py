@@ -14,10 +14,9 @@ from torch import Tensor
 from engine import Engine
 from engine.model import KeyValues
 from engine.session import Runtime
-from engine.tokenizer import FileTokenizer
 from lsp_server.prompt import prompt_for
 
-from .folder import fetch_base, tokenizer
+from .folder import engine_tokenizer, fetch_base, tokenizer
 from .held_out import Answer, HeldOut
 from .limits import CANVAS_SIZES, END_ID
 from .torch_model import TorchModel, card_of
@@ -40,12 +39,8 @@ def torch_model(
 
 def torch_engine(model: TorchModel, library: Library) -> Engine:
     """The real engine on the torch model."""
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "tokenizer.json"
-        library.save(str(path))
-        tokens = FileTokenizer(path)
     runtime = Runtime("torch", torch.get_num_threads(), "the reference", torch.__version__)
-    return Engine(model, tokens, runtime)
+    return Engine(model, engine_tokenizer(library), runtime)
 
 
 class LeftToRight:

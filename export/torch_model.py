@@ -72,7 +72,8 @@ class TorchModel:
         """The base over `ids`: new keys and values, and logits [n, vocabulary] of what follows."""
         x = self.embedding[torch.from_numpy(np.asarray(ids))][None]
         positions = torch.arange(position, position + len(ids))
-        hidden, keys, values = self._layers(self.base, x, positions, past, causal=True)
+        left = torch.ones(1, len(ids), len(ids), dtype=torch.bool).tril()
+        hidden, keys, values = self._layers(self.base, x, positions, past, left)
         logits = F.linear(rms_norm(hidden, self.norms[0], self.shape), self.embedding)[0].float()
         return KeyValues(keys, values), logits
 
@@ -89,7 +90,8 @@ class TorchModel:
         is_open = (ids == self.card.mask_id)[..., None]
         x = torch.where(is_open, self.mask_embedding, self.embedding[ids])
         positions = torch.arange(position, position + canvas.shape[1])
-        hidden, _, _ = self._layers(self.merged, x, positions, context, causal=False)
+        left = torch.ones(canvas.shape[1], canvas.shape[1], dtype=torch.bool).tril()
+        hidden, _, _ = self._layers(self.merged, x, positions, context, is_open | left)
         hidden = rms_norm(hidden, self.norms[1], self.shape)[:, :-1]
         logits = F.linear(hidden, self.embedding).float()
         return self._proposal(logits, canvas[:, 1:], wanted)
@@ -116,17 +118,17 @@ class TorchModel:
         x: Tensor,
         positions: Tensor,
         past: KeyValues | None,
-        *,
-        causal: bool,
+        near: Tensor,
     ) -> tuple[Tensor, Floats, Floats]:
-        """x [B, T, hidden] through all layers; also the new keys and values of the first canvas."""
+        """x [B, T, hidden] through all layers; also the new keys and values of the first canvas.
+
+        A place sees all of the past, and of the T places what `near` [B, T, T] says.
+        """
         shape = self.shape
         b, t, _ = x.shape
         g, d, h = shape.kv_heads, shape.head_size, shape.heads
         before = len(past) if past is not None else 0
-        sees = torch.ones(t, before + t, dtype=torch.bool)
-        if causal:
-            sees = sees.tril(before)
+        sees = torch.cat([torch.ones(len(near), t, before, dtype=torch.bool), near], 2)[:, None]
         cos, sin = self._rotation(positions)
         keys, values = [], []
         for index, layer in enumerate(layers):
@@ -161,7 +163,11 @@ class TorchModel:
         best, ids = log_probs.topk(card.proposals)
         now = log_probs.gather(-1, torch.from_numpy(current)[..., None])[..., 0]
         proposal = Proposal(
-            ids.numpy(), best.numpy(), log_probs[..., card.end_id].numpy(), now.numpy()
+            ids.numpy(),
+            best.numpy(),
+            log_probs[..., card.end_id].numpy(),
+            now.numpy(),
+            lambda places, tokens: log_probs[places][:, tokens].numpy(),
         )
         if wanted is None or wanted.all():
             return proposal

