@@ -72,8 +72,8 @@ def _series(visits: Sequence[Visit], measure: str) -> Iterator[Series]:
     thresholds, others = {}, {}
     for variant in variants():
         point = _point(visits, ("lacuna", variant.name, "warm"), measure)
-        if point and (variant.name == REFERENCE or variant.name.startswith("threshold")):
-            thresholds[f"{variant.options.get('threshold', 0.9)}"] = point
+        if point and variant.name.startswith("threshold"):
+            thresholds[f"{variant.options['threshold']}"] = point
         elif point:
             others[variant.name] = point
     ordered = dict(sorted(thresholds.items()))

@@ -49,8 +49,12 @@ class Automaton:
     """[S] how many tokens lead on from each."""
 
     @classmethod
-    def of(cls, form: Format, pieces: Sequence[bytes], *, one_line: bool) -> Automaton:
+    def of(
+        cls, form: Format, pieces: Sequence[bytes], *, one_line: bool, owed: bytes = b""
+    ) -> Automaton:
         """A format over tokens of these bytes; `one_line`: of its texts those without line feeds.
+
+        Its texts come after `owed`, which the tokens have to spell too.
 
         Takes a tenth of a second, with a thousand texts most of one. Raises FormatError for an
         expression that is no automaton or too large a one.
@@ -58,6 +62,7 @@ class Automaton:
         start, accepting, table = by_bytes(form)
         if one_line:
             table[:, ord("\n")] = len(accepting)
+        start, accepting, table = behind(owed, start, accepting, table)
         letters, letter = np.unique(table, axis=1, return_inverse=True)
         spelling = bytes(letter.ravel().tolist())
         spelt = [piece.translate(spelling) for piece in pieces]
@@ -119,6 +124,17 @@ class Automaton:
         total = np.concatenate([[0], np.cumsum(fits)])
         word_fits = total[self.firsts[1:]] > total[self.firsts[:-1]]
         return np.flatnonzero(np.append(word_fits, False)[self.words])
+
+
+def behind(owed: bytes, start: int, accepting: Bools, table: Table) -> tuple[int, Bools, Table]:
+    """The same automaton for its texts with `owed` before them: a chain of states leads into it."""
+    states, chain = len(accepting), len(owed)
+    grown = np.full((states + chain + 1, 256), states + chain, table.dtype)
+    grown[:states] = np.where(table[:states] == states, states + chain, table[:states])
+    for index, byte in enumerate(owed):
+        grown[states + index, byte] = start if index + 1 == chain else states + index + 1
+    first = states if chain else start
+    return first, np.concatenate([accepting, np.zeros(chain, bool)]), grown
 
 
 def by_bytes(form: Format) -> tuple[int, Bools, Table]:

@@ -15,7 +15,7 @@ import numpy as np
 from .clock import Clock
 from .context import ContextCache, Run
 from .errors import CancelledError
-from .healing import Cut, Healing
+from .healing import Cut
 from .model import Floats, Ids, Model, Proposal
 from .prompt import Cancelled
 from .tokenizer import Tokenizer
@@ -46,8 +46,7 @@ class Base:
         model: Model,
         cache: ContextCache,
         tokenizer: Tokenizer,
-        healing: Healing,
-        prefix: Ids,
+        cut: Cut,
         *,
         cancelled: Cancelled,
         clock: Clock,
@@ -55,24 +54,21 @@ class Base:
         self._model = model
         self._cache = cache
         self._tokenizer = tokenizer
-        self._healing = healing
-        self._prefix = prefix
+        self._cut = cut
         self._cancelled = cancelled
         self._clock = clock
 
     def text(self, tokens: Sequence[int]) -> str:
-        """What tokens after the prefix add to it: their text without the text taken back."""
-        added = self._healing.text(tokens)[len(self._cut.owed) :]
-        return added.decode("utf-8", "replace")
+        """See Cut.text."""
+        return self._cut.text(tokens)
 
     def adds(self, tokens: Sequence[int]) -> bool:
-        """Whether the last of some tokens does more than spell what was taken back."""
-        spelled, owed = self._healing.text(tokens), len(self._cut.owed)
-        return len(spelled) > owed or len(self._healing.text(tokens[:-1])) == owed
+        """See Cut.adds."""
+        return self._cut.adds(tokens)
 
     def count(self, tokens: Sequence[int]) -> int:
-        """How many tokens after the prefix do more than that."""
-        return sum(self.adds(tokens[: n + 1]) for n in range(len(tokens)))
+        """See Cut.count."""
+        return self._cut.count(tokens)
 
     def prefix(self, tokens: Sequence[int]) -> Ids:
         """The prefix with tokens after it."""
@@ -98,10 +94,6 @@ class Base:
         )
 
     @cached_property
-    def _cut(self) -> Cut:
-        return self._healing.cut(self._prefix, self._model.card.start_id)
-
-    @cached_property
     def _run(self) -> Run:
         """What has been read: the prefix without its last token, and what came after."""
         card, ids = self._model.card, self._cut.ids[:-1]
@@ -125,12 +117,13 @@ class Base:
     def _among(self, ids: Ids, start: int) -> dict[int, Ids]:
         """What may be written after each of `ids` while the text taken back is not spelled."""
         kept = len(self._cut.ids)
-        owed = self._cut.owed[len(self._healing.text(self._run.ids[kept:start])) :]
+        healing = self._cut.healing
+        owed = self._cut.rest(self._run.ids[kept:start].tolist())
         among = {}
         for place, token in enumerate(ids):
             if start + place >= kept:
-                owed = owed[len(self._healing.pieces[token]) :]
+                owed = owed[len(healing.pieces[token]) :]
             if not owed:
                 break
-            among[place] = self._healing.spelling(owed)
+            among[place] = healing.spelling(owed)
         return among

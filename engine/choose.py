@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import Floats
+from .model import Floats, Ids
 
 Bools = NDArray[np.bool_]
 
@@ -20,6 +20,7 @@ Bools = NDArray[np.bool_]
 class Policy(StrEnum):
     """How a denoising step chooses what it commits."""
 
+    SELF_CHECK = "self-check"
     THRESHOLD = "threshold"
     TOP_K = "top-k"
     ENTROPY = "entropy"
@@ -31,9 +32,12 @@ class Policy(StrEnum):
 class Choice:
     """A policy with its numbers."""
 
-    policy: Policy = Policy.THRESHOLD
-    threshold: float = 0.9
-    """Probability for THRESHOLD and STABLE."""
+    policy: Policy = Policy.SELF_CHECK
+    threshold: float = 0.3
+    """Probability from which on SELF_CHECK puts a token forward, and THRESHOLD and STABLE commit
+    it."""
+    window: int = 8
+    """Positions after the closed part that a pass of SELF_CHECK looks at."""
     top_k: int = 4
     """Tokens a step for TOP_K."""
     entropy: float = 0.35
@@ -68,7 +72,9 @@ def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
     base was trained to read from the left. The end waits until all text before it is committed:
     committed earlier it forces the rest to be as long as was guessed when little was known.
     """
-    if choice.policy is Policy.THRESHOLD:
+    if choice.policy is Policy.SELF_CHECK:
+        chosen = leftmost(replace(beliefs, eligible=beliefs.text))
+    elif choice.policy is Policy.THRESHOLD:
         chosen = above_threshold(beliefs, choice.threshold)
     elif choice.policy is Policy.TOP_K:
         chosen = most_probable(beliefs, choice.top_k)
@@ -88,6 +94,28 @@ def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
         text = replace(beliefs, eligible=beliefs.text)
         chosen = chosen | (leftmost(text) if steps_left is None else most_probable(text, least))
     return chosen if (chosen >= beliefs.text).all() else chosen & beliefs.text
+
+
+def agreed(fed: Ids, own: Ids) -> int:
+    """How many tokens of a canvas stand after a pass, of those it was given from some place on.
+
+    `fed` [n] is what the pass was given from the first open position on: tokens put forward, then
+    masks. `own` [n] is what it proposes there. A closed position looks left only, so what it
+    proposes for the next one is what a left-to-right model would write: as long as that is the
+    token put forward it stands, and the first own token instead of another or of a mask stands too.
+    So n tokens put forward and right cost one pass, and the text is the same as with one token a
+    pass: speculative decoding (Leviathan et al., arXiv 2211.17192) where drafter and checker are
+    one pass of one model (TiDAR, arXiv 2511.08923).
+    """
+    wrong = np.flatnonzero(fed != own)
+    return int(wrong[0]) + 1 if len(wrong) else len(fed)
+
+
+def put_forward(own: Ids, probability: Floats, end_id: int, least: float) -> int:
+    """How many of the tokens a pass proposes [n] the next one is to check: those it is sure of, up
+    to the first it is not, or the end, which needs no check of its own."""
+    doubtful = np.flatnonzero((probability < least) | (own == end_id))
+    return int(doubtful[0]) if len(doubtful) else len(own)
 
 
 def above_threshold(beliefs: Beliefs, threshold: float) -> Bools:

@@ -13,9 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvas import Canvas
-from .choose import Beliefs, Choice, choose, contradicted, most_likely_length
+from .choose import (
+    Beliefs,
+    Choice,
+    Policy,
+    agreed,
+    choose,
+    contradicted,
+    most_likely_length,
+    put_forward,
+)
 from .errors import CancelledError
+from .healing import Cut, Healing
 from .held import Hold
+from .lookup import repeated
 from .model import Floats, Ids, Proposal
 from .prompt import Cancelled
 
@@ -37,6 +48,17 @@ class Rules:
     """A committed token whose probability falls below this is masked again; 0: never."""
     hold: Hold | None = None
     """The format that the text is held to."""
+    cut: Cut | None = None
+    """The prefix, of which the text may have to spell the end; None: nothing is known of it."""
+    suffix: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[n] the tokens after the gap, which a text may repeat."""
+
+    def checks(self, passes: int) -> bool:
+        """Whether the next pass checks tokens put forward, after so many; the last of a budget
+        commits what it can get, and a format is not kept from left to right."""
+        if self.choice.policy is not Policy.SELF_CHECK or self.hold is not None:
+            return False
+        return self.steps is None or passes + 1 < self.steps
 
 
 @dataclass(slots=True)
@@ -47,6 +69,9 @@ class Candidate:
     random: np.random.Generator
     passes: int = 0
     """Forward passes so far (NFE)."""
+    draft: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[n] tokens put forward for the positions after the closed part, for the next pass to check.
+    """
     previous: Proposal | None = None
     guesses: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
     """[C] what the last step proposed, for the trace."""
@@ -75,20 +100,36 @@ def denoise(
             raise CancelledError("cancelled between two denoising steps")
         start = time.perf_counter()
         before = candidates[0].canvas
-        proposals = forward(*_inputs(running, rules))
+        proposals = forward(*inputs(running, rules))
         for row, candidate in enumerate(running):
             step(candidate, proposal_of(proposals, row), rules)
         if observe is not None and running[0] is candidates[0]:
             observe(candidates[0], before, (time.perf_counter() - start) * 1e3)
 
 
-def _inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
-    """The canvases as one batch, and the positions a proposal is wanted for."""
-    ids = np.stack([c.canvas.ids for c in running])
-    wanted = np.stack([c.canvas.open for c in running])
-    if rules.remask:
-        wanted |= np.arange(ids.shape[1]) < np.array([[c.canvas.length] for c in running])
+def inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
+    """The canvases as one batch, and the positions a proposal is wanted for.
+
+    Where tokens are checked a pass is given them too, and no more of a canvas than `window`
+    positions after its closed part.
+    """
+    rows = [row_of(candidate, rules) for candidate in running]
+    size = len(running[0].canvas)
+    if all(rules.checks(candidate.passes) for candidate in running):
+        size = max(int(np.flatnonzero(wanted)[-1]) + 1 for _, wanted in rows)
+    ids, wanted = (np.stack([part[:size] for part in parts]) for parts in zip(*rows, strict=True))
     return ids, wanted
+
+
+def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
+    """One canvas [C] as a pass is given it, and the positions [C] wanted of it."""
+    canvas, places = candidate.canvas, np.arange(len(candidate.canvas))
+    if not rules.checks(candidate.passes):
+        return canvas.ids, canvas.open | (bool(rules.remask) & (places < canvas.length))
+    start, ids = canvas.last_committed + 1, canvas.ids.copy()
+    draft = candidate.draft[: len(canvas) - start]
+    ids[start : start + len(draft)] = draft
+    return ids, (places >= start) & (places < start + rules.choice.window)
 
 
 def proposal_of(proposals: Proposal, row: int) -> Proposal:
@@ -105,12 +146,17 @@ def proposal_of(proposals: Proposal, row: int) -> Proposal:
 
 def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     """Commits on one candidate what a forward pass over it proposes."""
+    if rules.checks(candidate.passes):
+        check(candidate, proposal, rules)
+        return
     candidate.passes += 1
     hold, seen = rules.hold, proposal
     canvas = candidate.canvas if hold is None else hold.closed(candidate.canvas)
     proposal = _allowed(canvas, seen, candidate.banned, hold)
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
     places = np.arange(len(canvas))
+    spelling = np.zeros(len(canvas), bool)
+    spelling[spell(canvas, proposal, rules, candidate.random, tokens, log_probs)] = True
     eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
     moved = divergence(candidate.previous, proposal)
     beliefs = Beliefs(
@@ -122,7 +168,7 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     )
     steps_left = None if rules.steps is None else rules.steps - candidate.passes + 1
     is_last = steps_left is not None and steps_left <= 1
-    chosen = choose(beliefs, rules.choice, steps_left)
+    chosen = choose(beliefs, rules.choice, steps_left) | spelling
     if hold is None:
         canvas = canvas.commit(chosen, tokens, log_probs)
     else:
@@ -133,6 +179,79 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     candidate.canvas, candidate.guesses = canvas, tokens
     candidate.previous, candidate.moved = proposal, moved
     candidate.probabilities = beliefs.probability
+
+
+def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
+    """Commits what a pass confirms of the tokens put forward, and puts new ones forward."""
+    candidate.passes += 1
+    canvas, start = candidate.canvas, candidate.canvas.last_committed + 1
+    size = min(len(proposal.ids), start + rules.choice.window)
+    proposal = without(proposal, candidate.banned[:, : len(proposal.ids)])
+    fed = row_of(candidate, rules)[0][start:size]
+    tokens = np.full(len(canvas), canvas.end_id, np.int64)
+    log_probs = np.full(len(canvas), -np.inf, np.float32)
+    tokens[:size], log_probs[:size] = drawn(
+        proposal.ids[:size], proposal.log_probs[:size], rules, candidate.random
+    )
+    spell(canvas, proposal, rules, candidate.random, tokens, log_probs)
+    stand = start + agreed(fed, tokens[start:size])
+    places = np.arange(len(canvas))
+    canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)
+    candidate.canvas = _cut_after_newline(canvas, rules)
+    candidate.guesses, candidate.probabilities = tokens, np.exp(log_probs)
+    ahead = slice(stand, size)
+    count = put_forward(
+        tokens[ahead], candidate.probabilities[ahead], canvas.end_id, rules.choice.threshold
+    )
+    candidate.draft = tokens[stand : stand + count]
+    if rules.cut is not None and not candidate.canvas.is_full:
+        written = np.concatenate([rules.cut.ids, np.array(candidate.canvas.tokens, np.int64)])
+        found = repeated(written, rules.suffix, rules.choice.window - 1)
+        candidate.draft = max(candidate.draft, found, key=len)
+
+
+def first_draft(cut: Cut, suffix: Ids, window: int) -> Ids:
+    """What is put forward before the first pass: what was taken back, and what it went on with
+    before."""
+    written = np.concatenate([cut.ids, cut.taken])
+    return np.concatenate([cut.taken, repeated(written, suffix, window - 1 - len(cut.taken))])
+
+
+def spell(
+    canvas: Canvas,
+    proposal: Proposal,
+    rules: Rules,
+    random: np.random.Generator,
+    tokens: Ids,
+    log_probs: Floats,
+) -> slice:
+    """Draws anew, in `tokens` and `log_probs` [C], what must spell the text taken back.
+
+    Gives the positions that do so, all after the closed part.
+    """
+    start = place = canvas.last_committed + 1
+    if rules.cut is None or rules.hold is not None:
+        return slice(start, start)
+    while place < len(proposal.ids):
+        owed = rules.cut.rest([*canvas.ids[:start].tolist(), *tokens[start:place].tolist()])
+        if not owed:
+            break
+        ids, scores = spelling(proposal, place, owed, rules.cut.healing)
+        tokens[[place]], log_probs[[place]] = drawn(ids[None], scores[None], rules, random)
+        place += 1
+    return slice(start, place)
+
+
+def spelling(proposal: Proposal, place: int, owed: bytes, healing: Healing) -> tuple[Ids, Floats]:
+    """The tokens that may stand at a place where `owed` is to be spelled, with log-probabilities:
+    those of the K proposed, or where none of them may, of the whole vocabulary."""
+    ids, log_probs = proposal.ids[place], proposal.log_probs[place]
+    fit = np.array([healing.spells(token, owed) for token in ids.tolist()])
+    if (fit & np.isfinite(log_probs)).any():
+        return ids[fit], log_probs[fit]
+    tokens = healing.spelling(owed)
+    assert proposal.others is not None
+    return tokens, proposal.others((np.array([place]),), tokens)[0]
 
 
 def _allowed(canvas: Canvas, proposal: Proposal, banned: Ids, hold: Hold | None) -> Proposal:
@@ -160,18 +279,23 @@ def guess(
     """
     text = proposal.ids != canvas.end_id
     scores = np.where(text, proposal.log_probs, -np.inf)
-    if rules.temperature > 0:
-        noise = random.gumbel(size=scores.shape).astype(np.float32)
-        best = (scores / rules.temperature + noise).argmax(axis=1)
-    else:
-        best = scores.argmax(axis=1)
-    rows = np.arange(len(canvas))
-    tokens, log_probs = proposal.ids[rows, best], scores[rows, best]
+    tokens, log_probs = drawn(proposal.ids, scores, rules, random)
     length = _length(canvas, proposal, rules)
     if length < len(canvas):
         tokens[length] = canvas.end_id
         log_probs[length] = proposal.end_log_prob[length]
     return tokens, log_probs, length
+
+
+def drawn(
+    ids: Ids, scores: Floats, rules: Rules, random: np.random.Generator
+) -> tuple[Ids, Floats]:
+    """One of K tokens [n, K] of these log-probabilities for each of n positions, and its own."""
+    noisy = scores
+    if rules.temperature > 0:
+        noisy = scores / rules.temperature + random.gumbel(size=scores.shape).astype(np.float32)
+    rows, best = np.arange(len(ids)), noisy.argmax(axis=1)
+    return ids[rows, best], scores[rows, best]
 
 
 def _length(canvas: Canvas, proposal: Proposal, rules: Rules) -> int:
@@ -206,6 +330,9 @@ def _cut_after_newline(canvas: Canvas, rules: Rules) -> Canvas:
     if rules.newline is None:
         return canvas
     breaks = np.flatnonzero(rules.newline[canvas.ids[: canvas.length]])
+    if rules.cut is not None:  # a line feed taken back and spelled again is none of the text's
+        ids = canvas.ids.tolist()
+        breaks = np.array([n for n in breaks if "\n" in rules.cut.text(ids[: n + 1])], np.int64)
     after = int(breaks[0]) + 1 if len(breaks) else canvas.length
     return canvas.closed_at(after) if after < canvas.length else canvas
 
@@ -255,25 +382,46 @@ def begun(first: Candidate, proposal: Proposal, seeds: list[int], rules: Rules) 
     """All candidates after the first pass, which they share: their canvases were all the same.
 
     With a temperature each draws its own tokens, with seeds[1:]. Without one, each other candidate
-    is held to the next most probable token of the text at position 0, so that they differ where a
+    is held to the next most probable token where text is first added, so that they differ where a
     reader looks first; there may be fewer of them than seeds.
     """
-    blank = first.canvas
-    others = []
+    blank, draft, passes = first.canvas, first.draft, first.passes
     if rules.temperature > 0:
+        others = []
         for seed in seeds[1:]:
-            other = Candidate(blank, np.random.default_rng(seed))
+            other = Candidate(blank, np.random.default_rng(seed), passes, draft)
             step(other, proposal, rules)
             others.append(other)
-    else:
-        if rules.hold is not None:
-            proposal = rules.hold.narrowed(blank, proposal, first.banned)
-        is_text = (proposal.ids[0] != blank.end_id) & np.isfinite(proposal.log_probs[0])
-        text = np.flatnonzero(is_text)
-        where = np.arange(len(blank)) == 0
-        for place in text[1 : len(seeds)]:
-            tokens, log_probs = proposal.ids[:, place], proposal.log_probs[:, place]
-            canvas = _cut_after_newline(blank.commit(where, tokens, log_probs), rules)
-            others.append(Candidate(canvas, first.random, passes=1, previous=proposal))
+        step(first, proposal, rules)
+        return [first, *others]
     step(first, proposal, rules)
+    place = first_added(first.canvas, rules)
+    if place == len(proposal.ids):
+        return [first]
+    before = np.arange(len(blank)) < place
+    started = blank.commit(before, first.canvas.ids, first.canvas.log_probs)
+    if rules.hold is not None:
+        proposal = rules.hold.narrowed(started, proposal, first.banned)
+    ids, scores = proposal.ids[place], proposal.log_probs[place]
+    owed = rules.cut.rest(started.tokens) if rules.cut and not rules.hold else b""
+    if owed:
+        assert rules.cut is not None
+        ids, scores = spelling(proposal, place, owed, rules.cut.healing)
+    order = np.argsort(-scores, kind="stable")
+    text = order[(ids[order] != blank.end_id) & np.isfinite(scores[order])]
+    where = np.arange(len(blank)) == place
+    others = []
+    for index in text[1 : len(seeds)]:
+        tokens, log_probs = np.full(len(blank), ids[index]), np.full(len(blank), scores[index])
+        canvas = _cut_after_newline(started.commit(where, tokens, log_probs), rules)
+        others.append(Candidate(canvas, first.random, passes=passes + 1, previous=proposal))
     return [first, *others]
+
+
+def first_added(canvas: Canvas, rules: Rules) -> int:
+    """The first position whose token does more than spell what was taken back."""
+    if rules.cut is None:
+        return 0
+    closed = canvas.ids[: canvas.length][np.cumsum(canvas.open[: canvas.length]) == 0].tolist()
+    adding = (n for n in range(len(closed)) if rules.cut.adds(closed[: n + 1]))
+    return next(adding, len(closed))

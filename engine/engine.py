@@ -17,14 +17,14 @@ from .automaton import Automaton
 from .base import Base
 from .canvas import Canvas
 from .card import Card
-from .choose import Choice
+from .choose import Choice, Policy
 from .clock import Clock
 from .context import ContextCache, Surroundings, window
 from .denoise import Rules
 from .errors import PromptError
 from .filling import Filling
 from .formats import Format
-from .healing import Healing
+from .healing import Cut, Healing
 from .held import Hold
 from .left_to_right import LeftToRight
 from .model import Model
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from .session import Runtime
 
 DEFAULT_MODEL = "lacuna-135m"
+SURE = 0.9
+"""Probability at which several tokens are committed at once where a format is kept: there they are
+not checked."""
 CHARACTERS_PER_TOKEN = 16
 """Text further from the gap than this times the token limit is not even tokenized."""
 
@@ -121,38 +124,30 @@ class Engine:
         clock = Clock()
         with clock.measured("tokenize"):
             gap = self._surroundings(prompt)
-            base = self._base(gap, cancelled, clock)
-        trace = Trace(self._tokenizer, on_step) if on_step else None
+            cut = self._healing.cut(gap.prefix, self.card.start_id)
+            base = Base(
+                self._model, self._cache, self._tokenizer, cut, cancelled=cancelled, clock=clock
+            )
+        trace = Trace(self._tokenizer, cut, on_step) if on_step else None
         filling = Filling(
             model=self._model,
             cache=self._cache,
             options=options,
-            rules=self._rules(options),
+            rules=self._rules(options, cut),
             cancelled=cancelled,
             clock=clock,
-            tokenizer=self._tokenizer,
+            cut=cut,
             critic=critic,
             trace=trace,
         )
         if options.mode is Mode.LEFT_TO_RIGHT:
             found = LeftToRight(base, options, self.card.end_id).fills(trace)
         elif options.mode is Mode.VERIFIED:
-            found = Verified(base, filling).fills(gap)
+            found = Verified(base, filling).fills(replace(gap, prefix=cut.ids))
         else:
-            found = filling.fills(gap)
+            found = filling.fills(replace(gap, prefix=cut.ids))
         best = ranked(found, base)
         return tuple(replace(fill, timings=clock.timings()) for fill in best)
-
-    def _base(self, gap: Surroundings, cancelled: Cancelled, clock: Clock) -> Base:
-        return Base(
-            self._model,
-            self._cache,
-            self._tokenizer,
-            self._healing,
-            gap.prefix,
-            cancelled=cancelled,
-            clock=clock,
-        )
 
     @cached_property
     def _healing(self) -> Healing:
@@ -168,28 +163,33 @@ class Engine:
         suffix = np.array(self._tokenizer.encode(after), np.int64)
         return Surroundings(window(prefix, card.max_prefix), suffix[: card.max_suffix])
 
-    def _rules(self, options: FillOptions) -> Rules:
+    def _rules(self, options: FillOptions, cut: Cut) -> Rules:
+        choice = Choice(
+            options.policy, options.threshold, top_k=options.top_k, entropy=options.entropy
+        )
+        if options.format is not None and options.policy is Policy.SELF_CHECK:
+            choice = replace(choice, policy=Policy.THRESHOLD, threshold=SURE)
         return Rules(
-            choice=Choice(options.policy, options.threshold, options.top_k, options.entropy),
+            choice=choice,
             steps=options.steps,
             temperature=options.temperature,
             newline=self._tokenizer.newline if options.stop_at_newline else None,
             remask=options.remask,
-            hold=self._hold(options),
+            hold=self._hold(options, cut),
         )
 
-    def _hold(self, options: FillOptions) -> Hold | None:
+    def _hold(self, options: FillOptions, cut: Cut) -> Hold | None:
         """What keeps a fill to its format. Raises FormatError when nothing can satisfy it."""
         if options.format is None:
             return None
         card = self.card
-        automaton = self._automaton(options.format, options.stop_at_newline)
-        hold = Hold(automaton, options.max_tokens)
+        automaton = self._automaton(options.format, options.stop_at_newline, cut.owed)
+        hold = Hold(automaton, options.max_tokens + len(cut.taken))
         hold.check(Canvas.masked(card.canvas_sizes[-1], card.mask_id, card.end_id))
         return hold
 
-    def _lifted(self, form: Format, one_line: bool) -> Automaton:
-        return Automaton.of(form, self._healing.pieces, one_line=one_line)
+    def _lifted(self, form: Format, one_line: bool, owed: bytes) -> Automaton:
+        return Automaton.of(form, self._healing.pieces, one_line=one_line, owed=owed)
 
 
 def tail(text: str, limit: int) -> str:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from .card import Card
 from .engine import Engine, never
 from .errors import EngineFailedError
+from .healing import Cut
 from .model import Among, Floats, Ids, KeyValues, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, OnStep, Prompt
 from .session import Runtime
@@ -75,11 +76,15 @@ class ScriptedModel:
     """Tokens read by each encode, for tests of the cache."""
     batches: list[int] = field(default_factory=list)
     """Canvases of each denoise."""
-    _start: int | None = None
+    _start: int = 0
+    _owed: str = ""
 
-    def begin(self, text: str, fails: bool) -> None:
-        """A new request, to be filled with `text`."""
-        self.text, self.fails, self._start = text, fails, None
+    def begin(self, text: str, fails: bool, *, start: int = 0, owed: str = "") -> None:
+        """A new request, to be filled with `text`.
+
+        Its prefix ends at the position `start`, and `owed` has been taken back from it.
+        """
+        self.text, self.fails, self._start, self._owed = text, fails, start, owed
 
     def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
         """See Model.encode: each key holds its token's id."""
@@ -91,23 +96,14 @@ class ScriptedModel:
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
-        """See Model.next_log_probs: the base's script from the last prefix token on.
-
-        That is where a canvas was, else the first place at which the base is free to choose.
-        """
+        """See Model.next_log_probs: the base's script from the last prefix token on."""
         time.sleep(self.step_seconds)
         if self.fails:
             raise EngineFailedError("the script says that this request fails")
-        among = among or {}
-        free = [place for place in range(len(ids)) if place not in among]
-        if self._start is None and free:
-            self._start = position + free[0]
-        start = position + len(ids) if self._start is None else self._start
         text = self.text if self.base_text is None else self.base_text
-        script = np.concatenate(
-            [self._script(position + place - start, 1, text) for place in range(len(ids))]
-        )
-        for place, tokens in among.items():
+        start = position - self._start
+        script = np.concatenate([self._script(start + place, 1, text) for place in range(len(ids))])
+        for place, tokens in (among or {}).items():
             script[place] = tokens[0]
         proposal = self._proposal(script[None], np.ones((1, len(ids)), bool))
         following = np.append(ids[1:], 0)
@@ -129,7 +125,6 @@ class ScriptedModel:
         time.sleep(self.step_seconds)
         if self.fails:
             raise EngineFailedError("the script says that this request fails")
-        self._start = position if self._start is None else self._start
         size = canvas.shape[1] - 1
         script = self._script(position - self._start, size, self.text)
         is_open = canvas[:, 1:] == self.card.mask_id
@@ -141,7 +136,7 @@ class ScriptedModel:
 
     def _script(self, start: int, size: int, text: str) -> Ids:
         """The tokens of a text from `start` on, then ends."""
-        tokens = ByteTokenizer().encode(text)[max(start, 0) :][:size]
+        tokens = ByteTokenizer().encode(self._owed + text)[max(start, 0) :][:size]
         return np.array(tokens + [self.card.end_id] * (size - len(tokens)), np.int64)
 
     def _proposal(self, script: Ids, is_open: NDArray[np.bool_]) -> Proposal:
@@ -182,6 +177,17 @@ class ScriptedEngine(Engine):
     def warm_up(self) -> None:
         """Nothing: a warm-up would use up a text of the script."""
 
+    def begin(self, prompt: Prompt, request: int = 0) -> Cut:
+        """Sets the script for a request; gives the prefix that it goes on from."""
+        cut = self._healing.cut(self._surroundings(prompt).prefix, self.card.start_id)
+        self.script.begin(
+            self._texts[request % len(self._texts)],
+            request in self._fail_on,
+            start=len(cut.ids) - 1,
+            owed=cut.owed.decode("utf-8", "replace"),
+        )
+        return cut
+
     def fill(
         self,
         prompt: Prompt,
@@ -193,7 +199,7 @@ class ScriptedEngine(Engine):
     ) -> tuple[Fill, ...]:
         """See Engine.fill."""
         request, self.requests = self.requests, self.requests + 1
-        self.script.begin(self._texts[request % len(self._texts)], request in self._fail_on)
+        self.begin(prompt, request)
         return super().fill(prompt, options, cancelled=cancelled, on_step=on_step, critic=critic)
 
 

@@ -17,12 +17,23 @@ from .canvas import Canvas
 from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
-from .denoise import Candidate, Forward, Observe, Rules, begun, denoise, proposal_of
+from .denoise import (
+    Candidate,
+    Forward,
+    Observe,
+    Rules,
+    begun,
+    denoise,
+    first_draft,
+    inputs,
+    proposal_of,
+)
 from .extent import end_of
+from .healing import Cut
 from .model import Ids, Model, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, Finish
 from .repair import reopened
-from .tokenizer import REPLACEMENT, Tokenizer
+from .tokenizer import REPLACEMENT
 from .trace import Trace
 
 
@@ -61,12 +72,13 @@ class Filling:
     rules: Rules
     cancelled: Cancelled
     clock: Clock
-    tokenizer: Tokenizer
+    cut: Cut
+    """The prefix, and what was taken back of it."""
     trace: Trace | None = None
     critic: Critic | None = None
 
     def fills(self, gap: Surroundings) -> list[Fill]:
-        """A fill of each candidate."""
+        """A fill of each candidate; the prefix of the gap is that of `cut`."""
         begun_drafts = self._first_canvas(gap)
         return [
             self._fill(self._finished(d, self.trace if not i else None))
@@ -80,40 +92,55 @@ class Filling:
         if trace:
             trace.canvas += 1
         critic = behind(self.critic, text) if self.critic else None
-        return replace(self, options=options, trace=trace, critic=critic).fills(gap)[0]
+        cut = self.cut.healing.whole(gap.prefix)
+        return replace(self, options=options, cut=cut, trace=trace, critic=critic).fills(gap)[0]
 
     def _first_canvas(self, gap: Surroundings) -> list[Draft]:
         seeds = [self.options.seed + i for i in range(self.options.candidates)]
+        rules = self._rules(gap, self.cut)
+        draft = first_draft(self.cut, gap.suffix, rules.choice.window)
         sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
         for passes, size in enumerate(sizes):
             start = time.perf_counter()
             forward = self._forward(gap, size)
-            first = Candidate(self._blank(size), np.random.default_rng(seeds[0]), passes)
+            random = np.random.default_rng(seeds[0])
+            first = Candidate(self._blank(size), random, passes, draft)
             blank = first.canvas
-            proposal = proposal_of(forward(blank.ids[None], blank.open[None]), 0)
-            if size == sizes[-1] or most_likely_length(proposal.end_log_prob, 0, size) < size:
+            proposal = proposal_of(forward(*inputs([first], rules)), 0)
+            ends = proposal.end_log_prob
+            if rules.checks(passes) or size == sizes[-1]:
                 break
-        candidates = begun(first, proposal, seeds, self.rules)
+            if most_likely_length(ends, 0, size) < size:
+                break
+        candidates = begun(first, proposal, seeds, rules)
         observe = self.trace.after_step if self.trace else None
         if observe:
             observe(first, blank, (time.perf_counter() - start) * 1e3)
-        denoise(candidates, forward, self.rules, self.cancelled, observe)
-        self._repair(candidates, forward, observe)
+        denoise(candidates, forward, rules, self.cancelled, observe)
+        self._repair(candidates, forward, rules, observe)
         return [Draft(gap).after(c, self.model.card.max_prefix) for c in candidates]
 
+    def _rules(self, gap: Surroundings, cut: Cut) -> Rules:
+        """The rules for a canvas in this gap."""
+        return replace(self.rules, cut=cut, suffix=gap.suffix)
+
     def _repair(
-        self, candidates: list[Candidate], forward: Forward, observe: Observe | None
+        self,
+        candidates: list[Candidate],
+        forward: Forward,
+        rules: Rules,
+        observe: Observe | None,
     ) -> None:
         """Opens and denoises again what the critic doubts in fills that end on this canvas."""
         critic = self.critic
         for _ in range(self.options.repair if critic else 0):
             assert critic is not None
             ended = [candidate for candidate in candidates if candidate.canvas.is_closed]
-            doubted = [c for c in ended if reopened(c, self.tokenizer, critic)]
+            doubted = [c for c in ended if reopened(c, self.cut, rules, critic)]
             if not doubted:
                 return
             watched = observe if doubted[0] is candidates[0] else None
-            denoise(doubted, forward, self.rules, self.cancelled, watched)
+            denoise(doubted, forward, rules, self.cancelled, watched)
 
     def _finished(self, draft: Draft, trace: Trace | None) -> Draft:
         """The draft with as many further canvases as it needs and may have."""
@@ -124,33 +151,36 @@ class Filling:
                 trace.canvas += 1
             observe: Observe | None = trace.after_step if trace else None
             forward = self._forward(draft.gap, size)
-            denoise([candidate], forward, self.rules, self.cancelled, observe)
+            rules = self._rules(draft.gap, self.cut.healing.whole(draft.gap.prefix))
+            denoise([candidate], forward, rules, self.cancelled, observe)
             draft = draft.after(candidate, self.model.card.max_prefix)
         return draft if draft.finish else replace(draft, finish=Finish.LENGTH)
 
     def _goes_on(self, draft: Draft) -> bool:
         """Whether a draft needs a further canvas and may have it."""
-        if draft.finish is not None or len(draft.tokens) >= self.options.max_tokens:
+        if draft.finish is not None or self.cut.count(draft.tokens) >= self.options.max_tokens:
             return False
         if self.options.format is not None:
             return False
-        return end_of(self.tokenizer.decode(draft.tokens), self.options) is None
+        return end_of(self.cut.text(draft.tokens), self.options) is None
 
     def _fill(self, draft: Draft) -> Fill:
         """What a draft says, as text."""
         assert draft.finish is not None
-        tokens, finish = draft.tokens[: self.options.max_tokens], draft.finish
-        if len(draft.tokens) > self.options.max_tokens:
+        spelling = len(draft.tokens) - self.cut.count(draft.tokens)
+        most, finish = spelling + self.options.max_tokens, draft.finish
+        tokens = draft.tokens[:most]
+        if len(draft.tokens) > most:
             finish = Finish.LENGTH
         # A character may be cut in two where the limit fell.
-        text = self.tokenizer.decode(tokens)
+        text = self.cut.text(tokens)
         if self.options.format is None:
             text = text.rstrip(REPLACEMENT)
             if end := end_of(text, self.options):
                 text, finish = text[: end[0]], end[1]
         return Fill(
             text=text,
-            tokens=len(tokens) + (finish is Finish.END),
+            tokens=len(tokens) - spelling + (finish is Finish.END),
             steps=draft.steps,
             finish=finish,
             mean_log_prob=float(np.mean(draft.log_probs)) if draft.log_probs else 0.0,

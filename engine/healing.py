@@ -1,9 +1,9 @@
-"""Token healing: what the base must begin with where a cursor cuts a token in two.
+"""Token healing: what a fill must begin with where a cursor cuts a token in two.
 
-Left of a cursor in `pri` stands a token that the base has hardly ever seen before `nt`. So the last
-tokens of the prefix are taken back, and the first ones written must spell them again: each begins
-with the text taken back, or is a beginning of it, until that is used up. Everything is in bytes,
-since tokens may cut a character. The technique is that of guidance (Lundberg, 2023).
+Left of a cursor in `pri` stands a token that the model has hardly ever seen before `nt`. So the
+last tokens of the prefix are taken back, and the first ones written must spell them again: each
+begins with the text taken back, or is a beginning of it, until that is used up. Everything is in
+bytes, since tokens may cut a character. The technique is that of guidance (Lundberg, 2023).
 """
 
 from __future__ import annotations
@@ -24,12 +24,36 @@ MOST_TAKEN_BACK = 4
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A prefix without the tokens taken back."""
+    """A prefix without the tokens taken back, and how to read tokens that come after it."""
 
     ids: Ids
     """[n], at least one."""
-    owed: bytes
-    """The text taken back: what is written must begin with it."""
+    taken: Ids
+    """What was taken back."""
+    healing: Healing
+
+    @property
+    def owed(self) -> bytes:
+        """The text taken back: what is written must begin with it."""
+        return self.healing.text(self.taken)
+
+    def rest(self, tokens: Sequence[int]) -> bytes:
+        """What is still owed after some tokens."""
+        return self.owed[len(self.healing.text(tokens)) :]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """What tokens after the prefix add to it: their text without the text taken back."""
+        added = self.healing.text(tokens)[len(self.owed) :]
+        return added.decode("utf-8", "replace")
+
+    def adds(self, tokens: Sequence[int]) -> bool:
+        """Whether the last of some tokens does more than spell what was taken back."""
+        spelled, owed = self.healing.text(tokens), len(self.owed)
+        return len(spelled) > owed or len(self.healing.text(tokens[:-1])) == owed
+
+    def count(self, tokens: Sequence[int]) -> int:
+        """How many tokens after the prefix do more than that."""
+        return sum(self.adds(tokens[: n + 1]) for n in range(len(tokens)))
 
 
 class Healing:
@@ -37,13 +61,13 @@ class Healing:
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int) -> None:
         """`vocabulary` is the model's, which may have tokens that the tokenizer does not know."""
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._vocabulary = vocabulary
 
     @cached_property
     def pieces(self) -> Sequence[bytes]:
         """[vocabulary] the bytes of each token; none for those that stand for no text."""
-        known = self._tokenizer.pieces
+        known = self.tokenizer.pieces
         return [*known, *[b""] * (self._vocabulary - len(known))]
 
     @cached_property
@@ -63,10 +87,13 @@ class Healing:
         last = [self.pieces[i] for i in prefix[-MOST_TAKEN_BACK:]]
         counts = [n for n in range(1, len(last) + 1) if all(last[-n:]) and self._begin(last[-n:])]
         if not counts:
-            return Cut(prefix, b"")
-        kept = prefix[: -counts[-1]]
-        owed = self.text(prefix[-counts[-1] :])
-        return Cut(kept if len(kept) else np.array([start_id], np.int64), owed)
+            return self.whole(prefix)
+        kept, taken = prefix[: -counts[-1]], prefix[-counts[-1] :]
+        return Cut(kept if len(kept) else np.array([start_id], np.int64), taken, self)
+
+    def whole(self, prefix: Ids) -> Cut:
+        """A prefix of which nothing is taken back."""
+        return Cut(prefix, prefix[:0], self)
 
     def text(self, ids: Ids | Sequence[int]) -> bytes:
         """The bytes of some tokens."""
@@ -81,6 +108,11 @@ class Healing:
         shorter = [self._at(owed[:size]) for size in range(1, len(owed))]
         found = [*self._order[start:end], *(token for token in shorter if token is not None)]
         return np.array(found, np.int64)
+
+    def spells(self, token: int, owed: bytes) -> bool:
+        """Whether a token is one of those."""
+        piece = self.pieces[token]
+        return bool(piece) and (piece.startswith(owed) or owed.startswith(piece))
 
     def _begin(self, pieces: Sequence[bytes]) -> bool:
         """Whether a token begins with these, which begin with a whole character."""

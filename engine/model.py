@@ -85,10 +85,12 @@ class Model(Protocol):
     ) -> Proposal:
         """One forward pass over `canvas` [B, 1+C]: the last prefix token, then C positions.
 
-        Open positions hold the mask id. `position` is that of the last prefix token. `context`
-        holds prefix (without its last token) and suffix, in any order, since keys carry their
-        positions. `wanted` [B, C] are the positions to propose for (None: all); the others propose
-        nothing, with log-probability -inf.
+        Open positions hold the mask id, and see the whole canvas; the others see what is left of
+        them, so what they propose for the next position does not depend on what stands there.
+        C may be less than the canvas that the suffix of the context leaves room for. `position` is
+        that of the last prefix token. `context` holds prefix (without its last token) and suffix,
+        in any order, since keys carry their positions. `wanted` [B, C] are the positions to propose
+        for (None: all); the others propose nothing, with log-probability -inf.
         """
         ...
 

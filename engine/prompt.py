@@ -53,11 +53,12 @@ class FillOptions:
     max_tokens: int = 96
     """Most tokens of one fill, over all canvases."""
     steps: int | None = None
-    """Denoising steps allowed for one canvas; None: as many as the threshold needs."""
-    policy: Policy = Policy.THRESHOLD
+    """Denoising steps allowed for one canvas; None: as many as it needs."""
+    policy: Policy = Policy.SELF_CHECK
     """How a step chooses what it commits; see choose.py."""
-    threshold: float = 0.9
-    """Positions whose most probable token reaches this probability are committed together."""
+    threshold: float = 0.3
+    """Tokens that reach this probability are put forward together for the next step to check, or
+    under the policies threshold and stable committed together; a good choice there is 0.9."""
     top_k: int = 4
     """Positions that a step commits under the policy top-k."""
     entropy: float = 0.35

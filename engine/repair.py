@@ -12,35 +12,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvas import Canvas
-from .denoise import Candidate
+from .denoise import Candidate, Rules
+from .healing import Cut
 from .prompt import Critic
-from .tokenizer import Tokenizer
 
 
-def reopened(candidate: Candidate, tokenizer: Tokenizer, critic: Critic) -> bool:
+def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bool:
     """Opens what the critic doubts in a full canvas; False when it doubts nothing.
 
     The tokens in doubt are not proposed there again; their neighbours are open too, since a mistake
     is often beside where it shows, but may come back. Doubts that reach the last token open the end
-    as well, for what is missing is missing there.
+    as well, for what is missing is missing there. Where tokens are checked from left to right all
+    that follows the first doubt is open, and put forward again.
     """
     canvas = candidate.canvas
-    doubts = critic(tokenizer.decode(canvas.tokens))
+    doubts = critic(cut.text(canvas.tokens))
     if not doubts:
         return False
-    doubted = tokens_of(canvas, tokenizer, doubts)
+    doubted = tokens_of(canvas, cut, doubts)
     was = np.where(doubted, canvas.ids, canvas.mask_id)
     earlier = candidate.banned if len(candidate.banned) else np.zeros((0, len(canvas)), np.int64)
     candidate.banned = np.concatenate([earlier, was[None]])
-    candidate.canvas = canvas.masked_at(_with_neighbours(canvas, doubted))
+    if rules.checks(candidate.passes):
+        first = int(doubted.argmax()) if doubted.any() else canvas.length
+        if first == canvas.length:  # the text is not wrong, it ends too early
+            candidate.banned[-1, first] = canvas.end_id
+        candidate.canvas = canvas.masked_at(np.arange(len(canvas)) >= first)
+        candidate.draft = canvas.ids[first : canvas.length]
+    else:
+        candidate.canvas = canvas.masked_at(_with_neighbours(canvas, doubted))
     return True
 
 
-def tokens_of(
-    canvas: Canvas, tokenizer: Tokenizer, doubts: Sequence[tuple[int, int]]
-) -> NDArray[np.bool_]:
+def tokens_of(canvas: Canvas, cut: Cut, doubts: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
     """[C] the positions before the end whose text is in doubt."""
-    ends = [len(tokenizer.decode(canvas.tokens[: n + 1])) for n in range(canvas.length)]
+    ends = [len(cut.text(canvas.tokens[: n + 1])) for n in range(canvas.length)]
     doubted = np.zeros(len(canvas), np.bool_)
     for place, (start, end) in enumerate(zip([0, *ends], ends, strict=False)):
         doubted[place] = any(start < max(b, a + 1) and end > a for a, b in doubts)

@@ -7,9 +7,9 @@ head); after that every call is numpy in, numpy out, as `model.py` describes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 ROOM = 64
 """Buffers of keys and values grow in steps of so many tokens: typing on fits into the old ones."""
 
+HIDDEN = -1e9
+"""Bias of what a place does not see."""
 CHUNK = 4096
 """Rows of the embedding that are dequantised at once: 9 MB."""
 
@@ -146,9 +148,9 @@ class Session:
         """See Model.denoise."""
         if wanted is None:
             wanted = np.ones((len(canvas), canvas.shape[1] - 1), bool)
-        hidden = np.stack([self._hidden(one, position, context) for one in canvas])
         # Logit shift: the output at j predicts j + 1, so the last one is of no use.
-        hidden = hidden[:, :-1]
+        rows = zip(canvas, wanted, strict=True)
+        hidden = np.stack([self._hidden(one, position, context, its)[:-1] for one, its in rows])
         proposal = self._propose(hidden, canvas[:, 1:], wanted)
         return replace(proposal, others=partial(self._log_probs, hidden, proposal))
 
@@ -192,25 +194,28 @@ class Session:
         values = np.concatenate(new[card.layers : 2 * card.layers])
         return KeyValues(keys, values), new[2 * card.layers :]
 
-    def _hidden(self, canvas: Ids, position: int, context: KeyValues) -> Floats:
-        """The denoiser over one canvas [T]: final hidden rows [T, hidden].
+    def _hidden(
+        self, canvas: Ids, position: int, context: KeyValues, wanted: NDArray[np.bool_]
+    ) -> Floats:
+        """The denoiser over one canvas [T]: final hidden rows [T, hidden], those `wanted` [T].
 
-        A batch goes through one by one: the attention node takes a single canvas, and a canvas of
-        32 fills the machine, so that three at once were hardly faster than three in turn.
+        A batch goes through one by one: the attention node takes a single canvas, and one fills the
+        machine, so that three at once were hardly faster than three in turn.
         """
-        tokens = len(canvas)
-        if self._stage is None or not self._stage.fits(len(context), tokens):
-            self._stage = None  # frees the old buffers before there are new ones
-            binding = self._networks.canvas.session.io_binding()
-            room = -(-(len(context) + tokens) // ROOM) * ROOM
-            self._stage = _Stage.bound(binding, self._card, tokens, room)
         stage = self._stage
+        if stage is None or not stage.fits(len(context), len(canvas)):
+            self._stage = None  # frees the old buffers before there are new ones
+            binding = self._networks.canvas.session.io_binding
+            stage = self._stage = _Stage.of(binding, self._card, len(context), len(canvas))
         stage.hold(context)
-        stage.x[0] = self._embedding.canvas_rows(canvas)
-        stage.position[0] = np.arange(position, position + tokens)
+        known = stage.known(canvas, wanted)
+        x = self._embedding.canvas_rows(canvas[known:])
+        run = stage.prepared(x, canvas == self._card.mask_id, position, known)
         with _reported():
-            self._networks.canvas.session.run_with_iobinding(stage.binding)
-        hidden: Floats = stage.hidden[0].copy()
+            self._networks.canvas.session.run_with_iobinding(run.binding)
+        stage.written(canvas, self._card.mask_id)
+        hidden = np.zeros((len(canvas), self._card.hidden), np.float32)
+        hidden[known:] = run.hidden[0]
         return hidden
 
     def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
@@ -267,13 +272,9 @@ def _reported() -> Iterator[None]:
         raise EngineFailedError(f"ONNX Runtime failed: {error}") from error
 
 
-@dataclass(slots=True)
-class _Stage:
-    """Memory of a canvas pass, bound to the network once: a step writes `x` and reads `hidden`.
-
-    The keys and values of a context are copied in once; at every step the network writes those of
-    the canvas behind them, in place.
-    """
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Memory of a pass over T places, bound to the network once: what is written is read there."""
 
     binding: Any
     x: Floats
@@ -286,43 +287,40 @@ class _Stage:
     """[1]: index of the last key."""
     total: NDArray[np.int32]
     """[]: number of keys."""
+
+
+@dataclass(slots=True)
+class _Stage:
+    """The buffers of canvas passes: keys and values of a context, then of the canvas.
+
+    Those of the context are copied in once; at every pass the network writes those of the canvas
+    behind them, in place. What is closed sees nothing right of it, so its keys and values stay as
+    they are: a pass goes over what is new.
+    """
+
+    new_binding: Callable[[], Any]
+    card: Card
     keys: Floats
     """[L, 1, G, S, D]"""
     values: Floats
     context: KeyValues | None = None
     """What the buffers hold."""
+    closed: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """And behind it, of the last canvas: the last prefix token and what was closed after it."""
+    runs: dict[int, _Run] = field(default_factory=dict)
+    """By places."""
+    bias: Floats = field(default_factory=lambda: np.zeros((1, 1, 0, 0), np.float32))
+    """[1, 1, T, N] of the last pass, which the runtime borrows."""
 
     @classmethod
-    def bound(cls, binding: Any, card: Card, tokens: int, room: int) -> _Stage:
+    def of(cls, new_binding: Callable[[], Any], card: Card, context: int, tokens: int) -> _Stage:
+        room = -(-(context + max(tokens, card.canvas_sizes[-1] + 1)) // ROOM) * ROOM
         buffers = (card.layers, 1, card.kv_heads, room, card.head_size)
-        stage = cls(
-            binding,
-            x=np.zeros((1, tokens, card.hidden), np.float32),
-            position=np.zeros((1, tokens), np.int64),
-            hidden=np.zeros((1, tokens, card.hidden), np.float32),
-            last=np.zeros(1, np.int32),
-            total=np.zeros((), np.int32),
-            keys=np.zeros(buffers, np.float32),
-            values=np.zeros(buffers, np.float32),
-        )
-        stage._bind()
-        return stage
-
-    def _bind(self) -> None:
-        wrap = import_runtime().OrtValue.ortvalue_from_numpy  # borrows, does not copy
-        for name in ("x", "position", "last", "total"):
-            self.binding.bind_ortvalue_input(name, wrap(getattr(self, name)))
-        self.binding.bind_ortvalue_output("hidden", wrap(self.hidden))
-        for kind, buffers in (("key", self.keys), ("value", self.values)):
-            for index, buffer in enumerate(buffers):
-                value = wrap(buffer)
-                self.binding.bind_ortvalue_input(f"past_{kind}.{index}", value)
-                self.binding.bind_ortvalue_output(f"{kind}.{index}", value)
+        return cls(new_binding, card, np.zeros(buffers, np.float32), np.zeros(buffers, np.float32))
 
     def fits(self, context: int, tokens: int) -> bool:
         """Whether a canvas of `tokens` behind a context of this length needs no other memory."""
-        room = self.keys.shape[3]
-        return bool(tokens == self.x.shape[1] and context + tokens <= room)
+        return bool(context + tokens <= self.keys.shape[3])
 
     def hold(self, context: KeyValues) -> None:
         """Copies a context in, unless it is there already."""
@@ -331,9 +329,62 @@ class _Stage:
         before = len(context)
         self.keys[:, 0, :, :before] = context.keys
         self.values[:, 0, :, :before] = context.values
-        self.total[...] = before + self.x.shape[1]
-        self.last[:] = self.total - 1
-        self.context = context
+        self.context, self.closed = context, self.closed[:0]
+
+    def known(self, canvas: Ids, wanted: NDArray[np.bool_]) -> int:
+        """How many of the first places [T] need no pass."""
+        length = min(len(canvas), len(self.closed))
+        other = np.flatnonzero(self.closed[:length] != canvas[:length])
+        shared = int(other[0]) if len(other) else length
+        return min(shared, int(wanted.argmax()), len(canvas) - 1)
+
+    def prepared(self, x: Floats, is_open: NDArray[np.bool_], position: int, known: int) -> _Run:
+        """The run over the places [T] from `known` on, with its inputs in place.
+
+        x is [T - known, hidden].
+        """
+        assert self.context is not None
+        places = len(x)
+        if places not in self.runs:
+            self.runs[places] = self._bound(places)
+        run = self.runs[places]
+        before = len(self.context) + known
+        run.x[0] = x
+        run.position[0] = np.arange(position + known, position + known + places)
+        run.total[...] = before + places
+        run.last[:] = run.total - 1
+        bias = np.zeros((1, 1, places, before + places), np.float32)
+        bias[0, 0, :, before:] = ~(is_open[known:, None] | np.tri(places, dtype=bool)) * HIDDEN
+        self.bias = bias
+        wrap = import_runtime().OrtValue.ortvalue_from_numpy
+        run.binding.bind_ortvalue_input("bias", wrap(bias))
+        return run
+
+    def written(self, canvas: Ids, mask_id: int) -> None:
+        """Notes what the buffers hold after a pass over `canvas` [T]."""
+        is_open = canvas == mask_id
+        self.closed = canvas[: int(is_open.argmax()) if is_open.any() else len(canvas)].copy()
+
+    def _bound(self, places: int) -> _Run:
+        hidden = self.card.hidden
+        run = _Run(
+            self.new_binding(),
+            x=np.zeros((1, places, hidden), np.float32),
+            position=np.zeros((1, places), np.int64),
+            hidden=np.zeros((1, places, hidden), np.float32),
+            last=np.zeros(1, np.int32),
+            total=np.zeros((), np.int32),
+        )
+        wrap = import_runtime().OrtValue.ortvalue_from_numpy  # borrows, does not copy
+        for name in ("x", "position", "last", "total"):
+            run.binding.bind_ortvalue_input(name, wrap(getattr(run, name)))
+        run.binding.bind_ortvalue_output("hidden", wrap(run.hidden))
+        for kind, buffers in (("key", self.keys), ("value", self.values)):
+            for index, buffer in enumerate(buffers):
+                value = wrap(buffer)
+                run.binding.bind_ortvalue_input(f"past_{kind}.{index}", value)
+                run.binding.bind_ortvalue_output(f"{kind}.{index}", value)
+        return run
 
 
 @dataclass(frozen=True, slots=True)

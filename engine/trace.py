@@ -9,6 +9,7 @@ import numpy as np
 
 from .canvas import Canvas
 from .denoise import Candidate
+from .healing import Cut
 from .prompt import Cell, OnStep, Step
 from .tokenizer import Tokenizer
 
@@ -18,6 +19,8 @@ class Trace:
     """Tells `on_step` of every step of the candidate it observes."""
 
     tokenizer: Tokenizer
+    cut: Cut
+    """The prefix that the first canvas follows."""
     on_step: OnStep
     canvas: int = 0
     """Which canvas of the fill is being denoised."""
@@ -47,8 +50,14 @@ class Trace:
         if token == canvas.end_id:
             return Cell("", "end", float(np.exp(canvas.log_probs[place])))
         state = "committed" if before.ids[place] == token else "new"
-        text = self.tokenizer.decode([token])
-        return Cell(text, state, float(np.exp(canvas.log_probs[place])))
+        return Cell(self._text(canvas, place), state, float(np.exp(canvas.log_probs[place])))
+
+    def _text(self, canvas: Canvas, place: int) -> str:
+        """What a committed token adds: none of the text taken back, which the first ones spell."""
+        if self.canvas or canvas.open[:place].any():
+            return self.tokenizer.decode([int(canvas.ids[place])])
+        ids = canvas.ids.tolist()
+        return self.cut.text(ids[: place + 1])[len(self.cut.text(ids[:place])) :]
 
 
 def seen(cell: Cell) -> Cell:

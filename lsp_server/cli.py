@@ -179,14 +179,15 @@ def _add_fill(commands: Any) -> None:
         "--steps",
         type=_count(1),
         metavar="N",
-        help="most denoising steps for a canvas (default: as many as the threshold needs)",
+        help="most denoising steps for a canvas (default: as many as it needs)",
     )
     how.add_argument(
         "--threshold",
         type=_number(0, 1),
-        default=0.9,
+        default=0.3,
         metavar="P",
-        help="probability at which a token is committed (default: 0.9)",
+        help="probability from which a drafted token is put forward to be checked; it changes the "
+        "speed, not the text (default: 0.3)",
     )
     how.add_argument(
         "--temperature",

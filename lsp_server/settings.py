@@ -38,7 +38,7 @@ class Settings:
     multiline: str = "auto"
     max_tokens: int = 96
     steps: int = 0
-    threshold: float = 0.9
+    threshold: float = 0.3
     candidates: int = 3
 
     @property

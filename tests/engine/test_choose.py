@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from engine.choose import Beliefs, Choice, Policy, choose, contradicted, most_likely_length
+from engine.choose import (
+    Beliefs,
+    Choice,
+    Policy,
+    agreed,
+    choose,
+    contradicted,
+    most_likely_length,
+    put_forward,
+)
+
+THRESHOLD = Choice(Policy.THRESHOLD, threshold=0.9)
+MASK, END = 1, 0
 
 
 def beliefs(
@@ -27,13 +39,13 @@ def beliefs(
 
 
 CASES = [
-    ("all above the threshold", Choice(), beliefs([0.95, 0.5, 0.9, 0.2]), [0, 2]),
-    ("where nothing is sure the leftmost", Choice(), beliefs([0.1, 0.5, 0.3]), [0]),
-    ("an end is no progress of its own", Choice(), beliefs([0.1, 0.5, 0.8], end=2), [0]),
-    ("a certain end waits for the text", Choice(), beliefs([0.95, 0.5, 0.95], end=2), [0]),
-    ("and comes with the last of it", Choice(), beliefs([0.95, 0.5, 0.95], [1, 2], end=2), [1, 2]),
-    ("an end alone", Choice(), beliefs([0.3, 0.2], eligible=[0], end=0), [0]),
-    ("only eligible ones", Choice(), beliefs([0.95, 0.99, 0.2], eligible=[2]), [2]),
+    ("all above the threshold", THRESHOLD, beliefs([0.95, 0.5, 0.9, 0.2]), [0, 2]),
+    ("where nothing is sure the leftmost", THRESHOLD, beliefs([0.1, 0.5, 0.3]), [0]),
+    ("an end is no progress of its own", THRESHOLD, beliefs([0.1, 0.5, 0.8], end=2), [0]),
+    ("a certain end waits for the text", THRESHOLD, beliefs([0.95, 0.5, 0.95], end=2), [0]),
+    ("and comes with the last of it", THRESHOLD, beliefs([0.95, 0.5, 0.95], [1, 2], end=2), [1, 2]),
+    ("an end alone", THRESHOLD, beliefs([0.3, 0.2], eligible=[0], end=0), [0]),
+    ("only eligible ones", THRESHOLD, beliefs([0.95, 0.99, 0.2], eligible=[2]), [2]),
     ("the k best", Choice(Policy.TOP_K, top_k=2), beliefs([0.1, 0.5, 0.3]), [1, 2]),
     ("one", Choice(Policy.ONE), beliefs([0.99, 0.98, 0.97]), [0]),
     (
@@ -72,8 +84,32 @@ def test_policies(choice: Choice, seen: Beliefs, expected: list[int]) -> None:
 
 def test_a_step_budget_is_kept() -> None:
     seen = beliefs([0.1, 0.4, 0.3, 0.2])
-    assert choose(seen, Choice(), steps_left=2).sum() == 2
-    assert choose(seen, Choice(), steps_left=1).all()
+    assert choose(seen, THRESHOLD, steps_left=2).sum() == 2
+    assert choose(seen, THRESHOLD, steps_left=1).all()
+
+
+@pytest.mark.parametrize(
+    ("fed", "own", "expected"),
+    [
+        ([5, 6, 7, MASK, MASK], [5, 6, 7, 8, 9], 4),
+        ([5, 6, 7, MASK, MASK], [5, 4, 7, 8, 9], 2),
+        ([MASK, MASK], [8, 9], 1),
+        ([5, MASK], [END, 9], 1),
+        ([5, 6], [5, 6], 2),
+    ],
+    ids=["all right, and one more", "the first wrong one", "nothing fed", "an end", "no mask left"],
+)
+def test_what_was_put_forward_stands_up_to_the_first_own_token(
+    fed: list[int], own: list[int], expected: int
+) -> None:
+    assert agreed(np.array(fed), np.array(own)) == expected
+
+
+def test_tokens_are_put_forward_up_to_a_doubtful_one_or_the_end() -> None:
+    probability = np.array([0.9, 0.5, 0.2, 0.9], np.float32)
+    assert put_forward(np.array([5, 6, 7, 8]), probability, END, 0.3) == 2
+    assert put_forward(np.array([5, END, 7, 8]), probability, END, 0.3) == 1
+    assert put_forward(np.array([5, 6, 7, 8]), probability, END, 0.1) == 4
 
 
 def test_the_least_probable_are_opened_again_within_the_bound() -> None:

@@ -50,19 +50,23 @@ def denoised(script: Script, choice: Choice, steps: int | None = None, remask: f
 def test_a_settled_distribution_is_one_that_moved_little_twice() -> None:
     """Not before the third pass, however sure the model is: KLASS's history is two steps."""
     script = Script(0.95)
-    denoised(script, Choice(Policy.STABLE))
+    denoised(script, Choice(Policy.STABLE, threshold=0.9))
     assert script.committed() == [0, 1, 2]
 
 
 def test_what_moves_starts_its_history_anew() -> None:
     script = Script(0.95, 0.5, 0.95)
-    denoised(script, Choice(Policy.STABLE))
+    denoised(script, Choice(Policy.STABLE, threshold=0.9))
     assert script.committed() == [0, 1, 2, 3, 4], "the passes 2 and 3 moved, 4 and 5 did not"
 
 
 @pytest.mark.parametrize(
     ("choice", "committed"),
     [
+        # The first token alone, then all that was put forward, and the place after them.
+        (Choice(Policy.SELF_CHECK, threshold=0.9), [0, SIZE]),
+        (Choice(Policy.SELF_CHECK, threshold=0.96), list(range(SIZE))),
+        (Choice(Policy.SELF_CHECK, threshold=0.9, window=3), [0, 3, 4, SIZE]),
         (Choice(Policy.THRESHOLD, threshold=0.9), [0]),
         (Choice(Policy.THRESHOLD, threshold=0.96), list(range(SIZE))),
         (Choice(Policy.TOP_K, top_k=3), [0, 3, 6]),
@@ -82,7 +86,7 @@ def test_a_policy_takes_its_passes(choice: Choice, committed: list[int]) -> None
 def test_a_budget_of_steps_is_shared_out_evenly(remask: float) -> None:
     """What is masked again in the meantime is done in time too."""
     script = Script(0.2, current=0.1)
-    denoised(script, Choice(), steps=3, remask=remask)
+    denoised(script, Choice(Policy.THRESHOLD, threshold=0.9), steps=3, remask=remask)
     assert len(script.canvases) == 3
     if not remask:
         assert script.committed() == [0, 3, 5]

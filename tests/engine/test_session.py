@@ -31,7 +31,7 @@ class Config:
 
     def load(self):
         with open(self.path) as file:
-            self.data = """
+            self.data ="""
 AFTER = """
         return self.data
 
@@ -111,7 +111,7 @@ def test_the_gap_is_filled_from_both_sides(
     session: Session, before: Ids, context: KeyValues, tokens: Callable[[str], Ids]
 ) -> None:
     proposal = session.denoise(canvases(session, before, {}), len(before) - 1, context)
-    assert tokens("json")[0] in proposal.ids[0, 0, :3]
+    assert tokens(" json")[0] in proposal.ids[0, 0, :3]
     alone = session.encode(before[:-1], 0, None)
     without = session.denoise(canvases(session, before, {}), len(before) - 1, alone)
     assert not np.allclose(proposal.log_probs, without.log_probs, atol=0.1)
@@ -125,7 +125,7 @@ def test_each_canvas_of_a_batch_is_what_it_is_alone(
     for index, one in enumerate(batch):
         alone = session.denoise(one[None], len(before) - 1, context)
         assert alike(together, alone, np.s_[index], np.s_[0])
-    assert not alike(together, together, np.s_[0], np.s_[2])
+    assert not np.array_equal(together.ids[0, 1], together.ids[1, 1]), "behind another token"
 
 
 def test_only_wanted_places_are_proposed_for(

@@ -8,8 +8,8 @@ from engine.reference import fill_slowly
 def test_they_agree_over_several_canvases() -> None:
     text = "something_longer_than_one_canvas_of_thirty_two"
     engine = scripted_engine([text])
-    gap = engine._surroundings(Prompt("x = ", "\n"))
-    engine.script.begin(text, fails=False)
-    tokens = fill_slowly(engine.script, gap, 0.9, 96)
-    assert engine._tokenizer.decode(tokens) == text
+    prompt = Prompt("x = ", "\n")
+    cut = engine.begin(prompt)
+    tokens = fill_slowly(engine.script, cut, engine._surroundings(prompt).suffix, 96)
+    assert cut.text(tokens) == text
     assert engine.fill(Prompt("x = ", "\n"))[0].text == text

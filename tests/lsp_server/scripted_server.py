@@ -16,7 +16,7 @@ from lsp_server import server
 from lsp_server.settings import Settings
 
 
-def crash(*_: Any) -> None:
+def crash(*_: Any, **__: Any) -> None:
     raise ZeroDivisionError("nobody has thought of this")
 
 
