@@ -11,8 +11,8 @@ import numpy as np
 
 from .model import Ids
 
-LONGEST, SHORTEST = 6, 1
-"""Tokens that must agree: as many as possible, from the one to the other."""
+LONGEST = 6
+"""Tokens beyond which it does not matter how many agree."""
 
 
 def repeated(written: Ids, suffix: Ids, most: int) -> Ids:
@@ -22,10 +22,12 @@ def repeated(written: Ids, suffix: Ids, most: int) -> Ids:
     where the last token is new.
     """
     known = np.concatenate([suffix, written])
-    for length in range(min(LONGEST, len(written), len(known) - 1), SHORTEST - 1, -1):
-        places = np.lib.stride_tricks.sliding_window_view(known[:-1], length)
-        found = np.flatnonzero((places == written[-length:]).all(axis=1))
-        if len(found):
-            start = int(found[-1]) + length
-            return known[start : start + max(most, 0)]
-    return known[:0]
+    ends = np.flatnonzero(known[:-1] == written[-1])
+    for length in range(2, min(LONGEST, len(written)) + 1):
+        longer = ends[ends >= length - 1]
+        longer = longer[known[longer - length + 1] == written[-length]]
+        if not len(longer):
+            break
+        ends = longer
+    start = int(ends[-1]) + 1 if len(ends) else len(known)
+    return known[start : start + max(most, 0)]
