@@ -23,6 +23,7 @@ from .choose import (
     most_likely_length,
     put_forward,
 )
+from .drafts import drafted
 from .errors import CancelledError
 from .healing import Cut, Healing
 from .held import Hold
@@ -134,13 +135,14 @@ def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
 
 def proposal_of(proposals: Proposal, row: int) -> Proposal:
     """The proposal of one canvas of a batch: [C, K] and [C]."""
-    others = proposals.others
+    others, ahead = proposals.others, proposals.ahead
     return Proposal(
         proposals.ids[row],
         proposals.log_probs[row],
         proposals.end_log_prob[row],
         proposals.current_log_prob[row],
         others and (lambda places, tokens: others((row, *places), tokens)),
+        ahead and (lambda place: ahead((row, *place))),
     )
 
 
@@ -199,22 +201,33 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)
     candidate.canvas = _cut_after_newline(canvas, rules)
     candidate.guesses, candidate.probabilities = tokens, np.exp(log_probs)
-    ahead = slice(stand, size)
-    count = put_forward(
-        tokens[ahead], candidate.probabilities[ahead], canvas.end_id, rules.choice.threshold
-    )
-    candidate.draft = tokens[stand : stand + count]
-    if rules.cut is not None and not candidate.canvas.is_full:
-        written = np.concatenate([rules.cut.ids, np.array(candidate.canvas.tokens, np.int64)])
-        found = repeated(written, rules.suffix, rules.choice.window - 1)
-        candidate.draft = max(candidate.draft, found, key=len)
+    if not candidate.canvas.is_full:
+        candidate.draft = next_draft(candidate, proposal, stand, size, rules)
+
+
+def next_draft(
+    candidate: Candidate, proposal: Proposal, stand: int, size: int, rules: Rules
+) -> Ids:
+    """What is put forward behind the first `stand` positions of a canvas, which are closed: `size`
+    is how far the pass proposed."""
+    canvas, choice = candidate.canvas, rules.choice
+    before = rules.cut.ids if rules.cut else np.zeros(0, np.int64)
+    written = np.concatenate([before, np.array(canvas.tokens, np.int64)])
+    most = choice.window - 1
+    if proposal.ahead is not None:
+        drafting = proposal.ahead((stand - 1,))
+        return drafted(drafting, written, rules.suffix, most, choice.threshold, canvas.end_id)
+    own, probability = candidate.guesses[stand:size], candidate.probabilities[stand:size]
+    masked = own[: put_forward(own, probability, canvas.end_id, choice.threshold)]
+    return max(masked, repeated(written, rules.suffix).following(most), key=len)
 
 
 def first_draft(cut: Cut, suffix: Ids, window: int) -> Ids:
     """What is put forward before the first pass: what was taken back, and what it went on with
     before."""
     written = np.concatenate([cut.ids, cut.taken])
-    return np.concatenate([cut.taken, repeated(written, suffix, window - 1 - len(cut.taken))])
+    most = max(window - 1 - len(cut.taken), 0)
+    return np.concatenate([cut.taken, repeated(written, suffix).following(most)])
 
 
 def spell(

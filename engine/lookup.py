@@ -1,11 +1,13 @@
 """Tokens that may come next because they did before: code repeats itself.
 
-Where the last tokens of a fill stand in its surroundings too, what follows them is put forward
-for the model to check, which costs it nothing. Prompt lookup decoding (Saxena, 2023), the n-gram
-case of inference with reference (Yang et al., arXiv 2304.04487). Pure.
+Where the last tokens of a fill stand in its surroundings too, what follows them there may follow
+here. Prompt lookup decoding (Saxena, 2023), the n-gram case of inference with reference (Yang et
+al., arXiv 2304.04487). Pure.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,19 +17,30 @@ LONGEST = 6
 """Tokens beyond which it does not matter how many agree."""
 
 
-def repeated(written: Ids, suffix: Ids, most: int) -> Ids:
-    """Up to `most` tokens that followed the last tokens of `written` before, in it or in `suffix`.
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the last tokens of a text stood before."""
 
-    Of several places the one that shares most tokens counts, of those the last in `written`. None
-    where the last token is new.
-    """
+    known: Ids
+    """[n] the surroundings, then the text."""
+    ends: Ids
+    """[m] places behind as many of its last tokens as have stood anywhere, the nearest last."""
+    agree: int
+    """How many tokens that is; 0 where the last one is new, and there are no places."""
+
+    def following(self, most: int) -> Ids:
+        """Up to `most` tokens that followed at the last of the places."""
+        return self.known[self.ends[-1] :][:most] if len(self.ends) else self.known[:0]
+
+
+def repeated(written: Ids, suffix: Ids) -> Places:
+    """Where `written` [at least one] has ended like this before, in itself or in `suffix`."""
     known = np.concatenate([suffix, written])
-    ends = np.flatnonzero(known[:-1] == written[-1])
+    ends, agree = np.flatnonzero(known[:-1] == written[-1]), 1
     for length in range(2, min(LONGEST, len(written)) + 1):
         longer = ends[ends >= length - 1]
         longer = longer[known[longer - length + 1] == written[-length]]
         if not len(longer):
             break
-        ends = longer
-    start = int(ends[-1]) + 1 if len(ends) else len(known)
-    return known[start : start + max(most, 0)]
+        ends, agree = longer, length
+    return Places(known, ends + 1, agree if len(ends) else 0)

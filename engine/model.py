@@ -26,6 +26,23 @@ Others = Callable[[tuple[int | Ids, ...], Ids], Floats]
 there, natural and under the full softmax; as near as the head's rounding to what it proposes."""
 
 
+class Drafting(Protocol):
+    """A text that goes on from one place of a pass, token by token, for a fraction of its cost."""
+
+    @property
+    def tokens(self) -> Ids:
+        """[V] the tokens it knows, rising."""
+        ...
+
+    def after(self, token: int) -> Floats:
+        """The text goes on with `token`: natural-log probabilities [V] of what may come next."""
+        ...
+
+
+Ahead = Callable[[tuple[int, ...]], Drafting]
+"""A place, as an index of the arrays, for which a token is proposed -> what follows that token."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyValues:
     """Keys, already rotated to their positions, and values of n tokens."""
@@ -53,6 +70,8 @@ class Proposal:
     """[B, C] log-probability of the token now on the canvas (meaningless where masked)."""
     others: Others | None = None
     """For tokens that are not among the K; None where a model cannot tell."""
+    ahead: Ahead | None = None
+    """What may follow the tokens chosen; None where a model has no drafter."""
 
 
 class Model(Protocol):

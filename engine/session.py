@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from . import weights
 from .card import Card, check_files
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from .model import Among, Floats, Ids, KeyValues, Proposal
+from .model import Among, Drafting, Floats, Ids, KeyValues, Proposal
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 ROOM = 64
 """Buffers of keys and values grow in steps of so many tokens: typing on fits into the old ones."""
 
+DRAFTER = "drafter.safetensors"
+"""The file that a model with a drafter has."""
 HIDDEN = -1e9
 """Bias of what a place does not see."""
 CHUNK = 4096
@@ -150,9 +152,13 @@ class Session:
             wanted = np.ones((len(canvas), canvas.shape[1] - 1), bool)
         # Logit shift: the output at j predicts j + 1, so the last one is of no use.
         rows = zip(canvas, wanted, strict=True)
-        hidden = np.stack([self._hidden(one, position, context, its)[:-1] for one, its in rows])
+        passed = [self._hidden(one, position, context, its) for one, its in rows]
+        hidden, inner = (
+            np.stack([part[:-1] for part in parts]) for parts in zip(*passed, strict=True)
+        )
         proposal = self._propose(hidden, canvas[:, 1:], wanted)
-        return replace(proposal, others=partial(self._log_probs, hidden, proposal))
+        ahead = partial(self._ahead, hidden, inner) if self._networks.drafter else None
+        return replace(proposal, others=partial(self._log_probs, hidden, proposal), ahead=ahead)
 
     def rotate(self, keys: Floats, by: int) -> Floats:
         """See Model.rotate."""
@@ -196,8 +202,9 @@ class Session:
 
     def _hidden(
         self, canvas: Ids, position: int, context: KeyValues, wanted: NDArray[np.bool_]
-    ) -> Floats:
-        """The denoiser over one canvas [T]: final hidden rows [T, hidden], those `wanted` [T].
+    ) -> tuple[Floats, Floats]:
+        """The denoiser over one canvas [T]: final hidden rows [T, hidden], those `wanted` [T], and
+        what inner layers made of them [T, ...].
 
         A batch goes through one by one: the attention node takes a single canvas, and one fills the
         machine, so that three at once were hardly faster than three in turn.
@@ -205,8 +212,8 @@ class Session:
         stage = self._stage
         if stage is None or not stage.fits(len(context), len(canvas)):
             self._stage = None  # frees the old buffers before there are new ones
-            binding = self._networks.canvas.session.io_binding
-            stage = self._stage = _Stage.of(binding, self._card, len(context), len(canvas))
+            session = self._networks.canvas.session
+            stage = self._stage = _Stage.of(session, self._card, len(context), len(canvas))
         stage.hold(context)
         known = stage.known(canvas, wanted)
         x = self._embedding.canvas_rows(canvas[known:])
@@ -214,9 +221,11 @@ class Session:
         with _reported():
             self._networks.canvas.session.run_with_iobinding(run.binding)
         stage.written(canvas, self._card.mask_id)
-        hidden = np.zeros((len(canvas), self._card.hidden), np.float32)
-        hidden[known:] = run.hidden[0]
-        return hidden
+        hidden, inner = (
+            np.zeros((len(canvas), rows.shape[2]), np.float32) for rows in (run.hidden, run.inner)
+        )
+        hidden[known:], inner[known:] = run.hidden[0], run.inner[0]
+        return hidden, inner
 
     def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
         """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""
@@ -255,6 +264,19 @@ class Session:
         found: Floats = logits - its[:, None]
         return found
 
+    def _ahead(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Drafting:
+        """See Ahead; hidden and inner are [B, C, ...]."""
+        assert self._networks.drafter is not None
+        seen = np.concatenate([hidden[place], inner[place]]).reshape(-1, self._card.hidden)
+        return self._networks.drafter.drafting(seen, self._after)
+
+    def _after(self, state: Floats, token: int) -> tuple[Floats, Floats]:
+        """The drafter's state [1, hidden] after one more token, and log-probabilities [V]."""
+        assert self._networks.drafter is not None
+        feeds = {"state": state, "x": self._embedding.rows(np.array([token]))}
+        after, log_probs = self._run(self._networks.drafter.network, ["after", "log_probs"], feeds)
+        return after, log_probs[0]
+
     def _run(self, network: _Network, outputs: list[str], feeds: Mapping[str, Any]) -> list[Any]:
         """One forward pass that computes no more than the outputs need."""
         options = import_runtime().RunOptions()
@@ -283,6 +305,8 @@ class _Run:
     """[1, T]"""
     hidden: Floats
     """[1, T, hidden]"""
+    inner: Floats
+    """[1, T, ...]"""
     last: NDArray[np.int32]
     """[1]: index of the last key."""
     total: NDArray[np.int32]
@@ -298,7 +322,7 @@ class _Stage:
     they are: a pass goes over what is new.
     """
 
-    new_binding: Callable[[], Any]
+    session: Any
     card: Card
     keys: Floats
     """[L, 1, G, S, D]"""
@@ -313,10 +337,15 @@ class _Stage:
     """[1, 1, T, N] of the last pass, which the runtime borrows."""
 
     @classmethod
-    def of(cls, new_binding: Callable[[], Any], card: Card, context: int, tokens: int) -> _Stage:
+    def of(cls, session: Any, card: Card, context: int, tokens: int) -> _Stage:
         room = -(-(context + max(tokens, card.canvas_sizes[-1] + 1)) // ROOM) * ROOM
         buffers = (card.layers, 1, card.kv_heads, room, card.head_size)
-        return cls(new_binding, card, np.zeros(buffers, np.float32), np.zeros(buffers, np.float32))
+        return cls(session, card, np.zeros(buffers, np.float32), np.zeros(buffers, np.float32))
+
+    @property
+    def inner(self) -> int:
+        """Numbers that inner layers give for a place; 0 where no drafter wants them."""
+        return sum(out.shape[2] for out in self.session.get_outputs() if out.name == "inner")
 
     def fits(self, context: int, tokens: int) -> bool:
         """Whether a canvas of `tokens` behind a context of this length needs no other memory."""
@@ -368,10 +397,11 @@ class _Stage:
     def _bound(self, places: int) -> _Run:
         hidden = self.card.hidden
         run = _Run(
-            self.new_binding(),
+            self.session.io_binding(),
             x=np.zeros((1, places, hidden), np.float32),
             position=np.zeros((1, places), np.int64),
             hidden=np.zeros((1, places, hidden), np.float32),
+            inner=np.zeros((1, places, self.inner), np.float32),
             last=np.zeros(1, np.int32),
             total=np.zeros((), np.int32),
         )
@@ -379,6 +409,8 @@ class _Stage:
         for name in ("x", "position", "last", "total"):
             run.binding.bind_ortvalue_input(name, wrap(getattr(run, name)))
         run.binding.bind_ortvalue_output("hidden", wrap(run.hidden))
+        if self.inner:
+            run.binding.bind_ortvalue_output("inner", wrap(run.inner))
         for kind, buffers in (("key", self.keys), ("value", self.values)):
             for index, buffer in enumerate(buffers):
                 value = wrap(buffer)
@@ -395,10 +427,44 @@ class _Network:
 
 
 @dataclass(frozen=True, slots=True)
+class _Drafter:
+    """A small network beside the large ones."""
+
+    network: _Network
+    tokens: Ids
+    """[V] that it knows, rising."""
+    begin: Floats
+    """[F hidden, hidden]: what makes of a place its first state."""
+
+    def drafting(self, seen: Floats, after: _After) -> _Drafting:
+        """From one place of a pass, of which `seen` [F, hidden] is what its layers gave."""
+        unit = seen / np.sqrt(np.mean(seen**2, axis=1, keepdims=True))
+        return _Drafting(self.tokens, (seen[0] + unit.ravel() @ self.begin)[None], after)
+
+
+_After = Callable[[Floats, int], tuple[Floats, Floats]]
+
+
+@dataclass(slots=True)
+class _Drafting:
+    """See Drafting."""
+
+    tokens: Ids
+    state: Floats
+    """[1, hidden]"""
+    step: _After
+
+    def after(self, token: int) -> Floats:
+        self.state, log_probs = self.step(self.state, token)
+        return log_probs
+
+
+@dataclass(frozen=True, slots=True)
 class _Networks:
     context: _Network
     canvas: _Network
     head: _Network
+    drafter: _Drafter | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,7 +511,12 @@ def _load(folder: Path, card: Card, runtime: Runtime) -> tuple[_Networks, _Embed
         "embedding.scale": scale,
     }
     head = _network(folder / "head.onnx", runtime, columns.items())
-    return _Networks(context, canvas, head), embedding
+    drafter = None
+    if DRAFTER in card.files:
+        its = weights.read(folder / DRAFTER)
+        network = _network(folder / "draft.onnx", runtime, weights.drafter(its, columns).items())
+        drafter = _Drafter(network, its["tokens"], its["begin.weight"] * its["begin.scale"])
+    return _Networks(context, canvas, head, drafter), embedding
 
 
 def _network(path: Path, runtime: Runtime, tensors: Iterable[tuple[str, NDArray[Any]]]) -> _Network:

@@ -8,6 +8,7 @@ import importlib
 COMMANDS = {
     "corpus": "gather source code with its licences into a training corpus",
     "train": "train the adapter on a corpus",
+    "drafter": "train the drafter of an adapter",
     "evaluate": "measure fills on the held-out set",
     "parity": "hold the ONNX model against torch",
     "folder": "build a model folder from a GGUF base and a trained adapter",

@@ -64,7 +64,7 @@ def examples(layout: Layout, texts: Texts, healing: Healing, rng: Random) -> Ite
     """Windows without end, each its tokens and as many gaps as the layout has."""
     while True:
         text, language = texts.draw(rng)
-        first = _line_start(text, rng)
+        first = line_start(text, rng)
         excerpt = text[first : first + int(layout.window * _CHARACTERS_A_TOKEN) + _LOOK_AHEAD]
         last = min(int(layout.window * _CHARACTERS_A_TOKEN), len(excerpt))
         ids = healing.tokenizer.encode(excerpt[:last])[: layout.window]
@@ -81,7 +81,7 @@ def examples(layout: Layout, texts: Texts, healing: Healing, rng: Random) -> Ite
                 break
 
 
-def _line_start(text: str, rng: Random) -> int:
+def line_start(text: str, rng: Random) -> int:
     """Where a window begins: the file's start now and then, else any line's."""
     if rng.random() < 0.25 or len(text) < 400:
         return 0

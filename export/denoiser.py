@@ -14,7 +14,7 @@ canvas; G key/value heads, J query heads a group, D head size.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,6 +137,16 @@ class Denoiser(nn.Module):
 
     def denoise(self, canvases: Canvases, cache: Cache) -> Tensor:
         """Final hidden states [B, U, T, hidden] of base + adapter."""
+        for x in self.after_layers(canvases, cache):  # noqa: B007
+            pass
+        return self.normed(x)
+
+    def normed(self, x: Tensor) -> Tensor:
+        """The final norm of what the last layer gives."""
+        return rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
+
+    def after_layers(self, canvases: Canvases, cache: Cache) -> Iterator[Tensor]:
+        """What each layer makes of the canvases [B, U, T, hidden]."""
         is_open = (canvases.ids == MASK_ID)[..., None]
         mask = self.adapter.mask_embedding.to(self.kind)
         x = torch.where(is_open, mask, F.embedding(canvases.ids, self.embedding))
@@ -145,7 +155,7 @@ class Denoiser(nn.Module):
         for index, layer in enumerate(self.layers):
             lora = (*self.adapter.layer(index, self.kind), self.adapter.scale)
             x = self._canvas_layer(x, layer, lora, cache[index], biases, *rotation, self.shape)
-        return rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
+            yield x
 
     def logits(self, hidden: Tensor) -> Tensor:
         """[..., hidden] -> float32 [..., vocabulary]."""

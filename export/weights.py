@@ -52,6 +52,11 @@ class Shape:
     rope_theta: float
     norm_epsilon: float
 
+    @property
+    def taps(self) -> tuple[int, int]:
+        """After so many layers a drafter sees what a canvas pass has made of a place."""
+        return max(self.layers // 3, 1), max(2 * self.layers // 3, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Base:

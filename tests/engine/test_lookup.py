@@ -24,5 +24,11 @@ CASES = [
 def test_what_is_repeated(
     written: list[int], suffix: list[int], most: int, expected: list[int]
 ) -> None:
-    found = repeated(np.array(written), np.array(suffix, np.int64), most)
-    assert found.tolist() == expected
+    found = repeated(np.array(written), np.array(suffix, np.int64))
+    assert found.following(most).tolist() == expected
+
+
+def test_all_places_that_agree_longest_are_told() -> None:
+    found = repeated(np.array([1, 2, 3, 1, 2, 4, 9, 2, 5, 1, 2]), np.array([], np.int64))
+    assert found.agree == 2
+    assert found.known[found.ends].tolist() == [3, 4]

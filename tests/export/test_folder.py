@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from engine.card import Card
 from engine.model import KeyValues
 from engine.session import Session
 from engine.weights import quantise
+from export.denoiser import rms_norm
+from export.drafter import Drafter, save
 from export.limits import END_ID, MASK_ID, SPECIAL
 from export.torch_model import TorchModel
 from export.weights import half_rotation, places, read_gguf
@@ -91,11 +94,11 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def build(gguf: Path, adapter: Path, to: Path, *more: str) -> str:
+def build(gguf: Path, adapter: Path | None, to: Path, *more: str) -> str:
     command = [sys.executable, "-m", "export", "folder", "--gguf", str(gguf), "--to", str(to)]
-    done = subprocess.run(
-        [*command, "--adapter", str(adapter), *more], capture_output=True, text=True, check=True
-    )
+    if adapter:
+        command += ["--adapter", str(adapter)]
+    done = subprocess.run([*command, *more], capture_output=True, text=True, check=True)
     return done.stdout
 
 
@@ -200,6 +203,80 @@ def test_another_adapter_keeps_the_base(
     canvas = np.full((1, 9), MASK_ID, np.int64)
     one, two = (Session.open(f).denoise(canvas, 20, context) for f in (folder, to))
     assert np.abs(one.end_log_prob - two.end_log_prob).mean() > 0.1
+
+
+@pytest.fixture(scope="module")
+def with_drafter(
+    folder: Path, gguf: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Drafter]:
+    """The same folder with a drafter of random numbers added to it."""
+    torch.manual_seed(2)
+    drafter = Drafter(read_gguf(gguf), torch.arange(SPECIAL, VOCABULARY, 2))
+    for matrix in (drafter.begin.weight, drafter.write.weight):
+        torch.nn.init.normal_(matrix, std=0.05)
+    to = tmp_path_factory.mktemp("models") / "drafts"
+    shutil.copytree(folder, to)
+    save(drafter, to.parent / "drafter.safetensors")
+    build(gguf, None, to, "--drafter", str(to.parent / "drafter.safetensors"))
+    return to, drafter
+
+
+def test_a_drafter_is_added_to_a_folder_and_leaves_the_rest_as_it_is(
+    folder: Path, with_drafter: tuple[Path, Drafter]
+) -> None:
+    to, _ = with_drafter
+    changed = {
+        f.name
+        for f in to.iterdir()
+        if not (folder / f.name).exists() or f.read_bytes() != (folder / f.name).read_bytes()
+    }
+    assert changed == {"card.json", "draft.onnx", "drafter.safetensors"}
+    assert Card.read(to).files.keys() >= {"draft.onnx", "drafter.safetensors"}
+
+
+def test_the_drafter_writes_on_as_in_torch(
+    with_drafter: tuple[Path, Drafter], reference: TorchModel, context: KeyValues
+) -> None:
+    to, drafter = with_drafter
+    session = Session.open(to)
+    canvas = np.array([[40, 50, 60, *[MASK_ID] * 6]])
+    ahead = session.denoise(canvas, 20, context).ahead
+    assert ahead is not None
+    drafting = ahead((0, 2))
+    features = features_of(reference, canvas, context)
+    assert np.array_equal(drafting.tokens, drafter.tokens.numpy())
+    text = [70, 81, 33]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        states = [drafter.first(features[None, 2])]
+        for token in text:
+            states.append(drafter(states[-1], torch.tensor([token])))
+        wanted = drafter.logits(torch.cat(states[1:])).log_softmax(-1).numpy()
+    for token, expected in zip(text, wanted, strict=True):
+        got = drafting.after(token)
+        assert np.abs(got - expected).mean() < 0.15
+        assert got.argmax() == expected.argmax()
+
+
+@torch.no_grad()
+def features_of(reference: TorchModel, canvas: np.ndarray, context: KeyValues) -> torch.Tensor:
+    """[T, F, hidden] what the last layer and the taps give in torch."""
+    ids = torch.from_numpy(canvas)
+    is_open = (ids == MASK_ID)[..., None]
+    x = torch.where(is_open, reference.mask_embedding, reference.embedding[ids])
+    sees = is_open | torch.ones(canvas.shape[1], canvas.shape[1], dtype=torch.bool).tril()
+
+    def after(count: int) -> torch.Tensor:
+        known = KeyValues(context.keys[:count], context.values[:count])
+        positions = 20 + torch.arange(canvas.shape[1])
+        return reference._layers(reference.merged[:count], x, positions, known, sees)[0]
+
+    hidden = rms_norm(after(LAYERS), reference.norms[1], reference.shape)
+    return torch.stack([hidden, *(after(count) for count in reference.shape.taps)], 2)[0]
+
+
+def test_a_folder_without_a_drafter_drafts_nothing(session: Session, context: KeyValues) -> None:
+    canvas = np.full((1, 9), MASK_ID, np.int64)
+    assert session.denoise(canvas, 20, context).ahead is None
 
 
 def test_the_card_tells_the_sizes_of_the_base(folder: Path) -> None:

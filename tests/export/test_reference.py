@@ -10,7 +10,7 @@ import pytest
 from engine import FillOptions, Prompt
 from engine.reference import fill_slowly
 from export.held_out import HeldOut
-from export.limits import END_ID
+from export.limits import END_ID, SPECIAL
 from export.reference import LeftToRight, card_of, torch_engine
 from export.torch_model import TorchModel
 from lsp_server.document import Document
@@ -56,9 +56,28 @@ def test_the_torch_model_runs_in_the_real_engine(model, tokenizer):
     assert engine.runtime.provider == "torch"
 
 
+class Guessing:
+    """A drafter that knows nothing: what it is sure of is drawn by lot."""
+
+    def __init__(self, vocabulary):
+        self.tokens = np.arange(SPECIAL, vocabulary)
+        self.random = np.random.default_rng(0)
+
+    def after(self, token):
+        logits = 3 * self.random.standard_normal(len(self.tokens))
+        return (logits - np.log(np.exp(logits).sum())).astype(np.float32)
+
+
+@pytest.mark.parametrize("drafts", [False, True])
 @pytest.mark.parametrize("threshold", [0.0, 0.02, 1.0])
-def test_tokens_put_forward_and_cached_change_no_text(model, tokenizer, threshold, monkeypatch):
+def test_tokens_put_forward_and_cached_change_no_text(
+    model, tokenizer, threshold, drafts, monkeypatch
+):
     """In float32, where no rounding depends on what is read together."""
+    if drafts:
+        guessing, denoise = Guessing(model.card.vocabulary), model.denoise
+        with_it = lambda *asked: replace(denoise(*asked), ahead=lambda place: guessing)  # noqa: E731
+        monkeypatch.setattr(model, "denoise", with_it)
     engine = torch_engine(model, tokenizer)
     monkeypatch.setattr(engine, "_rules", with_threshold(engine, threshold))
     for before, after in GAPS:

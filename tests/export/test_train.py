@@ -37,7 +37,7 @@ def options(tmp_path, corpus, base, tokenizer, monkeypatch):
     """The trainer's arguments, on a tiny base, uncompiled."""
     layout = Layout(canvas=16, windows=2, gaps=2, window=120, suffix=12)
     monkeypatch.setattr(train, "LAYOUTS", ((layout, 1.0),))
-    monkeypatch.setattr(train, "_base", lambda gguf: (base, tokenizer))
+    monkeypatch.setattr(train, "base_of", lambda gguf: (base, tokenizer))
     monkeypatch.setattr(train.Denoiser, "compile", lambda self: None)
     monkeypatch.setattr(train, "HELD_STEPS", 10)
     parser = argparse.ArgumentParser()

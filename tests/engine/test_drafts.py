@@ -1,0 +1,77 @@
+"""What is put forward: the drafter's tokens, weighed against what the surroundings say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from engine.drafts import drafted
+from engine.model import Floats, Ids
+
+END = 0
+KNOWN = np.array([0, 3, 5, 7, 9])
+NOTHING = np.zeros(0, np.int64)
+
+
+@dataclass
+class Scripted:
+    """A drafter that is as sure as told of one token after the other."""
+
+    script: list[tuple[int, float]]
+    tokens: Ids = field(default_factory=lambda: KNOWN)
+    heard: list[int] = field(default_factory=list)
+
+    def after(self, token: int) -> Floats:
+        wanted, probability = self.script[len(self.heard)]
+        self.heard.append(token)
+        rest = (1 - probability) / (len(KNOWN) - 1)
+        return np.log(np.where(wanted == KNOWN, probability, rest)).astype(np.float32)
+
+
+def draft(drafter: Scripted, written: list[int], most: int = 4, least: float = 0.1) -> list[int]:
+    suffix = np.array([4, 6, 8])
+    return drafted(drafter, np.array(written), suffix, most, least, END).tolist()
+
+
+def test_each_token_is_drafted_knowing_those_before_it() -> None:
+    drafter = Scripted([(3, 0.9), (7, 0.9), (5, 0.9), (9, 0.9)])
+    assert draft(drafter, [2], most=3) == [3, 7, 5]
+    assert drafter.heard == [2, 3, 7]
+
+
+@pytest.mark.parametrize(("least", "expected"), [(0.3, [3]), (0.2, [3, 7]), (0.0, [3, 7, 5, 9])])
+def test_a_draft_ends_where_all_of_it_is_no_longer_likely(
+    least: float, expected: list[int]
+) -> None:
+    drafter = Scripted([(3, 0.5), (7, 0.5), (5, 0.5), (9, 0.5)])
+    assert draft(drafter, [2], least=least) == expected
+
+
+def test_nothing_is_drafted_from_an_end_on() -> None:
+    assert draft(Scripted([(3, 0.9), (END, 0.9)]), [2]) == [3]
+
+
+def test_what_the_surroundings_say_outweighs_a_doubtful_drafter() -> None:
+    drafter = Scripted([(3, 0.3)] * 4)
+    assert draft(drafter, [1, 5, 9, 2, 1, 5], most=1) == [9]
+
+
+def test_but_not_a_sure_one() -> None:
+    assert draft(Scripted([(3, 0.99)]), [5, 9, 2, 5], most=1) == [3]
+
+
+def test_tokens_that_the_drafter_does_not_know_can_be_copied() -> None:
+    drafter = Scripted([(3, 0.3)] * 4)
+    assert draft(drafter, [1, 2, 4], most=2) == [6, 8]
+
+
+def test_a_copy_adds_to_what_the_drafter_thinks_too() -> None:
+    drafter = Scripted([(9, 0.3)] * 4)
+    assert draft(drafter, [5, 9, 2, 5], most=1, least=0.35) == [9]
+
+
+def test_nothing_is_known_of_the_first_token() -> None:
+    drafted_none = drafted(Scripted([(3, 0.05)]), np.array([1]), NOTHING, 4, 0.3, END)
+    assert drafted_none.tolist() == []
