@@ -20,6 +20,9 @@ SCHEMA = 1
 FAMILIES = ("cached",)
 """cached: context encoded once by the base, only the canvas runs at each step."""
 
+DRAFTER = "drafter.safetensors"
+"""The file that a model with a drafter has."""
+
 T = TypeVar("T")
 
 
@@ -64,6 +67,11 @@ class Card:
     files: dict[str, FileFact] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     """Base model, licences, quantisation, training: for people, not for the engine."""
+
+    @property
+    def has_drafter(self) -> bool:
+        """Whether a small network of its own drafts tokens for a pass to check."""
+        return DRAFTER in self.files
 
     @property
     def max_position(self) -> int:

@@ -53,6 +53,8 @@ class Rules:
     """The prefix, of which the text may have to spell the end; None: nothing is known of it."""
     suffix: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
     """[n] the tokens after the gap, which a text may repeat."""
+    drafter: bool = False
+    """Whether the model writes drafts itself, so that a pass needs no masks behind them."""
 
     def checks(self, passes: int) -> bool:
         """Whether the next pass checks tokens put forward, after so many; the last of a budget
@@ -111,8 +113,8 @@ def denoise(
 def inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
     """The canvases as one batch, and the positions a proposal is wanted for.
 
-    Where tokens are checked a pass is given them too, and no more of a canvas than `window`
-    positions after its closed part.
+    Where tokens are checked a pass is given them too, and no more of a canvas than the position
+    behind them, or `window` positions after its closed part if its masks are to draft.
     """
     rows = [row_of(candidate, rules) for candidate in running]
     size = len(running[0].canvas)
@@ -130,7 +132,8 @@ def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
     start, ids = canvas.last_committed + 1, canvas.ids.copy()
     draft = candidate.draft[: len(canvas) - start]
     ids[start : start + len(draft)] = draft
-    return ids, (places >= start) & (places < start + rules.choice.window)
+    reach = len(draft) + 1 if rules.drafter else rules.choice.window
+    return ids, (places >= start) & (places < start + reach)
 
 
 def proposal_of(proposals: Proposal, row: int) -> Proposal:
@@ -201,15 +204,19 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)
     candidate.canvas = _cut_after_newline(canvas, rules)
     candidate.guesses, candidate.probabilities = tokens, np.exp(log_probs)
-    if not candidate.canvas.is_full:
-        candidate.draft = next_draft(candidate, proposal, stand, size, rules)
+    if candidate.canvas.is_full:
+        return
+    draft, probability = next_draft(candidate, proposal, stand, size, rules)
+    put = slice(stand, min(stand + len(draft), len(canvas)))
+    candidate.draft = candidate.guesses[put] = draft[: put.stop - stand]
+    candidate.probabilities[put] = probability[: put.stop - stand]
 
 
 def next_draft(
     candidate: Candidate, proposal: Proposal, stand: int, size: int, rules: Rules
-) -> Ids:
-    """What is put forward behind the first `stand` positions of a canvas, which are closed: `size`
-    is how far the pass proposed."""
+) -> tuple[Ids, Floats]:
+    """What is put forward behind the first `stand` positions of a canvas, which are closed, and
+    with what probability: `size` is how far the pass proposed."""
     canvas, choice = candidate.canvas, rules.choice
     before = rules.cut.ids if rules.cut else np.zeros(0, np.int64)
     written = np.concatenate([before, np.array(canvas.tokens, np.int64)])
@@ -218,8 +225,11 @@ def next_draft(
         drafting = proposal.ahead((stand - 1,))
         return drafted(drafting, written, rules.suffix, most, choice.threshold, canvas.end_id)
     own, probability = candidate.guesses[stand:size], candidate.probabilities[stand:size]
-    masked = own[: put_forward(own, probability, canvas.end_id, choice.threshold)]
-    return max(masked, repeated(written, rules.suffix).following(most), key=len)
+    count = put_forward(own, probability, canvas.end_id, choice.threshold)
+    copied = repeated(written, rules.suffix).following(most)
+    if len(copied) > count:
+        return copied, np.full(len(copied), choice.threshold, np.float32)
+    return own[:count], probability[:count]
 
 
 def first_draft(cut: Cut, suffix: Ids, window: int) -> Ids:

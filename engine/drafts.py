@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .lookup import repeated
-from .model import Drafting, Ids
+from .model import Drafting, Floats, Ids
 
 COPIES = (0.0, 0.4, 0.6, 0.75, 0.85, 0.9, 0.95)
 """Chance that a text goes on as it did before, by how many of its last tokens agree."""
@@ -21,21 +21,22 @@ FADING = 0.7
 
 def drafted(
     drafting: Drafting, written: Ids, suffix: Ids, most: int, least: float, end_id: int
-) -> Ids:
+) -> tuple[Ids, Floats]:
     """Up to `most` tokens that go on after `written`, as long as all of them together are right
-    with a probability of `least`; none from an end on."""
-    text, chance = written, 1.0
-    while len(text) < len(written) + most:
+    with a probability of `least`, and that probability at each; none from an end on."""
+    text, chances = written, [1.0]
+    while len(chances) <= most:
         tokens, probability = mixed(drafting, text, suffix)
         best = int(probability.argmax())
-        chance *= float(probability[best])
+        chance = chances[-1] * float(probability[best])
         if chance < least or tokens[best] == end_id:
             break
         text = np.append(text, tokens[best])
-    return text[len(written) :]
+        chances.append(chance)
+    return text[len(written) :], np.array(chances[1:], np.float32)
 
 
-def mixed(drafting: Drafting, text: Ids, suffix: Ids) -> tuple[Ids, np.ndarray]:
+def mixed(drafting: Drafting, text: Ids, suffix: Ids) -> tuple[Ids, Floats]:
     """Tokens that may come next and their probabilities, the drafter's and the surroundings'."""
     own = np.exp(drafting.after(int(text[-1])))
     places = repeated(text, suffix)

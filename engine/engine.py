@@ -176,6 +176,7 @@ class Engine:
             newline=self._tokenizer.newline if options.stop_at_newline else None,
             remask=options.remask,
             hold=self._hold(options, cut),
+            drafter=self.card.has_drafter,
         )
 
     def _hold(self, options: FillOptions, cut: Cut) -> Hold | None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import weights
-from .card import Card, check_files
+from .card import DRAFTER, Card, check_files
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
 from .model import Among, Drafting, Floats, Ids, KeyValues, Proposal
 
@@ -27,8 +27,6 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 ROOM = 64
 """Buffers of keys and values grow in steps of so many tokens: typing on fits into the old ones."""
 
-DRAFTER = "drafter.safetensors"
-"""The file that a model with a drafter has."""
 HIDDEN = -1e9
 """Bias of what a place does not see."""
 CHUNK = 4096
@@ -512,7 +510,7 @@ def _load(folder: Path, card: Card, runtime: Runtime) -> tuple[_Networks, _Embed
     }
     head = _network(folder / "head.onnx", runtime, columns.items())
     drafter = None
-    if DRAFTER in card.files:
+    if card.has_drafter:
         its = weights.read(folder / DRAFTER)
         network = _network(folder / "draft.onnx", runtime, weights.drafter(its, columns).items())
         drafter = _Drafter(network, its["tokens"], its["begin.weight"] * its["begin.scale"])

@@ -32,7 +32,11 @@ class Scripted:
 
 def draft(drafter: Scripted, written: list[int], most: int = 4, least: float = 0.1) -> list[int]:
     suffix = np.array([4, 6, 8])
-    return drafted(drafter, np.array(written), suffix, most, least, END).tolist()
+    tokens, chances = drafted(drafter, np.array(written), suffix, most, least, END)
+    assert len(chances) == len(tokens)
+    assert (np.diff(chances) < 0).all()
+    assert (chances >= least).all()
+    return tokens.tolist()
 
 
 def test_each_token_is_drafted_knowing_those_before_it() -> None:
@@ -73,5 +77,5 @@ def test_a_copy_adds_to_what_the_drafter_thinks_too() -> None:
 
 
 def test_nothing_is_known_of_the_first_token() -> None:
-    drafted_none = drafted(Scripted([(3, 0.05)]), np.array([1]), NOTHING, 4, 0.3, END)
-    assert drafted_none.tolist() == []
+    tokens, _ = drafted(Scripted([(3, 0.05)]), np.array([1]), NOTHING, 4, 0.3, END)
+    assert tokens.tolist() == []
