@@ -33,9 +33,9 @@ class Choice:
     """A policy with its numbers."""
 
     policy: Policy = Policy.SELF_CHECK
-    threshold: float = 0.3
-    """Probability from which on SELF_CHECK puts a token forward, and THRESHOLD and STABLE commit
-    it."""
+    threshold: float = 0.1
+    """Probability down to which SELF_CHECK puts a draft forward, and from which on THRESHOLD and
+    STABLE commit a token."""
     window: int = 8
     """Positions after the closed part that a pass of SELF_CHECK looks at."""
     top_k: int = 4

@@ -56,9 +56,10 @@ class FillOptions:
     """Denoising steps allowed for one canvas; None: as many as it needs."""
     policy: Policy = Policy.SELF_CHECK
     """How a step chooses what it commits; see choose.py."""
-    threshold: float = 0.3
-    """Tokens that reach this probability are put forward together for the next step to check, or
-    under the policies threshold and stable committed together; a good choice there is 0.9."""
+    threshold: float = 0.1
+    """A draft is put forward for the next step to check as long as it is right with this
+    probability. Under the policies threshold and stable what reaches it is committed; a good choice
+    there is 0.9."""
     top_k: int = 4
     """Positions that a step commits under the policy top-k."""
     entropy: float = 0.35

@@ -184,10 +184,10 @@ def _add_fill(commands: Any) -> None:
     how.add_argument(
         "--threshold",
         type=_number(0, 1),
-        default=0.3,
+        default=0.1,
         metavar="P",
-        help="probability from which a drafted token is put forward to be checked; it changes the "
-        "speed, not the text (default: 0.3)",
+        help="probability down to which a draft is put forward to be checked; it changes the "
+        "speed, not the text (default: 0.1)",
     )
     how.add_argument(
         "--temperature",

@@ -38,7 +38,7 @@ class Settings:
     multiline: str = "auto"
     max_tokens: int = 96
     steps: int = 0
-    threshold: float = 0.3
+    threshold: float = 0.1
     candidates: int = 3
 
     @property

@@ -53,8 +53,10 @@ def test_a_draft_ends_where_all_of_it_is_no_longer_likely(
     assert draft(drafter, [2], least=least) == expected
 
 
-def test_nothing_is_drafted_from_an_end_on() -> None:
-    assert draft(Scripted([(3, 0.9), (END, 0.9)]), [2]) == [3]
+def test_an_end_is_not_drafted() -> None:
+    """Something else may come after all, and the pass finds an end by itself."""
+    assert draft(Scripted([(3, 0.9), (END, 0.4), (5, 0.9)]), [2], most=2) == [3, 3]
+    assert draft(Scripted([(3, 0.9), (END, 0.9), (5, 0.9)]), [2], most=2) == [3]
 
 
 def test_what_the_surroundings_say_outweighs_a_doubtful_drafter() -> None:
