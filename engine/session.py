@@ -437,7 +437,7 @@ class _Drafter:
     def drafting(self, seen: Floats, after: _After) -> _Drafting:
         """From one place of a pass, of which `seen` [F, hidden] is what its layers gave."""
         unit = seen / np.sqrt(np.mean(seen**2, axis=1, keepdims=True))
-        # Not `@`: threads of numpy's own would go on spinning and take the cores from the next pass.
+        # Not `@`: numpy's own threads would go on spinning and take the cores from the next pass.
         state = seen[0] + np.einsum("i,ij->j", unit.ravel(), self.begin)
         return _Drafting(self.tokens, state[None], after)
 
