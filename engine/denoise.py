@@ -386,8 +386,9 @@ def entropy(proposal: Proposal) -> Floats:
 
 
 def divergence(before: Proposal | None, now: Proposal) -> Floats:
-    """[C] Kullback-Leibler divergence in nats of now from before, over the tokens both propose."""
-    if before is None:
+    """[C] Kullback-Leibler divergence in nats of now from before, over the tokens both propose;
+    infinite where before was no pass over the whole canvas."""
+    if before is None or len(before.ids) != len(now.ids):
         return np.full(len(now.ids), np.inf, np.float32)
     # What was not asked for has log-probability -inf; -100 is as good as nothing and subtracts.
     then, present = np.maximum(before.log_probs, -100.0), np.maximum(now.log_probs, -100.0)

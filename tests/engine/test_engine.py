@@ -74,6 +74,15 @@ def test_steps_bound_the_passes() -> None:
     assert (fill.text, fill.steps) == ("twenty_characters_xx", 1)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_candidates_too_are_done_within_a_budget_of_steps(steps: int) -> None:
+    engine = scripted_engine(["twenty_characters_xx"])
+    fills = engine.fill(Prompt("x"), FillOptions(candidates=3, steps=steps))
+    assert fills[0].text == "twenty_characters_xx"
+    most = max(steps, 2)
+    assert all(fill.steps <= most for fill in fills), "one is shared, and shows only its own token"
+
+
 def test_one_token_a_pass_is_the_reference_policy() -> None:
     from engine.choose import Policy
 
