@@ -7,7 +7,7 @@ head); after that every call is numpy in, numpy out, as `model.py` describes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from . import weights
 from .card import DRAFTER, Card, check_files
+from .drafter import Drafter
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
 from .model import Among, Drafting, Floats, Ids, KeyValues, Proposal
 
@@ -96,12 +97,22 @@ class Session:
     """One loaded model. Not thread-safe: one request at a time."""
 
     def __init__(
-        self, card: Card, runtime: Runtime, networks: _Networks, embedding: _Embedding
+        self,
+        card: Card,
+        runtime: Runtime,
+        networks: _Networks,
+        embedding: _Embedding,
+        drafter: weights.Tensors,
     ) -> None:
+        """`drafter` is empty where the model has none."""
         self._card = card
         self.runtime = runtime
         self._networks = networks
         self._embedding = embedding
+        self._drafter: Drafter | None = None
+        if drafter:
+            begin = drafter["begin.weight"] * drafter["begin.scale"]
+            self._drafter = Drafter(drafter["tokens"], begin, self._after)
         self._stage: _Stage | None = None
 
     @classmethod
@@ -114,10 +125,9 @@ class Session:
         card = Card.read(folder)
         check_files(folder, card, thorough=True)
         try:
-            networks, embedding = _load(folder, card, runtime)
+            return cls(card, runtime, *_load(folder, card, runtime))
         except KeyError as error:
             raise ModelFolderError(f"{folder}: the tensor {error} is missing") from None
-        return cls(card, runtime, networks, embedding)
 
     @property
     def card(self) -> Card:
@@ -155,7 +165,7 @@ class Session:
             np.stack([part[:-1] for part in parts]) for parts in zip(*passed, strict=True)
         )
         proposal = self._propose(hidden, canvas[:, 1:], wanted)
-        ahead = partial(self._ahead, hidden, inner) if self._networks.drafter else None
+        ahead = partial(self._ahead, hidden, inner) if self._drafter else None
         return replace(proposal, others=partial(self._log_probs, hidden, proposal), ahead=ahead)
 
     def rotate(self, keys: Floats, by: int) -> Floats:
@@ -264,15 +274,15 @@ class Session:
 
     def _ahead(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Drafting:
         """See Ahead; hidden and inner are [B, C, ...]."""
-        assert self._networks.drafter is not None
+        assert self._drafter is not None
         seen = np.concatenate([hidden[place], inner[place]]).reshape(-1, self._card.hidden)
-        return self._networks.drafter.drafting(seen, self._after)
+        return self._drafter.drafting(seen)
 
     def _after(self, state: Floats, token: int) -> tuple[Floats, Floats]:
-        """The drafter's state [1, hidden] after one more token, and log-probabilities [V]."""
-        assert self._networks.drafter is not None
+        """See drafter.Step."""
+        assert self._networks.draft is not None
         feeds = {"state": state, "x": self._embedding.rows(np.array([token]))}
-        after, log_probs = self._run(self._networks.drafter.network, ["after", "log_probs"], feeds)
+        after, log_probs = self._run(self._networks.draft, ["after", "log_probs"], feeds)
         return after, log_probs[0]
 
     def _run(self, network: _Network, outputs: list[str], feeds: Mapping[str, Any]) -> list[Any]:
@@ -425,46 +435,12 @@ class _Network:
 
 
 @dataclass(frozen=True, slots=True)
-class _Drafter:
-    """A small network beside the large ones."""
-
-    network: _Network
-    tokens: Ids
-    """[V] that it knows, rising."""
-    begin: Floats
-    """[F hidden, hidden]: what makes of a place its first state."""
-
-    def drafting(self, seen: Floats, after: _After) -> _Drafting:
-        """From one place of a pass, of which `seen` [F, hidden] is what its layers gave."""
-        unit = seen / np.sqrt(np.mean(seen**2, axis=1, keepdims=True))
-        # Not `@`: numpy's own threads would go on spinning and take the cores from the next pass.
-        state = seen[0] + np.einsum("i,ij->j", unit.ravel(), self.begin)
-        return _Drafting(self.tokens, state[None], after)
-
-
-_After = Callable[[Floats, int], tuple[Floats, Floats]]
-
-
-@dataclass(slots=True)
-class _Drafting:
-    """See Drafting."""
-
-    tokens: Ids
-    state: Floats
-    """[1, hidden]"""
-    step: _After
-
-    def after(self, token: int) -> Floats:
-        self.state, log_probs = self.step(self.state, token)
-        return log_probs
-
-
-@dataclass(frozen=True, slots=True)
 class _Networks:
     context: _Network
     canvas: _Network
     head: _Network
-    drafter: _Drafter | None
+    draft: _Network | None
+    """Of a model with a drafter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,7 +464,9 @@ class _Embedding:
         return found
 
 
-def _load(folder: Path, card: Card, runtime: Runtime) -> tuple[_Networks, _Embedding]:
+def _load(
+    folder: Path, card: Card, runtime: Runtime
+) -> tuple[_Networks, _Embedding, weights.Tensors]:
     """Weights into sessions, one network after the other so that few copies live at once."""
     base: weights.Tensors = {}
     for name in sorted(card.files):
@@ -511,12 +489,12 @@ def _load(folder: Path, card: Card, runtime: Runtime) -> tuple[_Networks, _Embed
         "embedding.scale": scale,
     }
     head = _network(folder / "head.onnx", runtime, columns.items())
-    drafter = None
+    draft, drafter = None, {}
     if card.has_drafter:
-        its = weights.read(folder / DRAFTER)
-        network = _network(folder / "draft.onnx", runtime, weights.drafter(its, columns).items())
-        drafter = _Drafter(network, its["tokens"], its["begin.weight"] * its["begin.scale"])
-    return _Networks(context, canvas, head, drafter), embedding
+        drafter = weights.read(folder / DRAFTER)
+        its = weights.drafter(drafter, columns)
+        draft = _network(folder / "draft.onnx", runtime, its.items())
+    return _Networks(context, canvas, head, draft), embedding, drafter
 
 
 def _network(path: Path, runtime: Runtime, tensors: Iterable[tuple[str, NDArray[Any]]]) -> _Network:
