@@ -64,6 +64,10 @@ class Rules:
         return self.steps is None or passes + 1 < self.steps
 
 
+ENDS = -1
+"""Stands for the end, and in one line for every line break."""
+
+
 @dataclass(slots=True)
 class Candidate:
     """One canvas on its way, with its own random numbers."""
@@ -83,7 +87,8 @@ class Candidate:
     moved: Floats = field(default_factory=lambda: np.full(1, np.inf, np.float32))
     """[C] by how much the distributions moved at the last step, in nats; [1] while none was."""
     banned: Ids = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    """[n, C] tokens that a critic has doubted: none is proposed again where it stood."""
+    """[n, C] tokens that a critic has doubted: none is proposed again where it stood. ENDS are all
+    that would end the text there."""
 
 
 Observe = Callable[[Candidate, Canvas, float], None]
@@ -157,7 +162,10 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     candidate.passes += 1
     hold, seen = rules.hold, proposal
     canvas = candidate.canvas if hold is None else hold.closed(candidate.canvas)
-    proposal = _allowed(canvas, seen, candidate.banned, hold)
+    if hold is None:
+        proposal = without(seen, candidate.banned, canvas.end_id, rules)
+    else:
+        proposal = hold.narrowed(canvas, seen, candidate.banned)
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
     places = np.arange(len(canvas))
     spelling = np.zeros(len(canvas), bool)
@@ -191,7 +199,7 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     candidate.passes += 1
     canvas, start = candidate.canvas, candidate.canvas.last_committed + 1
     size = min(len(proposal.ids), start + rules.choice.window)
-    proposal = without(proposal, candidate.banned[:, : len(proposal.ids)])
+    proposal = without(proposal, candidate.banned[:, : len(proposal.ids)], canvas.end_id, rules)
     fed = row_of(candidate, rules)[0][start:size]
     tokens = np.full(len(canvas), canvas.end_id, np.int64)
     log_probs = np.full(len(canvas), -np.inf, np.float32)
@@ -277,19 +285,20 @@ def spelling(proposal: Proposal, place: int, owed: bytes, healing: Healing) -> t
     return tokens, proposal.others((np.array([place]),), tokens)[0]
 
 
-def _allowed(canvas: Canvas, proposal: Proposal, banned: Ids, hold: Hold | None) -> Proposal:
-    """The proposal without what a critic has doubted and what a format does not allow."""
-    if hold is None:
-        return without(proposal, banned)
-    return hold.narrowed(canvas, proposal, banned)
-
-
-def without(proposal: Proposal, banned: Ids) -> Proposal:
-    """The proposal with no chance left for the tokens banned [n, C], ends not among them."""
+def without(proposal: Proposal, banned: Ids, end_id: int, rules: Rules) -> Proposal:
+    """The proposal with no chance left for what is banned [n, C]."""
     if not len(banned):
         return proposal
-    hit = (proposal.ids[None] == banned[:, :, None]).any(axis=0)
-    return replace(proposal, log_probs=np.where(hit, -np.inf, proposal.log_probs))
+    ids = proposal.ids
+    ends = ids == end_id if rules.newline is None else (ids == end_id) | rules.newline[ids]
+    hit = (ids[None] == banned[:, :, None]).any(axis=0)
+    goes_on = (banned == ENDS).any(axis=0)
+    hit |= ends & goes_on[:, None]
+    return replace(
+        proposal,
+        log_probs=np.where(hit, -np.inf, proposal.log_probs),
+        end_log_prob=np.where(goes_on, -np.inf, proposal.end_log_prob),
+    )
 
 
 def guess(

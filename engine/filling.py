@@ -117,7 +117,7 @@ class Filling:
         if observe:
             observe(first, blank, (time.perf_counter() - start) * 1e3)
         denoise(candidates, forward, rules, self.cancelled, observe)
-        self._repair(candidates, forward, rules, observe)
+        self._repair(candidates, forward, rules, self.critic, observe)
         return [Draft(gap).after(c, self.model.card.max_prefix) for c in candidates]
 
     def _rules(self, gap: Surroundings, cut: Cut) -> Rules:
@@ -129,14 +129,15 @@ class Filling:
         candidates: list[Candidate],
         forward: Forward,
         rules: Rules,
+        critic: Critic | None,
         observe: Observe | None,
     ) -> None:
         """Opens and denoises again what the critic doubts in fills that end on this canvas."""
-        critic = self.critic
         for _ in range(self.options.repair if critic else 0):
             assert critic is not None
+            assert rules.cut is not None
             ended = [candidate for candidate in candidates if candidate.canvas.is_closed]
-            doubted = [c for c in ended if reopened(c, self.cut, rules, critic)]
+            doubted = [c for c in ended if reopened(c, rules.cut, rules, critic)]
             if not doubted:
                 return
             watched = observe if doubted[0] is candidates[0] else None
@@ -153,6 +154,8 @@ class Filling:
             forward = self._forward(draft.gap, size)
             rules = self._rules(draft.gap, self.cut.healing.whole(draft.gap.prefix))
             denoise([candidate], forward, rules, self.cancelled, observe)
+            critic = behind(self.critic, self.cut.text(draft.tokens)) if self.critic else None
+            self._repair([candidate], forward, rules, critic, observe)
             draft = draft.after(candidate, self.model.card.max_prefix)
         return draft if draft.finish else replace(draft, finish=Finish.LENGTH)
 

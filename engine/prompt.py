@@ -66,7 +66,7 @@ class FillOptions:
     """Nats that a step may risk under the policy entropy."""
     remask: float = 0.0
     """A committed token whose probability falls below this is masked again; 0: never."""
-    repair: int = 2
+    repair: int = 3
     """How often what a critic doubts is masked and denoised again."""
     temperature: float = 0.0
     """0 is greedy; above 0 tokens are sampled."""
@@ -165,4 +165,5 @@ class Step:
 OnStep = Callable[[Step], None]
 Cancelled = Callable[[], bool]
 Critic = Callable[[str], Sequence[tuple[int, int]]]
-"""The text of a fill -> the code points start..end of it that are in doubt; none if it is fine."""
+"""The text of a fill -> the code points start..end of it that are in doubt, one past its end where
+it should go on; none if it is fine."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvas import Canvas
-from .denoise import Candidate, Rules
+from .denoise import ENDS, Candidate, Rules
 from .healing import Cut
 from .prompt import Critic
 
@@ -20,10 +20,11 @@ from .prompt import Critic
 def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bool:
     """Opens what the critic doubts in a full canvas; False when it doubts nothing.
 
-    The tokens in doubt are not proposed there again; their neighbours are open too, since a mistake
-    is often beside where it shows, but may come back. Doubts that reach the last token open the end
-    as well, for what is missing is missing there. Where tokens are checked from left to right all
-    that follows the first doubt is open, and put forward again.
+    The tokens in doubt are not proposed there again; where the end is, or the break that ends a
+    line, the text goes on. Neighbours are open too, since a mistake is often beside where it shows,
+    but may come back. Doubts that reach the last token open the end as well, for what is missing is
+    missing there. Where tokens are checked from left to right all that follows the first doubt is
+    open, and put forward again.
     """
     canvas = candidate.canvas
     doubts = critic(cut.text(canvas.tokens))
@@ -31,12 +32,12 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
         return False
     doubted = tokens_of(canvas, cut, doubts)
     was = np.where(doubted, canvas.ids, canvas.mask_id)
+    first = int(doubted.argmax()) if doubted.any() else canvas.length
+    if first == canvas.length or (rules.newline is not None and rules.newline[was[first]]):
+        was[first] = ENDS
     earlier = candidate.banned if len(candidate.banned) else np.zeros((0, len(canvas)), np.int64)
     candidate.banned = np.concatenate([earlier, was[None]])
     if rules.checks(candidate.passes):
-        first = int(doubted.argmax()) if doubted.any() else canvas.length
-        if first == canvas.length:  # the text is not wrong, it ends too early
-            candidate.banned[-1, first] = canvas.end_id
         candidate.canvas = canvas.masked_at(np.arange(len(canvas)) >= first)
         candidate.draft = canvas.ids[first : canvas.length]
     else:
@@ -58,6 +59,6 @@ def _with_neighbours(canvas: Canvas, doubted: NDArray[np.bool_]) -> NDArray[np.b
     opened = doubted.copy()
     opened[1:] |= doubted[:-1]
     opened[:-1] |= doubted[1:]
-    at_end = canvas.length == 0 or bool(opened[canvas.length - 1])
+    at_end = canvas.length == 0 or not doubted.any() or bool(opened[canvas.length - 1])
     opened[canvas.length :] = at_end
     return opened

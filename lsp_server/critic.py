@@ -11,8 +11,9 @@ from tree_sitter import Node
 
 from engine.prompt import Critic
 from lsp_server import syntax
+from lsp_server.brackets import PAIRS, unmatched
 from lsp_server.document import Document
-from lsp_server.edits import breaks_syntax
+from lsp_server.edits import Edit, breaks_syntax, to_edit
 from lsp_server.spans import Span, SpanKind
 
 
@@ -24,26 +25,48 @@ def critic_of(document: Document, span: Span) -> Critic | None:
 
 
 def doubts(document: Document, span: Span, text: str) -> list[tuple[int, int]]:
-    """Code points start..end of `text` that are in errors, if it makes the document parse worse.
+    """Code points start..end of `text` that are in errors, if it makes the document parse worse, or
+    better would its brackets be closed. What an edit mends (brackets brought twice) is fine.
 
-    A break that shows only after the fill (a bracket it leaves open) is blamed on its last
-    character.
+    Where something is missing, what stands there instead is to blame. One past the text is its end:
+    it is blamed for brackets left open, and for a break that shows only after the fill.
     """
     if span.stop_at_newline:
         text = text.split("\n", 1)[0]
-    new = text.replace("\n", document.line_end)
+    new, size = text.replace("\n", document.line_end), len(text)
+    the_end = [(size, size + 1)]
+    if closers := missing_closers(document, span, text):
+        before = syntax.errors_after(document, span.start, span.end, new)
+        if before > syntax.errors_after(document, span.start, span.end, new + closers):
+            return the_end
+    if isinstance(to_edit(document, span, text), Edit):
+        return []
     if not breaks_syntax(document, span, span.end, new):
         return []
     filled = document.replaced(span.start, span.end, new)
     assert filled.tree is not None
-    last = (max(len(text) - 1, 0), len(text))
     found = [
-        (max(start - span.start, 0), min(end - span.start, len(text)))
+        (max(start - span.start, 0), min(end - span.start, size + 1))
         for start, end in errors(filled.tree.root_node, filled.text)
-        if start < span.start + len(new) and end > span.start
+        if start <= span.start + len(new) and end > span.start
     ]
     # An error that takes in everything says nothing of where it is.
-    return [doubt for doubt in found if doubt != (0, len(text))] or [last]
+    return [(a, b) for a, b in found if a or b < size] or the_end
+
+
+def missing_closers(document: Document, span: Span, text: str) -> str:
+    """What would close the brackets that the lines of a fill leave open.
+
+    Nothing where it ends with one: that opens a block, and an edit closes it.
+    """
+    if text.rstrip()[-1:] in PAIRS:
+        return ""
+    whole = document.text
+    start = whole.rfind("\n", 0, span.start) + 1
+    end = whole.find("\n", span.end)
+    right = whole[span.end : end if end >= 0 else len(whole)]
+    opened = unmatched(whole[start : span.start] + text + right, document.language).opened
+    return "".join(PAIRS[bracket.symbol] for bracket in reversed(opened))
 
 
 def errors(node: Node, text: str) -> Iterator[tuple[int, int]]:
@@ -54,4 +77,4 @@ def errors(node: Node, text: str) -> Iterator[tuple[int, int]]:
     if not inner and (node.is_error or node.is_missing):
         start = syntax.code_point_offset(text, node.start_byte)
         end = syntax.code_point_offset(text, node.end_byte)
-        yield start - (start == end), end
+        yield start, end + (start == end)

@@ -31,9 +31,9 @@ def test_a_critic_without_doubts_costs_no_pass() -> None:
     assert (fill.text, fill.steps) == ("foo()", 2)
 
 
-def test_a_critic_that_always_doubts_is_heard_twice() -> None:
+def test_a_critic_that_always_doubts_is_heard_three_times() -> None:
     [fill] = scripted_engine(["foo"]).fill(Prompt("x"), critic=lambda text: [(0, 1)])
-    assert fill.text[0] not in ("f", "a"), "neither of the two that were doubted"
+    assert fill.text[0] not in ("f", "a", "b"), "none of the three that were doubted"
     assert fill.text[1:] == "oo"
 
 
@@ -51,3 +51,18 @@ def test_characters_are_mapped_to_the_tokens_they_are_in() -> None:
     cut = Healing(tokenizer, CARD.vocabulary).whole(np.array([0]))
     assert list(np.flatnonzero(tokens_of(canvas, cut, [(2, 3)]))) == [3]
     assert list(np.flatnonzero(tokens_of(canvas, cut, [(0, 1)]))) == [0]
+
+
+def test_a_text_that_ends_too_early_goes_on() -> None:
+    """The model would end its line at once: something else is written, and what follows it."""
+
+    def closed(text: str) -> list[tuple[int, int]]:
+        line = text.split("\n", 1)[0]
+        return [] if len(line) > 3 else [(len(line), len(line) + 1)]
+
+    for stop_at_newline, script in ((True, "foo\nbar"), (False, "foo")):
+        options = FillOptions(stop_at_newline=stop_at_newline)
+        [fill] = scripted_engine([script]).fill(Prompt("x"), options, critic=closed)
+        assert len(fill.text) > 3
+        assert fill.text.startswith("foo")
+        assert "\n" not in fill.text
