@@ -10,7 +10,7 @@ import pytest
 from bench import sandbox
 from bench.sandbox import Limits, run
 
-FEW = Limits(wall_seconds=20, cpu_seconds=1, memory_mb=512)
+FEW = Limits(wall_seconds=60, cpu_seconds=3, memory_mb=256)
 
 
 def test_a_program_that_runs_to_its_end_passes():
