@@ -40,7 +40,11 @@ from lsp_server import server
 def instant(settings):
     engine = scripted_engine([""])
     answer = Fill("some_name(argument)", tokens=4, steps=1, finish=Finish.END, mean_log_prob=0.0)
-    engine.fill = lambda prompt, options=None, **watched: (answer,)
+    def fill(prompt, options=None, *, critic=None, **watched):
+        if critic:
+            critic(answer.text)  # the parser is the server's, though the engine calls it
+        return (answer,)
+    engine.fill = fill
     return engine
 sys.exit(server.run(None, instant))
 """

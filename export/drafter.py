@@ -3,13 +3,13 @@ r"""Trains the drafter: a small network that guesses which tokens a frozen adapt
     python -m export drafter --corpus corpus --adapter run/adapter.safetensors --to run
 
 A pass gives the token after the closed part for certain; the drafter writes on from there, each
-token given those before it, for a hundredth of what a pass costs, and the next pass checks them all
+token given those before it, for a sixtieth of what a pass costs, and the next pass checks them all
 (`engine/choose.py`). Masks cannot do that: each is guessed without knowing what its neighbour will
 be. It reads what the last layer and two inner ones made of one place, as EAGLE-3 does (Li et al.,
 arXiv 2503.01840), and is a network that feeds its state back, as ReDrafter (Cheng et al., arXiv
 2403.09919), over the commonest tokens only, as FR-Spec (Zhao et al., arXiv 2502.14856).
 
-First the features of `--batches` batches are kept in memory, 1.4 MB for a gap of 400 tokens' worth;
+First the features of `--batches` batches are kept in memory, 114 kB for each gap;
 then the drafter is trained on them for `--steps`, its rate falling to nothing. It learns the
 adapter's own distributions along true text, most of all where that text is what the adapter would
 have written itself.
