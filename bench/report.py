@@ -192,14 +192,19 @@ def critic_lines(visits: Sequence[Visit]) -> str:
     if not broken:
         return f"Of {len(pairs)} fills none broke the parse."
     repaired = sum(not mended.breaks for mended, _ in broken)
-    more = [mended.made.passes - raw.made.passes for mended, raw in broken]
-    exact = sum(mended.score.shown_exact for mended, _ in broken)
+    unparsed = [mended for mended, raw in pairs if not raw.score.parses]
+    spoilt = sum(not mended.score.parses for mended, raw in pairs if raw.score.parses)
+    exact = [sum(pair[way].score.exact for pair in pairs) for way in (1, 0)]
+    passes = [float(np.mean([pair[way].made.passes for pair in pairs])) for way in (1, 0)]
     return (
-        f"Without the critic {len(broken)} of {len(pairs)} fills break the parse. Masked again "
-        f"where the error is and denoised with the rest fixed, {repaired} of them "
-        f"({100 * repaired / len(broken):.0f} %) parse, at {np.mean(more):.1f} more passes on "
-        f"average; {exact} of them are then what stood there. What still breaks the parse is never "
-        "shown. A left-to-right model has no such step."
+        f"Without the critic {len(broken)} of {len(pairs)} fills break the parse as it judges, "
+        "which leaves alone what an edit mends (a bracket brought twice). Masked again where the "
+        f"error is and denoised anew, {repaired} of them ({100 * repaired / len(broken):.0f} %) "
+        f"parse. By the raw text {len(unparsed)} do not parse without it, "
+        f"{sum(one.score.parses for one in unparsed)} of which do with it, and {spoilt} that did "
+        f"parse do not any more. Exact fills: {exact[0]} without, {exact[1]} with it. Passes a "
+        f"fill, mean: {passes[0]:.2f} without, {passes[1]:.2f} with it. What still breaks the "
+        "parse is never shown."
     )
 
 
