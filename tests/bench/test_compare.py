@@ -201,8 +201,10 @@ def test_the_report_compares_span_by_span(tmp_path, gap):
 
 def test_the_report_says_what_the_critic_mends(tmp_path, gap):
     text = report.report(log_of(tmp_path, gap), [], [])
-    assert "Without the critic 4 of 4 fills break the parse." in text
-    assert "4 of them (100 %) parse, at 0.0 more passes on average" in " ".join(text.split())
+    assert "Without the critic 4 of 4 fills break the parse as it judges" in text
+    assert "4 of them (100 %) parse" in text
+    assert "4 do not parse without it, 4 of which do with it, and 0 that did parse" in text
+    assert "Exact fills: 0 without, 4 with it" in text
 
 
 def test_the_plots_are_drawn_of_what_there_is(tmp_path, gap):
