@@ -1,7 +1,8 @@
-"""The base alone behind one gap's prefix: what it would write next, and how it reads a text.
+"""The base of a gap's text: what follows from the prefix alone, and how likely a text is after it.
 
-It is the same model with the adapter off, causal, without sight of the suffix. What it reads after
-the prefix is kept apart from the context cache, so a request leaves nothing there but its prefix.
+It is the same model read causally, without a canvas and without sight of the suffix. What it reads
+after the prefix is kept apart from the context cache, so a request leaves nothing there but its
+prefix.
 """
 
 from __future__ import annotations

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from .errors import ModelFolderError
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of card.json that this engine reads."""
 
 FAMILIES = ("cached",)
-"""cached: context encoded once by the base, only the canvas runs at each step."""
+"""cached: context encoded once, only the canvas runs at each step."""
 
 DRAFTER = "drafter.safetensors"
 """The file that a model with a drafter has."""

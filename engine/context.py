@@ -1,4 +1,4 @@
-"""What stands around the gap, as keys and values: read by the base once, kept for the next request.
+"""What stands around the gap, as keys and values: read once, kept for the next request.
 
 Prefix and suffix are read the same way, causally from position 0; the suffix's keys are then
 rotated to their place after the canvas, so typing moves a suffix without reading it again.
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import CancelledError
-from .model import Floats, Ids, KeyValues, Model
+from .model import Context, Floats, Ids, KeyValues, Model
 from .prompt import Cancelled
 
 CHUNK = 128
 """Tokens read in one pass: between two passes a request can be cancelled."""
+TAIL = 6
+"""Most new tokens at the end of a prefix that are left to the first pass over the canvas."""
 HOP = 128
 """Tokens by which a prefix that outgrows its limit is cut at once."""
 
@@ -76,6 +78,10 @@ class Runs:
         self._model = model
         self._capacity = capacity
         self._runs: list[Run] = []
+
+    def shared(self, ids: Ids) -> int:
+        """How many tokens `ids` begins with that were read already."""
+        return self._run_for(ids).shared(ids)
 
     @property
     def tokens(self) -> int:
@@ -151,15 +157,17 @@ class ContextCache:
         """
         return self._prefixes.read(ids, cancelled)
 
-    def around(self, gap: Surroundings, size: int, cancelled: Cancelled) -> KeyValues:
-        """Keys and values around a canvas of `size`: the prefix without its last token, the suffix.
+    def around(self, gap: Surroundings, size: int, cancelled: Cancelled) -> Context:
+        """What stands around a canvas of `size`: the prefix without its last token, the suffix.
 
         The suffix stands at positions n + size, n + size + 1, ... Raises CancelledError.
         """
-        prefix = self._prefixes.read(gap.prefix[:-1], cancelled)
+        ids = gap.prefix[:-1]
+        shared = self._prefixes.shared(ids)
+        # A pass over one token takes as long as one over ten: a few new ones go with the canvas.
+        read = shared if shared and len(ids) - shared <= TAIL else len(ids)
+        prefix = self._prefixes.read(ids[:read], cancelled)
         suffix = self._suffixes.read(gap.suffix, cancelled)
         moved = self.model.rotate(suffix.keys, len(gap.prefix) + size)
-        return KeyValues(
-            np.concatenate([prefix.keys, moved], axis=2),
-            np.concatenate([prefix.values, suffix.values], axis=2),
-        )
+        known = prefix.followed_by(KeyValues(moved, suffix.values))
+        return Context(known, read, ids[read:])

@@ -18,7 +18,7 @@ from .card import Card
 from .engine import Engine, never
 from .errors import EngineFailedError
 from .healing import Cut
-from .model import Among, Floats, Ids, KeyValues, Proposal
+from .model import Among, Context, Floats, Ids, KeyValues, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, OnStep, Prompt
 from .session import Runtime
 
@@ -117,7 +117,7 @@ class ScriptedModel:
         self,
         canvas: Ids,
         position: int,
-        context: KeyValues,
+        context: Context,
         wanted: NDArray[np.bool_] | None = None,
     ) -> Proposal:
         """See Model.denoise."""

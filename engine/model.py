@@ -8,7 +8,7 @@ positions, K proposals a position.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -55,6 +55,30 @@ class KeyValues:
     def __len__(self) -> int:
         return int(self.keys.shape[2])
 
+    def first(self, count: int) -> KeyValues:
+        """Views of the first `count` tokens."""
+        return KeyValues(self.keys[:, :, :count], self.values[:, :, :count])
+
+    def followed_by(self, others: KeyValues) -> KeyValues:
+        """These and others, in new arrays."""
+        return KeyValues(
+            np.concatenate([self.keys, others.keys], axis=2),
+            np.concatenate([self.values, others.values], axis=2),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a canvas stands in."""
+
+    known: KeyValues
+    """[L, G, n, D] of the prefix, then of the suffix."""
+    before: int
+    """How many of the n stand before the gap."""
+    tail: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[t] prefix tokens that come after those and were not read yet: a pass reads them with the
+    canvas. They see the prefix alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
@@ -81,13 +105,13 @@ class Model(Protocol):
     def card(self) -> Card: ...
 
     def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
-        """Keys and values of `ids` [n], read causally by the base after `past`."""
+        """Keys and values of `ids` [n], read causally after `past`."""
         ...
 
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
-        """The base left to right: as encode, plus the proposal for the token after each of `ids`.
+        """The model left to right: as encode, plus the proposal for the token after each of `ids`.
 
         The proposal has B=1, C=n; its `current_log_prob` is that of the token which follows in
         `ids`, meaningless at the last place. Where `among` leaves fewer than K tokens the rest have
@@ -99,7 +123,7 @@ class Model(Protocol):
         self,
         canvas: Ids,
         position: int,
-        context: KeyValues,
+        context: Context,
         wanted: NDArray[np.bool_] | None = None,
     ) -> Proposal:
         """One forward pass over `canvas` [B, 1+C]: the last prefix token, then C positions.
@@ -107,8 +131,8 @@ class Model(Protocol):
         Open positions hold the mask id, and see the whole canvas; the others see what is left of
         them, so what they propose for the next position does not depend on what stands there.
         C may be less than the canvas that the suffix of the context leaves room for. `position` is
-        that of the last prefix token. `context` holds prefix (without its last token) and suffix,
-        in any order, since keys carry their positions. `wanted` [B, C] are the positions to propose
+        that of the last prefix token. `context` holds prefix (without its last token) and suffix.
+        `wanted` [B, C] are the positions to propose
         for (None: all); the others propose nothing, with log-probability -inf.
         """
         ...

@@ -39,7 +39,7 @@ class Mode(StrEnum):
     DIFFUSION = "diffusion"
     """By the denoiser, which sees both sides of the gap."""
     LEFT_TO_RIGHT = "left-to-right"
-    """By the base alone, token by token; it sees the prefix only."""
+    """By the base (base.py), token by token; it sees the prefix only."""
     VERIFIED = "verified"
     """Drafted by the denoiser, checked by the base; see verify.py for what that guarantees."""
 

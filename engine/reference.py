@@ -13,7 +13,7 @@ import numpy as np
 
 from .context import Surroundings
 from .healing import Cut
-from .model import Ids, KeyValues, Model, Proposal
+from .model import Context, Ids, KeyValues, Model, Proposal
 
 
 def fill_slowly(model: Model, cut: Cut, suffix: Ids, max_tokens: int) -> list[int]:
@@ -72,12 +72,9 @@ def write_slowly(model: Model, pieces: Sequence[bytes], prefix: Ids, max_tokens:
 
 def propose(model: Model, gap: Surroundings, canvas: list[int]) -> Proposal:
     """One forward pass with everything encoded from the start, the suffix at its own positions."""
-    parts = [encode(model, gap.prefix[:-1], 0)]
-    parts.append(encode(model, gap.suffix, len(gap.prefix) + model.card.canvas_sizes[-1]))
-    context = KeyValues(
-        np.concatenate([part.keys for part in parts], axis=2),
-        np.concatenate([part.values for part in parts], axis=2),
-    )
+    prefix = encode(model, gap.prefix[:-1], 0)
+    suffix = encode(model, gap.suffix, len(gap.prefix) + model.card.canvas_sizes[-1])
+    context = Context(prefix.followed_by(suffix), len(prefix))
     ids = np.array([[gap.prefix[-1], *canvas]], np.int64)
     return model.denoise(ids, gap.position, context)
 

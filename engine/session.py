@@ -21,7 +21,7 @@ from . import weights
 from .card import DRAFTER, Card, check_files
 from .drafter import Drafter
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from .model import Among, Drafting, Floats, Ids, KeyValues, Proposal
+from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -152,7 +152,7 @@ class Session:
         self,
         canvas: Ids,
         position: int,
-        context: KeyValues,
+        context: Context,
         wanted: NDArray[np.bool_] | None = None,
     ) -> Proposal:
         """See Model.denoise."""
@@ -179,7 +179,7 @@ class Session:
     def _read(
         self, ids: Ids, position: int, past: KeyValues | None, others: list[str]
     ) -> tuple[KeyValues, list[Floats]]:
-        """The base over `ids`: keys and values [L, G, n, D], and other outputs [1, n, ...] by name.
+        """The model over `ids`: keys and values [L, G, n, D], other outputs [1, n, ...] by name.
 
         A text's first token is read in a pass of its own. It draws massive activations (Sun et al.,
         2024), and activations are quantised with one scale a pass: beside it all others are coarse.
@@ -187,10 +187,8 @@ class Session:
         if past is None and len(ids) > 1:
             first, ahead = self._read(ids[:1], position, None, others)
             rest, behind = self._read(ids[1:], position + 1, first, others)
-            keys = np.concatenate([first.keys, rest.keys], axis=2)
-            values = np.concatenate([first.values, rest.values], axis=2)
             outputs = zip(ahead, behind, strict=True)
-            return KeyValues(keys, values), [np.concatenate(both, axis=1) for both in outputs]
+            return first.followed_by(rest), [np.concatenate(both, axis=1) for both in outputs]
         card = self._card
         if past is None:
             nothing = np.zeros((card.layers, card.kv_heads, 0, card.head_size), np.float32)
@@ -209,7 +207,7 @@ class Session:
         return KeyValues(keys, values), new[2 * card.layers :]
 
     def _hidden(
-        self, canvas: Ids, position: int, context: KeyValues, wanted: NDArray[np.bool_]
+        self, canvas: Ids, position: int, context: Context, wanted: NDArray[np.bool_]
     ) -> tuple[Floats, Floats]:
         """The denoiser over one canvas [T]: final hidden rows [T, hidden], those `wanted` [T], and
         what inner layers made of them [T, ...].
@@ -217,23 +215,24 @@ class Session:
         A batch goes through one by one: the attention node takes a single canvas, and one fills the
         machine, so that three at once were hardly faster than three in turn.
         """
-        stage = self._stage
-        if stage is None or not stage.fits(len(context), len(canvas)):
+        stage, tail = self._stage, len(context.tail)
+        line = np.concatenate([context.tail, canvas])
+        if stage is None or not stage.fits(len(context.known), len(line)):
             self._stage = None  # frees the old buffers before there are new ones
             session = self._networks.canvas.session
-            stage = self._stage = _Stage.of(session, self._card, len(context), len(canvas))
+            stage = self._stage = _Stage.of(session, self._card, len(context.known), len(line))
         stage.hold(context)
-        known = stage.known(canvas, wanted)
-        x = self._embedding.canvas_rows(canvas[known:])
-        run = stage.prepared(x, canvas == self._card.mask_id, position, known)
+        known = stage.known(line, tail + int(wanted.argmax()))
+        x = self._embedding.canvas_rows(line[known:])
+        run = stage.prepared(x, line == self._card.mask_id, position - tail, known)
         with _reported():
             self._networks.canvas.session.run_with_iobinding(run.binding)
-        stage.written(canvas, self._card.mask_id)
+        stage.written(line, self._card.mask_id)
         hidden, inner = (
-            np.zeros((len(canvas), rows.shape[2]), np.float32) for rows in (run.hidden, run.inner)
+            np.zeros((len(line), rows.shape[2]), np.float32) for rows in (run.hidden, run.inner)
         )
         hidden[known:], inner[known:] = run.hidden[0], run.inner[0]
-        return hidden, inner
+        return hidden[tail:], inner[tail:]
 
     def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
         """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""
@@ -335,10 +334,11 @@ class _Stage:
     keys: Floats
     """[L, 1, G, S, D]"""
     values: Floats
-    context: KeyValues | None = None
+    context: Context | None = None
     """What the buffers hold."""
     closed: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
-    """And behind it, of the last canvas: the last prefix token and what was closed after it."""
+    """And behind it, of the last canvas: the context's tail, the last prefix token and what was
+    closed after it."""
     runs: dict[int, _Run] = field(default_factory=dict)
     """By places."""
     bias: Floats = field(default_factory=lambda: np.zeros((1, 1, 0, 0), np.float32))
@@ -359,21 +359,21 @@ class _Stage:
         """Whether a canvas of `tokens` behind a context of this length needs no other memory."""
         return bool(context + tokens <= self.keys.shape[3])
 
-    def hold(self, context: KeyValues) -> None:
+    def hold(self, context: Context) -> None:
         """Copies a context in, unless it is there already."""
         if context is self.context:
             return
-        before = len(context)
-        self.keys[:, 0, :, :before] = context.keys
-        self.values[:, 0, :, :before] = context.values
+        before = len(context.known)
+        self.keys[:, 0, :, :before] = context.known.keys
+        self.values[:, 0, :, :before] = context.known.values
         self.context, self.closed = context, self.closed[:0]
 
-    def known(self, canvas: Ids, wanted: NDArray[np.bool_]) -> int:
-        """How many of the first places [T] need no pass."""
-        length = min(len(canvas), len(self.closed))
-        other = np.flatnonzero(self.closed[:length] != canvas[:length])
+    def known(self, line: Ids, first: int) -> int:
+        """How many of the first places [T] need no pass; `first` is the first one wanted."""
+        length = min(len(line), len(self.closed))
+        other = np.flatnonzero(self.closed[:length] != line[:length])
         shared = int(other[0]) if len(other) else length
-        return min(shared, int(wanted.argmax()), len(canvas) - 1)
+        return min(shared, first, len(line) - 1)
 
     def prepared(self, x: Floats, is_open: NDArray[np.bool_], position: int, known: int) -> _Run:
         """The run over the places [T] from `known` on, with its inputs in place.
@@ -385,22 +385,24 @@ class _Stage:
         if places not in self.runs:
             self.runs[places] = self._bound(places)
         run = self.runs[places]
-        before = len(self.context) + known
+        before = len(self.context.known) + known
         run.x[0] = x
         run.position[0] = np.arange(position + known, position + known + places)
         run.total[...] = before + places
         run.last[:] = run.total - 1
         bias = np.zeros((1, 1, places, before + places), np.float32)
         bias[0, 0, :, before:] = ~(is_open[known:, None] | np.tri(places, dtype=bool)) * HIDDEN
+        tail = max(len(self.context.tail) - known, 0)
+        bias[0, 0, :tail, self.context.before : len(self.context.known)] = HIDDEN
         self.bias = bias
         wrap = import_runtime().OrtValue.ortvalue_from_numpy
         run.binding.bind_ortvalue_input("bias", wrap(bias))
         return run
 
-    def written(self, canvas: Ids, mask_id: int) -> None:
-        """Notes what the buffers hold after a pass over `canvas` [T]."""
-        is_open = canvas == mask_id
-        self.closed = canvas[: int(is_open.argmax()) if is_open.any() else len(canvas)].copy()
+    def written(self, line: Ids, mask_id: int) -> None:
+        """Notes what the buffers hold after a pass over `line` [T]."""
+        is_open = line == mask_id
+        self.closed = line[: int(is_open.argmax()) if is_open.any() else len(line)].copy()
 
     def _bound(self, places: int) -> _Run:
         hidden = self.card.hidden
@@ -478,12 +480,11 @@ def _load(
     embedding = _Embedding(
         table["embedding.weight"], scale, card.mask_id, adapter["mask_embedding"]
     )
-    canvas = _network(folder / "canvas.onnx", runtime, weights.merged(card, base, adapter))
-    if not any((folder / name).is_symlink() for name in card.files):
-        # The runtime reads the base from the files; through links, as in a download cache, it
-        # refuses to, and what is handed to it here stays in memory beside what it packs.
-        base.clear()
-    context = _network(folder / "context.onnx", runtime, base.items())
+    merged = dict(weights.merged(card, base, adapter))
+    base.clear()
+    canvas = _network(folder / "canvas.onnx", runtime, merged.items())
+    context = _network(folder / "context.onnx", runtime, merged.items())
+    merged.clear()
     columns = {
         "embedding.weight": np.ascontiguousarray(embedding.table.T),
         "embedding.scale": scale,

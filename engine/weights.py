@@ -1,4 +1,4 @@
-"""The tensors of a model folder, ready for the runtime: the base, and the base with the adapter.
+"""The tensors of a model folder, ready for the runtime: the base with the adapter.
 
 The adapter is merged at load because a merged int8 matrix runs as fast as the base's, while a LoRA
 applied at run time adds fourteen small matrix products to each layer; and because an adapter is a
@@ -33,7 +33,7 @@ def read(path: Path) -> Tensors:
 def merged(
     card: Card, base: Mapping[str, NDArray[Any]], adapter: Tensors
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The canvas graph's initialisers: base + adapter, quantised anew, one after the other."""
+    """The initialisers of both large graphs: base + adapter, quantised anew, one by one."""
     yield "final_norm", adapter["final_norm"]
     for index in range(card.layers):
         for norm in ("norm1", "norm2"):

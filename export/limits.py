@@ -6,4 +6,4 @@ SPECIAL = 17
 PROPOSALS = 8
 """Tokens that the head proposes for each place."""
 LIMITS = {"max_prefix": 512, "max_suffix": 192}
-CANVAS_SIZES = (8, 16, 32)
+CANVAS_SIZES = (16, 32)

@@ -1,16 +1,14 @@
 """The ONNX graphs of a cached-family model, written node by node; they hold no weights.
 
-- `context.onnx`: the frozen base over new tokens, causal, after the cached keys and values.
-- `canvas.onnx`: the denoiser (base + adapter, merged at load) over [last prefix token, canvas];
-  what a place sees of the others is an input. The context's keys and values lie in buffers with
-  room for the canvas's own behind them: input and output are the same memory, so no step copies the
-  context.
+- `context.onnx`: the model over new tokens, causal, after the cached keys and values.
+- `canvas.onnx`: the denoiser over [last prefix tokens, canvas]; what a place sees of the others is
+  an input. The context's keys and values lie in buffers with room for the canvas's own behind them:
+  input and output are the same memory, so no step copies the context.
 - `head.onnx`: hidden rows -> the K most probable tokens, and the probabilities of two given ones.
 - `draft.onnx`: a draft and one more token -> the tokens likely after it.
 
-Weights are declared external under the names of `weights.py`. Those of the context lie in the
-folder's safetensors files, where the runtime finds them itself; the engine supplies the others in
-memory, so an adapter can be exchanged without a new graph.
+Weights are declared external under the names of `weights.py`, and the engine supplies them in
+memory, base and adapter merged: so an adapter can be exchanged without a new graph.
 
 Made by hand because exporters leave what costs most on a small canvas: a cache that is copied at
 every step, key heads repeated for their queries, unfused norms, three GEMMs where one does. What

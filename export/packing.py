@@ -1,48 +1,48 @@
-"""Gaps in tokens -> the arrays of a batch, several gaps to a window.
+"""A window of code with gaps in it -> one row of training: everything that is read in one pass.
 
-A window's tokens are read once and serve as the prefix of all its gaps; each gap adds the few
-tokens by which its own prefix differs, and its suffix. Layout of a context row of L places: [window
-| tail and suffix of gap 0 | those of gap 1 | ...].
+A row of ROW places is laid out as [window | suffix of gap 0, its canvases | those of gap 1 | ...].
+The window is read once and serves as the prefix of all its gaps. What a place sees is told by four
+numbers of each place (`Batch`), so a row needs no table of who sees whom.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .limits import CANVAS_SIZES, END_ID, MASK_ID
+
 Ids = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+Tokens = Sequence[int] | NDArray[np.uint16]
 
-HIDDEN = -1e9
-"""Bias of what may not be seen."""
-TAIL = 2
-"""Most tokens by which a gap's prefix may differ from its window's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """The sizes of a batch; every set of sizes is compiled once."""
-
-    canvas: int
-    windows: int
-    gaps: int
-    """Of each window."""
-    window: int
-    """Tokens of a window."""
-    suffix: int
-    """Most tokens of a suffix."""
-
-    @property
-    def places(self) -> int:
-        """L: places of a context row."""
-        return self.window + self.gaps * self.own
-
-    @property
-    def own(self) -> int:
-        """E: places of a gap's own."""
-        return TAIL + self.suffix
+ROW = 1024
+"""Places of a row."""
+TARGETS = 576
+"""Most places of a row that a token is predicted at."""
+STARTS, DEEP = 48, 7
+"""Drafts of a row, and the tokens of each: what the drafter is trained on."""
+READ, DRAFTED, TEXT = range(3)
+"""Kinds of targets: on a canvas with nothing open, at open places of one, in the window."""
+SHARES = {READ: 1.0, DRAFTED: 0.3, TEXT: 0.6}
+"""Weight of each kind's mean loss."""
+DRAFTED_CANVASES = 0.7
+"""Share of gaps that also get a canvas with open places."""
+LEFT = 0.85
+"""Share of those with a closed left part; in the others closed places lie scattered."""
+ALL_OPEN = 0.45
+"""Share of those in which nothing is closed yet: the first step of every canvas."""
+NARROW = 0.5
+"""Share of those in which the canvas ends soon after the closed part, as its window does in use."""
+SAME, NEAR, FADE = 0.2, 0.3, 6.0
+"""Weight of an open place d places from known text: SAME if d is 0, else NEAR + (1 - NEAR)
+exp(-d / FADE)."""
+PADDING_WEIGHT = 0.1
+"""Weight of an end after the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,114 +50,171 @@ class Example:
     """One gap in tokens."""
 
     shared: int
-    """Tokens of the prefix that are the window's."""
-    tail: list[int]
-    """The rest of the prefix."""
-    suffix: list[int]
-    middle: list[int]
-    """The canvas as it should be: the middle, its end, end ids to the canvas's last place."""
-    length: int
-    """Places up to and with the end token; canvas + 1 when the middle goes on after the canvas."""
+    """Tokens of the prefix, all of them the window's."""
+    middle: Tokens
+    """The middle and its end, or the largest canvas's beginning of them."""
+    suffix: Tokens
 
 
-Window = tuple[list[int], list[Example]]
+Window = tuple[Tokens, list[Example]]
 """A window's tokens and its gaps."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Arrays of one training step; shapes as in `denoiser.py`, K gaps a window, C canvas places."""
+    """Arrays of one training step: B rows of ROW places, TARGETS predictions, STARTS drafts."""
 
-    context_ids: Ids
-    """[B, L]"""
-    context_positions: Ids
-    """[B, L]"""
-    context_bias: NDArray[np.float32]
-    """[B, K, E, W + E]: what a gap's own places see of the window and of each other."""
-    before: Ids
-    """[B, K]: the last prefix token of each gap."""
+    ids: Ids
+    """[B, ROW]; MASK_ID where open."""
     positions: Ids
-    """[B, K, 1 + C]"""
-    window_bias: NDArray[np.float32]
-    """[B, K, W]"""
-    own_bias: NDArray[np.float32]
-    """[B, K, E]"""
-    middles: Ids
-    """[B, K, C]"""
-    lengths: Ids
-    """[B, K]"""
+    """[B, ROW]"""
+    part: Ids
+    """[B, ROW]: which part of the row a place is of: 0 the window, -1 nothing, the others in turn.
+    A place sees what is left of it in its part."""
+    reach: Ids
+    """[B, ROW]: how many places of the window it sees."""
+    suffix: Ids
+    """[B, ROW]: the part it sees besides, -2 where there is none."""
+    is_open: Ids
+    """[B, ROW]: 1 where it sees all of its part."""
+    places: Ids
+    """[B, TARGETS]: where a token is predicted."""
+    targets: Ids
+    """[B, TARGETS]: the token after it."""
+    weights: NDArray[np.float32]
+    """[B, TARGETS]: 0 where there is no target; the sum over a kind is its count."""
+    kinds: Ids
+    """[B, TARGETS]"""
+    starts: Ids
+    """[B, STARTS]: places whose features a draft begins with."""
+    drafts: Ids
+    """[B, STARTS, DEEP]: the true tokens from the first after the place on."""
+    own: Ids
+    """[B, STARTS, DEEP + 1]: places where nothing is open that tell what the model itself would
+    write as each token of the draft, the first of them known; -1 where there is none."""
 
 
-@dataclass
 class Row:
-    """The context of one window under construction."""
+    """One row under construction."""
 
-    layout: Layout
-    ids: Ids = field(init=False)
-    positions: Ids = field(init=False)
-    sees: Flags = field(init=False)
-    """[L, L]: which places a place attends to."""
+    def __init__(self, rng: Random) -> None:
+        self.rng = rng
+        self.ids, self.positions, self.reach, self.is_open = np.zeros((4, ROW), np.int64)
+        self.part = np.full(ROW, -1)
+        self.suffix = np.full(ROW, -2)
+        self.filled = self.parts = 0
+        self.targets: list[tuple[int, int, float, int]] = []
+        self.drafts: list[tuple[int, Tokens, list[int]]] = []
 
-    def __post_init__(self) -> None:
-        places = self.layout.places
-        self.ids, self.positions = np.zeros((2, places), np.int64)
-        self.sees = np.eye(places, dtype=bool)
+    def fill(self, window: Window) -> None:
+        """Lays out a window and as many of its gaps as there is room for."""
+        tokens, examples = window
+        size = len(tokens)
+        self._put(tokens, 0)
+        self.reach[:size] = np.arange(1, size + 1)
+        self.targets += [(i, int(tokens[i + 1]), 1.0, TEXT) for i in range(size - 1)]
+        for start in self.rng.sample(range(size - 2), min(16, size - 2)) if size > 2 else ():
+            last = min(size - 1, start + DEEP + 1)
+            self.drafts.append((start, tokens[start + 1 : last], list(range(start, last))))
+        for example in examples:
+            self._gap(example)
 
-    def put(self, tokens: list[int], at: int, position: int) -> slice:
-        """Tokens at places `at` on, each seeing those before it, at positions `position` on."""
-        where = slice(at, at + len(tokens))
+    def _put(self, tokens: Tokens, position: int) -> slice:
+        where = slice(self.filled, self.filled + len(tokens))
         self.ids[where] = tokens
         self.positions[where] = position + np.arange(len(tokens))
-        self.sees[where, where] = np.tri(len(tokens), dtype=bool)
+        self.part[where] = self.parts
+        self.filled, self.parts = where.stop, self.parts + 1
         return where
 
-    def put_gap(self, example: Example, index: int) -> tuple[int, Flags, Flags]:
-        """A gap's tail and suffix.
+    def _gap(self, example: Example) -> None:
+        middle = [int(token) for token in example.middle]
+        length = len(middle)
+        fits = [size for size in CANVAS_SIZES if size >= length] or [CANVAS_SIZES[-1]]
+        canvas = fits[0] if self.rng.random() < 0.8 else self.rng.choice(CANVAS_SIZES)
+        middle = middle[:canvas]
+        drafted = self.rng.random() < DRAFTED_CANVASES
+        needed = len(example.suffix) + len(middle) + 1 + (drafted and canvas + 1)
+        if self.filled + needed > ROW or not middle:
+            return
+        suffix = self.parts
+        self._put(example.suffix, example.shared + canvas)
+        read = self._canvas(example, middle, suffix)
+        for place, token in enumerate(middle, read):
+            self.targets.append((place, token, 1.0, READ))
+        own = list(range(read, read + len(middle)))
+        for start in self.rng.sample(range(len(middle)), min(2, len(middle))):
+            self.drafts.append((read + start, middle[start:][:DEEP], own[start:][: DEEP + 1]))
+        if drafted:
+            self._drafted(example, middle, suffix, canvas)
 
-        Gives its last prefix token and what it sees of window and own places.
-        """
-        layout, prefix = self.layout, example.shared + len(example.tail)
-        start = layout.window + index * layout.own
-        tail = self.put(example.tail, start, example.shared)
-        self.sees[tail, : example.shared] = True
-        suffix = self.put(example.suffix, start + TAIL, prefix + layout.canvas)
-        visible = np.zeros(layout.places, bool)
-        visible[: example.shared] = visible[tail] = visible[suffix] = True
-        # The canvas holds the last prefix token itself: its copy in the context is hidden.
-        last = tail.stop - 1 if example.tail else example.shared - 1
-        visible[last] = False
-        own = visible[start : start + layout.own]
-        return int(self.ids[last]), visible[: layout.window], own
+    def _canvas(self, example: Example, tokens: Sequence[int], suffix: int) -> int:
+        """The last prefix token and a canvas after it; gives the place of the former."""
+        last = example.shared - 1
+        where = self._put([int(self.ids[last]), *tokens], last)
+        self.reach[where] = last
+        self.suffix[where] = suffix
+        return where.start
 
-    def seen_by_gaps(self) -> Flags:
-        """[K, E, W + E] what each gap's own places see of the window and of each other."""
-        window, own = self.layout.window, self.layout.own
-        gaps = [slice(start, start + own) for start in range(window, self.layout.places, own)]
-        return np.stack([np.hstack([self.sees[g, :window], self.sees[g, g]]) for g in gaps])
+    def _drafted(self, example: Example, middle: list[int], suffix: int, canvas: int) -> None:
+        """A canvas with open places: what is right of a closed left part, or scattered ones."""
+        rng, length = self.rng, len(middle)
+        padded = middle + [END_ID] * (canvas - length)
+        if rng.random() < LEFT:
+            left = 0 if rng.random() < ALL_OPEN else rng.randrange(length)
+            width = rng.randint(1, canvas - left) if rng.random() < NARROW else canvas - left
+            is_open = [place >= left for place in range(left + width)]
+        else:
+            rate = rng.random()
+            is_open = [rng.random() >= rate for _ in range(canvas)]
+            is_open[length:] = [is_open[length - 1]] * (canvas - length)
+        shown = [MASK_ID if o else t for o, t in zip(is_open, padded, strict=False)]
+        start = self._canvas(example, shown, suffix)
+        self.is_open[start + 1 : start + 1 + len(is_open)] = is_open
+        distance = 0
+        for place, (o, token) in enumerate(zip(is_open, padded, strict=False)):
+            if o:
+                near = NEAR + (1 - NEAR) * math.exp(-distance / FADE) if distance else SAME
+                weight = near if place < length else near * PADDING_WEIGHT
+                self.targets.append((start + place, token, weight, DRAFTED))
+            distance = distance + 1 if o else 0
 
 
-def lay_out(layout: Layout, windows: list[Window]) -> Batch:
+def lay_out(windows: list[Window], rng: Random) -> Batch:
     """The arrays of a batch."""
-    rows, gaps = [], []
-    for tokens, examples in windows:
-        row = Row(layout)
-        row.put(tokens, 0, 0)
-        gaps.append([row.put_gap(example, index) for index, example in enumerate(examples)])
+    rows = []
+    for window in windows:
+        row = Row(rng)
+        row.fill(window)
         rows.append(row)
-    examples_of = [examples for _, examples in windows]
-    ends = np.array([[e.shared + len(e.tail) for e in found] for found in examples_of])
+    targets = [_targets(row) for row in rows]
+    drafts = [_drafts(row) for row in rows]
+    kinds = [np.stack(column) for column in zip(*targets, strict=True)]
+    drafted = [np.stack(column) for column in zip(*drafts, strict=True)]
+    shown = ("ids", "positions", "part", "reach", "suffix", "is_open")
     return Batch(
-        context_ids=np.stack([row.ids for row in rows]),
-        context_positions=np.stack([row.positions for row in rows]),
-        context_bias=_bias([row.seen_by_gaps() for row in rows]),
-        before=np.array([[gap[0] for gap in found] for found in gaps]),
-        positions=ends[..., None] - 1 + np.arange(layout.canvas + 1),
-        window_bias=_bias([[gap[1] for gap in found] for found in gaps]),
-        own_bias=_bias([[gap[2] for gap in found] for found in gaps]),
-        middles=np.array([[e.middle for e in found] for found in examples_of]),
-        lengths=np.array([[e.length for e in found] for found in examples_of]),
+        *(np.stack([getattr(row, name) for row in rows]) for name in shown), *kinds, *drafted
     )
 
 
-def _bias(seen: list[Flags] | list[list[Flags]]) -> NDArray[np.float32]:
-    return np.where(np.array(seen), np.float32(0), np.float32(HIDDEN))
+def _targets(row: Row) -> tuple[Ids, Ids, NDArray[np.float32], Ids]:
+    """Of too many, those in the window are left out by chance."""
+    found = row.targets
+    if len(found) > TARGETS:
+        text = [t for t in found if t[3] == TEXT]
+        others = [t for t in found if t[3] != TEXT][:TARGETS]
+        found = others + row.rng.sample(text, min(len(text), TARGETS - len(others)))
+    found = found + [(0, 0, 0.0, TEXT)] * (TARGETS - len(found))
+    places, tokens, weights, kinds = zip(*found, strict=True)
+    return np.array(places), np.array(tokens), np.array(weights, np.float32), np.array(kinds)
+
+
+def _drafts(row: Row) -> tuple[Ids, Ids, Ids]:
+    """Those on canvases first, which come last."""
+    starts, tokens = np.zeros(STARTS, np.int64), np.zeros((STARTS, DEEP), np.int64)
+    own = np.full((STARTS, DEEP + 1), -1)
+    for index, (start, text, its) in enumerate(row.drafts[::-1][:STARTS]):
+        starts[index] = start
+        tokens[index, : len(text)] = text
+        own[index, : len(its)] = its
+    return starts, tokens, own

@@ -26,8 +26,8 @@ from engine.model import Ids
 from engine.session import Session
 from lsp_server.prompt import prompt_for
 
-from .batches import split
 from .evaluate import DEFAULTS, fill
+from .examples import split
 from .folder import engine_tokenizer
 from .held_out import HeldOut, digest, held_out
 from .reference import torch_engine, torch_model

@@ -62,7 +62,7 @@ class LeftToRight:
             if gap.span.stop_at_newline and "\n" in text:
                 break
             new, logits = self._model.read(np.array(made[-1:]), len(ids) + len(made) - 1, cache)
-            cache = joined(cache, new)
+            cache = cache.followed_by(new)
             made.append(int(logits[-1].argmax()))
         text = self._library.decode(made)[start:]
         text = text.split("\n", 1)[0] if gap.span.stop_at_newline else text
@@ -75,10 +75,3 @@ class LeftToRight:
         allowed = [t.startswith(self._tokens[healed]) for t in self._tokens]
         barred: Tensor = logits[-1].masked_fill(~torch.tensor(allowed), -torch.inf)
         return [int(barred.argmax())], cache
-
-
-def joined(first: KeyValues, second: KeyValues) -> KeyValues:
-    return KeyValues(
-        np.concatenate([first.keys, second.keys], 2),
-        np.concatenate([first.values, second.values], 2),
-    )

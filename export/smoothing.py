@@ -65,7 +65,7 @@ def scales_of(model: Watched, index: int) -> Scales:
     scales: Scales = {}
     for norm, readers in READERS.items():
         size = model.largest[index, readers[0]]
-        weight = torch.stack([model.base[index][name].abs().amax(0) for name in readers]).amax(0)
+        weight = torch.stack([model.layers[index][name].abs().amax(0) for name in readers]).amax(0)
         scale = size.clamp_min(TINY) ** ALPHA / weight.clamp_min(TINY) ** (1 - ALPHA)
         scales[norm] = (scale / scale.log().mean().exp()).numpy()
     return scales

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.card import Card
-from engine.model import Among, Floats, Ids, KeyValues, Proposal
+from engine.model import Among, Context, Floats, Ids, KeyValues, Proposal
 
 from .denoiser import ALPHA, Layer, load_adapter, rank_of, rms_norm, rotate
 from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
@@ -24,25 +24,20 @@ from .weights import Base
 
 
 class TorchModel:
-    """Base and, for the canvas, base + adapter. Implements `engine.model.Model`."""
+    """Base + adapter, or the base alone. Implements `engine.model.Model`."""
 
     def __init__(
         self, card: Card, base: Base, adapter: Path | None, kind: torch.dtype = torch.float32
     ) -> None:
-        """Without an adapter the canvas is read by the base, which makes no sense of it."""
         self._card, self.shape, self.kind = card, base.shape, kind
         state = load_adapter(adapter) if adapter else {}
         self.embedding = torch.tensor(base.embedding, dtype=kind)
-        norm = torch.tensor(base.final_norm, dtype=kind)
-        self.norms = norm, state.get("final_norm", norm).to(kind)
+        norm = torch.tensor(base.final_norm)
+        self.norm = state.get("final_norm", norm).to(kind)
         self.mask_embedding = state.get("mask_embedding", self.embedding[card.mask_id]).to(kind)
-        self.base = [
-            {name: torch.tensor(matrix, dtype=kind) for name, matrix in layer.items()}
-            for layer in base.layers
-        ]
-        self.merged = [
-            {name: merge(tensor, state, f"{index}_{name}") for name, tensor in layer.items()}
-            for index, layer in enumerate(self.base)
+        self.layers: list[Layer] = [
+            {name: merge(torch.tensor(x), state, name, index).to(kind) for name, x in layer.items()}
+            for index, layer in enumerate(base.layers)
         ]
 
     @property
@@ -69,12 +64,12 @@ class TorchModel:
 
     @torch.no_grad()
     def read(self, ids: Ids, position: int, past: KeyValues | None) -> tuple[KeyValues, Tensor]:
-        """The base over `ids`: new keys and values, and logits [n, vocabulary] of what follows."""
+        """The model over `ids`: new keys and values, and logits [n, vocabulary] of what follows."""
         x = self.embedding[torch.from_numpy(np.asarray(ids))][None]
         positions = torch.arange(position, position + len(ids))
         left = torch.ones(1, len(ids), len(ids), dtype=torch.bool).tril()
-        hidden, keys, values = self._layers(self.base, x, positions, past, left)
-        logits = F.linear(rms_norm(hidden, self.norms[0], self.shape), self.embedding)[0].float()
+        hidden, keys, values = self._layers(x, positions, past, left)
+        logits = F.linear(rms_norm(hidden, self.norm, self.shape), self.embedding)[0].float()
         return KeyValues(keys, values), logits
 
     @torch.no_grad()
@@ -82,17 +77,22 @@ class TorchModel:
         self,
         canvas: Ids,
         position: int,
-        context: KeyValues,
+        context: Context,
         wanted: NDArray[np.bool_] | None = None,
     ) -> Proposal:
         """See Model.denoise."""
+        known = context.known
+        if len(context.tail):
+            prefix = known.first(context.before)
+            tail = self.encode(context.tail, position - len(context.tail), prefix)
+            known = known.followed_by(tail)
         ids = torch.from_numpy(canvas)
         is_open = (ids == self.card.mask_id)[..., None]
         x = torch.where(is_open, self.mask_embedding, self.embedding[ids])
         positions = torch.arange(position, position + canvas.shape[1])
         left = torch.ones(canvas.shape[1], canvas.shape[1], dtype=torch.bool).tril()
-        hidden, _, _ = self._layers(self.merged, x, positions, context, is_open | left)
-        hidden = rms_norm(hidden, self.norms[1], self.shape)[:, :-1]
+        hidden, _, _ = self._layers(x, positions, known, is_open | left)
+        hidden = rms_norm(hidden, self.norm, self.shape)[:, :-1]
         logits = F.linear(hidden, self.embedding).float()
         return self._proposal(logits, canvas[:, 1:], wanted)
 
@@ -113,12 +113,7 @@ class TorchModel:
         return angles.cos().to(self.kind), angles.sin().to(self.kind)
 
     def _layers(
-        self,
-        layers: list[Layer],
-        x: Tensor,
-        positions: Tensor,
-        past: KeyValues | None,
-        near: Tensor,
+        self, x: Tensor, positions: Tensor, past: KeyValues | None, near: Tensor
     ) -> tuple[Tensor, Floats, Floats]:
         """x [B, T, hidden] through all layers; also the new keys and values of the first canvas.
 
@@ -131,7 +126,7 @@ class TorchModel:
         sees = torch.cat([torch.ones(len(near), t, before, dtype=torch.bool), near], 2)[:, None]
         cos, sin = self._rotation(positions)
         keys, values = [], []
-        for index, layer in enumerate(layers):
+        for index, layer in enumerate(self.layers):
             n = rms_norm(x, layer["norm1"], shape)
             q, k, v = (self.project(index, name, n, layer[name]) for name in ("q", "k", "v"))
             q = rotate(q.view(b, t, h, d).transpose(1, 2), cos, sin)
@@ -180,12 +175,11 @@ class TorchModel:
         )
 
 
-def merge(weight: Tensor, state: dict[str, Tensor], name: str) -> Tensor:
-    """A projection with its LoRA added; norms as they are."""
+def merge(weight: Tensor, state: dict[str, Tensor], name: str, index: int) -> Tensor:
+    """A projection of layer `index` with its LoRA added; norms as they are."""
     if f"a.{name}" not in state:
         return weight
-    change = state[f"b.{name}"] @ state[f"a.{name}"] * (ALPHA / rank_of(state))
-    return (weight.float() + change).to(weight.dtype)
+    return weight + state[f"b.{name}"][index] @ state[f"a.{name}"][index] * (ALPHA / rank_of(state))
 
 
 def card_of(base: Base) -> Card:

@@ -6,7 +6,6 @@ The GEMMs of a layer as the graphs in `onnx_graph.py` want them: `qkv` [hidden, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,16 +139,6 @@ def folder_tensors(base: Base) -> dict[str, dict[str, NDArray[np.generic]]]:
         "base-2.safetensors": second,
         "embedding.safetensors": embedding,
     }
-
-
-def places(path: Path) -> dict[str, tuple[int, int]]:
-    """Where each tensor of a safetensors file lies in it: offset and length in bytes."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-    header.pop("__metadata__", None)
-    ranges = {name: entry["data_offsets"] for name, entry in header.items()}
-    return {name: (8 + length + start, end - start) for name, (start, end) in ranges.items()}
 
 
 def adapter_tensors(adapter: dict[str, Floats], shape: Shape) -> dict[str, NDArray[np.generic]]:

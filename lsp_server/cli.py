@@ -150,8 +150,8 @@ def _add_fill(commands: Any) -> None:
         "--mode",
         choices=("diffusion", "left-to-right", "verified"),
         default="diffusion",
-        help="what writes: the denoiser, which sees both sides (default); its base alone, token by "
-        "token from what stands before; or the denoiser, checked by the base",
+        help="what writes: the denoiser, which sees both sides (default); the same weights left to "
+        "right, from what stands before alone; or the denoiser, checked left to right",
     )
     held = how.add_mutually_exclusive_group()
     held.add_argument(

@@ -111,8 +111,16 @@ def test_typing_on_reads_only_the_new_tokens() -> None:
     engine = scripted_engine(["x"])
     engine.fill(Prompt("def f(a):\n    re", "\n\n"))
     engine.script.encoded.clear()
-    engine.fill(Prompt("def f(a):\n    retu", "\n\n"))
-    assert engine.script.encoded == [2]
+    engine.fill(Prompt("def f(a):\n    return a + b", "\n\n"))
+    assert engine.script.encoded == [10]
+
+
+def test_a_few_new_tokens_are_left_to_the_pass_over_the_canvas() -> None:
+    engine = scripted_engine(["x"])
+    engine.fill(Prompt("def f(a):\n    re", "\n\n"))
+    engine.script.encoded.clear()
+    engine.fill(Prompt("def f(a):\n    return", "\n\n"))
+    assert engine.script.encoded == []
 
 
 def test_going_back_reads_nothing() -> None:

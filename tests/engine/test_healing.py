@@ -66,9 +66,12 @@ def test_the_pieces_of_the_shipped_model_are_its_text(shipped: Engine) -> None:
             "rn json.load(",
         ),
         ("import json\n\ndef load(path):\n    with op", "en(path"),
-        ("def add(first, second):\n    ", "return first + second"),
-        ("def add(first, second):\n    return ", "first + second"),
-        ("def add(first, second):\n    return", " first + second"),
+        ("def add(first, second):\n    return fir", "st + second"),
+        ("class Config:\n    def __ini", "t__(self, "),
+        (
+            "import json\n\ndef load(path):\n    with open(path) as file:\n        return",
+            " json.load(file)",
+        ),
     ],
 )
 def test_a_word_half_typed_is_finished(shipped: Engine, prefix: str, begins: str) -> None:

@@ -20,7 +20,7 @@ from engine.fake import scripted_engine
 from engine.formats import Format
 from engine.healing import Healing
 from engine.held import Hold
-from engine.model import Floats, Ids, Proposal
+from engine.model import Context, Floats, Ids, Proposal
 from engine.prompt import Mode
 from engine.repair import reopened
 
@@ -224,8 +224,9 @@ def test_the_model_is_held_to_an_expression(
 
 @pytest.mark.model
 def test_what_the_model_says_anyway_is_not_changed_by_a_format(shipped: Engine) -> None:
-    [free] = shipped.fill(LOADS)
-    [held] = shipped.fill(LOADS, FillOptions(format=Format.matching(r"[^\x00]*")))
+    prompt = Prompt("names = ['a', 'b']\nfor name in ", ":\n    print(name)\n")
+    [free] = shipped.fill(prompt)
+    [held] = shipped.fill(prompt, FillOptions(format=Format.matching(r"[^\x00]*")))
     assert held.text == free.text
     # A pass over other positions shares another int8 scale.
     assert held.mean_log_prob == pytest.approx(free.mean_log_prob, abs=0.1)
@@ -236,7 +237,7 @@ def test_what_the_head_does_not_propose_is_as_probable_as_it_would_say(shipped: 
     """For the K both are known; the head rounds its rows to int8, the logits asked for do not."""
     model = shipped._model
     card = model.card
-    context = model.encode(np.arange(100, 140), 0, None)
+    context = Context(model.encode(np.arange(100, 140), 0, None), 40)
     canvas = np.full((1, 1 + card.canvas_sizes[-1]), card.mask_id, np.int64)
     canvas[0, 0] = 140
     proposal = model.denoise(canvas, 40, context)

@@ -15,7 +15,7 @@ import pytest
 from engine import Engine, default_model_folder
 from engine.card import digest
 from engine.errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from engine.model import Ids, KeyValues, Proposal
+from engine.model import Context, Ids, KeyValues, Proposal
 from engine.session import Session, choose_runtime
 from engine.tokenizer import FileTokenizer
 
@@ -58,17 +58,17 @@ def before(tokens: Callable[[str], Ids]) -> Ids:
 
 
 @pytest.fixture(scope="module")
-def context(session: Session, before: Ids, tokens: Callable[[str], Ids]) -> KeyValues:
-    prefix = session.encode(before[:-1], 0, None)
-    suffix = session.encode(tokens(AFTER), 0, None)
-    return joined(prefix, KeyValues(session.rotate(suffix.keys, len(before) + 8), suffix.values))
+def context(session: Session, before: Ids, tokens: Callable[[str], Ids]) -> Context:
+    return around(session, before, tokens(AFTER), tail=0)
 
 
-def joined(first: KeyValues, second: KeyValues) -> KeyValues:
-    return KeyValues(
-        np.concatenate([first.keys, second.keys], axis=2),
-        np.concatenate([first.values, second.values], axis=2),
-    )
+def around(session: Session, before: Ids, after: Ids, tail: int) -> Context:
+    """What stands around a canvas of 8, the last `tail` tokens of the prefix not yet read."""
+    read = len(before) - 1 - tail
+    prefix = session.encode(before[:read], 0, None)
+    suffix = session.encode(after, 0, None)
+    moved = KeyValues(session.rotate(suffix.keys, len(before) + 8), suffix.values)
+    return Context(prefix.followed_by(moved), read, before[read:-1])
 
 
 def canvases(session: Session, before: Ids, *closed: dict[int, int], size: int = 8) -> Ids:
@@ -108,17 +108,18 @@ def likeness(one: KeyValues, other: KeyValues) -> float:
 
 
 def test_the_gap_is_filled_from_both_sides(
-    session: Session, before: Ids, context: KeyValues, tokens: Callable[[str], Ids]
+    session: Session, before: Ids, context: Context, tokens: Callable[[str], Ids]
 ) -> None:
     proposal = session.denoise(canvases(session, before, {}), len(before) - 1, context)
     assert tokens(" json")[0] in proposal.ids[0, 0, :3]
-    alone = session.encode(before[:-1], 0, None)
+    read = session.encode(before[:-1], 0, None)
+    alone = Context(read, len(read))
     without = session.denoise(canvases(session, before, {}), len(before) - 1, alone)
     assert not np.allclose(proposal.log_probs, without.log_probs, atol=0.1)
 
 
 def test_each_canvas_of_a_batch_is_what_it_is_alone(
-    session: Session, before: Ids, context: KeyValues
+    session: Session, before: Ids, context: Context
 ) -> None:
     batch = canvases(session, before, {}, {0: 100}, {3: 200, 7: 0})
     together = session.denoise(batch, len(before) - 1, context)
@@ -129,7 +130,7 @@ def test_each_canvas_of_a_batch_is_what_it_is_alone(
 
 
 def test_only_wanted_places_are_proposed_for(
-    session: Session, before: Ids, context: KeyValues
+    session: Session, before: Ids, context: Context
 ) -> None:
     canvas = canvases(session, before, {}, {1: 100})
     wanted = np.zeros((2, 8), bool)
@@ -144,7 +145,7 @@ def test_only_wanted_places_are_proposed_for(
 
 
 def test_probabilities_are_of_one_distribution(
-    session: Session, before: Ids, context: KeyValues
+    session: Session, before: Ids, context: Context
 ) -> None:
     canvas = canvases(session, before, {})
     first = session.denoise(canvas, len(before) - 1, context)
@@ -163,7 +164,7 @@ def test_probabilities_are_of_one_distribution(
 
 
 def test_special_tokens_but_the_end_are_never_proposed(
-    session: Session, before: Ids, context: KeyValues
+    session: Session, before: Ids, context: Context
 ) -> None:
     proposal = session.denoise(canvases(session, before, {}, size=32), len(before) - 1, context)
     assert session.card.mask_id not in proposal.ids
@@ -181,7 +182,7 @@ def test_the_base_goes_on_left_to_right(session: Session, tokens: Callable[[str]
 def test_a_text_read_in_parts_is_the_text_read_at_once(session: Session, before: Ids) -> None:
     whole = session.encode(before, 0, None)
     first = session.encode(before[:20], 0, None)
-    parts = joined(first, session.encode(before[20:], 20, first))
+    parts = first.followed_by(session.encode(before[20:], 20, first))
     assert len(parts) == len(whole) == len(before)
     # int8 activations have one scale a pass, so this is as near as it gets: unrelated text has 0.3.
     assert likeness(parts, whole) > 0.85
@@ -200,10 +201,10 @@ def test_rotated_keys_are_the_keys_at_the_new_place(session: Session, before: Id
 # What it leaves behind
 
 
-def test_another_context_leaves_no_trace(session: Session, before: Ids, context: KeyValues) -> None:
+def test_another_context_leaves_no_trace(session: Session, before: Ids, context: Context) -> None:
     canvas, position = canvases(session, before, {}), len(before) - 1
     first = session.denoise(canvas, position, context)
-    longer = joined(context, context)
+    longer = Context(context.known.followed_by(context.known), context.before)
     other = session.denoise(canvas, position, longer)
     assert not np.array_equal(first.log_probs, other.log_probs)
     assert same(session.denoise(canvas, position, context), first)
@@ -212,8 +213,27 @@ def test_another_context_leaves_no_trace(session: Session, before: Ids, context:
     assert same(session.denoise(canvas, position, context), first)
 
 
+def test_what_was_not_read_is_read_with_the_canvas_and_does_not_see_the_suffix(
+    session: Session, before: Ids, context: Context, tokens: Callable[[str], Ids]
+) -> None:
+    canvas, position = canvases(session, before, {}), len(before) - 1
+    whole = session.denoise(canvas, position, context)
+    late = around(session, before, tokens(AFTER), tail=3)
+    for _ in range(2):  # the second time what was read is there already
+        parts = session.denoise(canvas, position, late)
+        assert parts.ids.shape == whole.ids.shape
+        assert np.array_equal(parts.ids[0, 0, :1], whole.ids[0, 0, :1])
+        assert np.allclose(parts.log_probs[0, 0, :2], whole.log_probs[0, 0, :2], atol=0.5)
+    seen = session._stage
+    assert seen is not None
+    start = len(late.known)
+    read = KeyValues(seen.keys[:, 0, :, start : start + 3], seen.values[:, 0, :, start : start + 3])
+    alone = session.encode(before[late.before : -1], late.before, late.known.first(late.before))
+    assert likeness(read, alone) > 0.98
+
+
 def test_no_thread_works_when_nothing_is_asked(
-    session: Session, before: Ids, context: KeyValues
+    session: Session, before: Ids, context: Context
 ) -> None:
     session.denoise(canvases(session, before, {}), len(before) - 1, context)
     session.encode(before, 0, None)
@@ -224,7 +244,7 @@ def test_no_thread_works_when_nothing_is_asked(
 
 
 def test_a_failed_pass_is_reported_and_the_next_one_works(
-    session: Session, before: Ids, context: KeyValues
+    session: Session, before: Ids, context: Context
 ) -> None:
     canvas, far = canvases(session, before, {}), session.card.max_position
     good = session.denoise(canvas, len(before) - 1, context)

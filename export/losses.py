@@ -1,0 +1,88 @@
+"""What a batch says against the model, and against the drafter that learns beside it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .denoiser import Denoiser
+from .drafter import Drafter
+from .packing import DEEP, DRAFTED, READ, SHARES, TEXT
+
+NAMES = {READ: "read", DRAFTED: "drafted", TEXT: "text"}
+UNREACHED = 0.2
+"""Weight of a draft's token where the true text before it is not what the model would have
+written."""
+FADE = 0.9
+"""Weight of a token of a draft beside the one before it."""
+
+Arrays = dict[str, Tensor]
+"""A `packing.Batch` by the names of its fields."""
+
+
+class Meter:
+    """Sums of losses, and how often drafts were right, since last read."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor | float] = defaultdict(float)
+        self.counts: dict[str, Tensor | float] = defaultdict(float)
+
+    def add(self, name: str, total: Tensor, count: Tensor) -> None:
+        self.sums[name] = self.sums[name] + total.detach()
+        self.counts[name] = self.counts[name] + count
+
+    def read(self) -> dict[str, float]:
+        """The means; and begins anew."""
+        means = {
+            n: round(float(s) / max(float(self.counts[n]), 1.0), 4) for n, s in self.sums.items()
+        }
+        self.sums.clear()
+        self.counts.clear()
+        return means
+
+
+def model_loss(model: Denoiser, hidden: Tensor, batch: Arrays, meter: Meter) -> Tensor:
+    """Cross-entropy of the tokens of a batch, the mean of each kind by its share."""
+    rows = torch.arange(len(hidden), device=hidden.device)[:, None]
+    each = model.cross_entropy(hidden[rows, batch["places"]], batch["targets"])
+    total = each.new_zeros(())
+    for kind, share in SHARES.items():
+        weights = batch["weights"] * (batch["kinds"] == kind)
+        its = (each * weights).sum()
+        total = total + share * its / weights.sum().clamp(min=1)
+        meter.add(NAMES[kind], its, weights.sum())
+    return total
+
+
+def drafter_loss(
+    drafter: Drafter, hidden: Tensor, taps: Tensor, batch: Arrays, meter: Meter
+) -> Tensor:
+    """Cross-entropy with the model's own distributions, along the true tokens of each draft.
+
+    A token counts as reached where the true text before it is what the model would have written.
+    """
+    rows = torch.arange(len(hidden), device=hidden.device)[:, None]
+    hidden = hidden.detach()
+    with torch.no_grad():
+        own = F.linear(hidden[rows[..., None], batch["own"].clamp(min=0)], drafter.columns).float()
+        best, wanted = own.argmax(-1), own.softmax(-1)
+        follows = drafter.place[batch["drafts"]]
+    known = batch["own"] >= 0
+    reached, total = known[:, :, 0], own.new_zeros(())
+    starts = batch["starts"]
+    state = drafter.first(torch.cat([hidden[rows, starts][:, :, None], taps[rows, starts]], 2))
+    for depth in range(1, DEEP + 1):
+        state = drafter(state, batch["drafts"][:, :, depth - 1])
+        logits = drafter.logits(state)
+        reached = reached & (best[:, :, depth - 1] == follows[:, :, depth - 1])
+        there = known[:, :, depth]
+        weight = there * torch.where(reached, 1.0, UNREACHED)
+        each = -(wanted[:, :, depth] * logits.log_softmax(-1)).sum(-1)
+        total = total + FADE ** (depth - 1) * (each * weight).sum() / weight.sum().clamp(min=1)
+        right = (logits.argmax(-1) == best[:, :, depth]) & reached & there
+        meter.add(f"draft{depth}", right.sum(), (reached & there).sum())
+    meter.add("drafter", total, torch.ones((), device=total.device))
+    return total
