@@ -147,14 +147,13 @@ class Denoiser(nn.Module):
         mask = self.adapter.mask_embedding.to(self.kind)
         x = torch.where((ids == MASK_ID)[..., None], mask, F.embedding(ids, self.embedding))
         cos, sin = self.rotation(positions)
-        taps = []
+        after = {}
         for index, layer in enumerate(self._layers(), 1):
             q, k, v = self._before(x, layer, cos, sin, self.shape)
             x = self._after(x, attend(q, k, v), layer, self.shape)
-            if index in self.shape.taps:
-                taps.append(x.detach())
+            after[index] = x.detach()
         hidden = rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
-        return hidden, torch.stack(taps, 2)
+        return hidden, torch.stack([after[count] for count in self.shape.taps], 2)
 
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """float32 [...] nats of the tokens `targets` for final hidden states [..., hidden]."""

@@ -138,13 +138,18 @@ class Trainer:
         }
         held = Rows(shards_of(arguments.examples, held_out=True), arguments.rows, 0)
         self.held = [batch for batch, _ in zip(held, range(HELD_BATCHES), strict=False)]
-        self.step, self.before, self.began = 0, 0.0, time.monotonic()
+        self.step, self.before = 0, 0.0
         self._resume()
+        self.began = self.clock()
+
+    def clock(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Of training, those before it was taken up again with them."""
-        return self.before + time.monotonic() - self.began
+        return self.before + self.clock() - self.began
 
     @property
     def left(self) -> float:
@@ -152,15 +157,16 @@ class Trainer:
         return max(0.0, 1 - self.seconds / (60 * self.options.minutes))
 
     def run(self) -> None:
-        self.began = time.monotonic()
-        meter, logged = Meter(), 0.0
+        self.began = self.clock()
+        meter, logged = Meter(), self.seconds
         while self.left > 0:
             self._step(next(self.batches), meter)
             if self.seconds - logged > self.options.every:
                 self._log(meter.read())
                 self._save()
                 logged = self.seconds
-        self._log(meter.read())
+        if meter.sums:
+            self._log(meter.read())
         self._save()
 
     def _step(self, batch: Arrays, meter: Meter) -> None:

