@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import CancelledError
-from .model import Context, Floats, Ids, KeyValues, Model
+from .model import Context, Floats, Ids, KeyValues, Model, shared
 from .prompt import Cancelled
 
 CHUNK = 128
@@ -45,9 +45,7 @@ class Run:
 
     def shared(self, ids: Ids) -> int:
         """How many tokens `ids` begins with that this run holds."""
-        length = min(len(ids), len(self.ids))
-        different = np.flatnonzero(self.ids[:length] != ids[:length])
-        return int(different[0]) if len(different) else length
+        return shared(self.ids, ids)
 
     def first(self, length: int) -> KeyValues:
         """Views of the first `length` tokens; they change when the run is written again."""
@@ -169,5 +167,4 @@ class ContextCache:
         prefix = self._prefixes.read(ids[:read], cancelled)
         suffix = self._suffixes.read(gap.suffix, cancelled)
         moved = self.model.rotate(suffix.keys, len(gap.prefix) + size)
-        known = prefix.followed_by(KeyValues(moved, suffix.values))
-        return Context(known, read, ids[read:])
+        return Context(prefix, KeyValues(moved, suffix.values), ids[:read], ids[read:])

@@ -43,6 +43,13 @@ Ahead = Callable[[tuple[int, ...]], Drafting]
 """A place, as an index of the arrays, for which a token is proposed -> what follows that token."""
 
 
+def shared(one: Ids, other: Ids) -> int:
+    """How many tokens two texts begin with that are the same."""
+    length = min(len(one), len(other))
+    different = np.flatnonzero(one[:length] != other[:length])
+    return int(different[0]) if len(different) else length
+
+
 @dataclass(frozen=True, slots=True)
 class KeyValues:
     """Keys, already rotated to their positions, and values of n tokens."""
@@ -71,13 +78,18 @@ class KeyValues:
 class Context:
     """What a canvas stands in."""
 
-    known: KeyValues
-    """[L, G, n, D] of the prefix, then of the suffix."""
-    before: int
-    """How many of the n stand before the gap."""
+    prefix: KeyValues
+    """[L, G, n, D] of the prefix as far as it was read; may be views that change later."""
+    suffix: KeyValues
+    """[L, G, m, D]"""
+    ids: Ids
+    """[n] the tokens that were read, by which a model knows what it holds of them already."""
     tail: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
-    """[t] prefix tokens that come after those and were not read yet: a pass reads them with the
-    canvas. They see the prefix alone."""
+    """[t] prefix tokens that come after those: a pass reads them with the canvas. They see the
+    prefix alone."""
+
+    def __len__(self) -> int:
+        return len(self.prefix) + len(self.suffix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def propose(model: Model, gap: Surroundings, canvas: list[int]) -> Proposal:
     """One forward pass with everything encoded from the start, the suffix at its own positions."""
     prefix = encode(model, gap.prefix[:-1], 0)
     suffix = encode(model, gap.suffix, len(gap.prefix) + model.card.canvas_sizes[-1])
-    context = Context(prefix.followed_by(suffix), len(prefix))
+    context = Context(prefix, suffix, gap.prefix[:-1])
     ids = np.array([[gap.prefix[-1], *canvas]], np.int64)
     return model.denoise(ids, gap.position, context)
 

@@ -21,7 +21,7 @@ from . import weights
 from .card import DRAFTER, Card, check_files
 from .drafter import Drafter
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal
+from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal, shared
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -217,10 +217,10 @@ class Session:
         """
         stage, tail = self._stage, len(context.tail)
         line = np.concatenate([context.tail, canvas])
-        if stage is None or not stage.fits(len(context.known), len(line)):
+        if stage is None or not stage.fits(len(context), len(line)):
             self._stage = None  # frees the old buffers before there are new ones
             session = self._networks.canvas.session
-            stage = self._stage = _Stage.of(session, self._card, len(context.known), len(line))
+            stage = self._stage = _Stage.of(session, self._card, len(context), len(line))
         stage.hold(context)
         known = stage.known(line, tail + int(wanted.argmax()))
         x = self._embedding.canvas_rows(line[known:])
@@ -322,11 +322,12 @@ class _Run:
 
 @dataclass(slots=True)
 class _Stage:
-    """The buffers of canvas passes: keys and values of a context, then of the canvas.
+    """The buffers of canvas passes: keys and values of a suffix, of the prefix, then of the canvas.
 
-    Those of the context are copied in once; at every pass the network writes those of the canvas
-    behind them, in place. What is closed sees nothing right of it, so its keys and values stay as
-    they are: a pass goes over what is new.
+    Those of the context are copied in once; the prefix stands behind the suffix, so that when a
+    text grows only its new tokens are. At every pass the network writes those of the canvas behind
+    them, in place. What is closed sees nothing right of it, so its keys and values stay as they
+    are: a pass goes over what is new.
     """
 
     session: Any
@@ -363,17 +364,24 @@ class _Stage:
         """Copies a context in, unless it is there already."""
         if context is self.context:
             return
-        before = len(context.known)
-        self.keys[:, 0, :, :before] = context.known.keys
-        self.values[:, 0, :, :before] = context.known.values
+        after, held = len(context.suffix), self.held(context)
+        for buffer, suffix, prefix in (
+            (self.keys, context.suffix.keys, context.prefix.keys),
+            (self.values, context.suffix.values, context.prefix.values),
+        ):
+            buffer[:, 0, :, :after] = suffix
+            buffer[:, 0, :, after + held : len(context)] = prefix[:, :, held:]
         self.context, self.closed = context, self.closed[:0]
+
+    def held(self, context: Context) -> int:
+        """How many tokens of the prefix stand where this context has them already."""
+        if self.context is None or len(self.context.suffix) != len(context.suffix):
+            return 0
+        return shared(self.context.ids, context.ids)
 
     def known(self, line: Ids, first: int) -> int:
         """How many of the first places [T] need no pass; `first` is the first one wanted."""
-        length = min(len(line), len(self.closed))
-        other = np.flatnonzero(self.closed[:length] != line[:length])
-        shared = int(other[0]) if len(other) else length
-        return min(shared, first, len(line) - 1)
+        return min(shared(self.closed, line), first, len(line) - 1)
 
     def prepared(self, x: Floats, is_open: NDArray[np.bool_], position: int, known: int) -> _Run:
         """The run over the places [T] from `known` on, with its inputs in place.
@@ -385,7 +393,7 @@ class _Stage:
         if places not in self.runs:
             self.runs[places] = self._bound(places)
         run = self.runs[places]
-        before = len(self.context.known) + known
+        before = len(self.context) + known
         run.x[0] = x
         run.position[0] = np.arange(position + known, position + known + places)
         run.total[...] = before + places
@@ -393,7 +401,7 @@ class _Stage:
         bias = np.zeros((1, 1, places, before + places), np.float32)
         bias[0, 0, :, before:] = ~(is_open[known:, None] | np.tri(places, dtype=bool)) * HIDDEN
         tail = max(len(self.context.tail) - known, 0)
-        bias[0, 0, :tail, self.context.before : len(self.context.known)] = HIDDEN
+        bias[0, 0, :tail, : len(self.context.suffix)] = HIDDEN
         self.bias = bias
         wrap = import_runtime().OrtValue.ortvalue_from_numpy
         run.binding.bind_ortvalue_input("bias", wrap(bias))

@@ -81,11 +81,11 @@ class TorchModel:
         wanted: NDArray[np.bool_] | None = None,
     ) -> Proposal:
         """See Model.denoise."""
-        known = context.known
+        known = context.prefix
         if len(context.tail):
-            prefix = known.first(context.before)
-            tail = self.encode(context.tail, position - len(context.tail), prefix)
-            known = known.followed_by(tail)
+            start = position - len(context.tail)
+            known = known.followed_by(self.encode(context.tail, start, known))
+        known = known.followed_by(context.suffix)
         ids = torch.from_numpy(canvas)
         is_open = (ids == self.card.mask_id)[..., None]
         x = torch.where(is_open, self.mask_embedding, self.embedding[ids])

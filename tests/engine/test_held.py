@@ -229,7 +229,7 @@ def test_what_the_model_says_anyway_is_not_changed_by_a_format(shipped: Engine) 
     [held] = shipped.fill(prompt, FillOptions(format=Format.matching(r"[^\x00]*")))
     assert held.text == free.text
     # A pass over other positions shares another int8 scale.
-    assert held.mean_log_prob == pytest.approx(free.mean_log_prob, abs=0.1)
+    assert held.mean_log_prob == pytest.approx(free.mean_log_prob, abs=0.2)
 
 
 @pytest.mark.model
@@ -237,7 +237,8 @@ def test_what_the_head_does_not_propose_is_as_probable_as_it_would_say(shipped: 
     """For the K both are known; the head rounds its rows to int8, the logits asked for do not."""
     model = shipped._model
     card = model.card
-    context = Context(model.encode(np.arange(100, 140), 0, None), 40)
+    read = model.encode(np.arange(100, 140), 0, None)
+    context = Context(read, read.first(0), np.arange(100, 140))
     canvas = np.full((1, 1 + card.canvas_sizes[-1]), card.mask_id, np.int64)
     canvas[0, 0] = 140
     proposal = model.denoise(canvas, 40, context)

@@ -68,7 +68,7 @@ def around(session: Session, before: Ids, after: Ids, tail: int) -> Context:
     prefix = session.encode(before[:read], 0, None)
     suffix = session.encode(after, 0, None)
     moved = KeyValues(session.rotate(suffix.keys, len(before) + 8), suffix.values)
-    return Context(prefix.followed_by(moved), read, before[read:-1])
+    return Context(prefix, moved, before[:read], before[read:-1])
 
 
 def canvases(session: Session, before: Ids, *closed: dict[int, int], size: int = 8) -> Ids:
@@ -113,7 +113,7 @@ def test_the_gap_is_filled_from_both_sides(
     proposal = session.denoise(canvases(session, before, {}), len(before) - 1, context)
     assert tokens(" json")[0] in proposal.ids[0, 0, :3]
     read = session.encode(before[:-1], 0, None)
-    alone = Context(read, len(read))
+    alone = Context(read, read.first(0), before[:-1])
     without = session.denoise(canvases(session, before, {}), len(before) - 1, alone)
     assert not np.allclose(proposal.log_probs, without.log_probs, atol=0.1)
 
@@ -204,7 +204,8 @@ def test_rotated_keys_are_the_keys_at_the_new_place(session: Session, before: Id
 def test_another_context_leaves_no_trace(session: Session, before: Ids, context: Context) -> None:
     canvas, position = canvases(session, before, {}), len(before) - 1
     first = session.denoise(canvas, position, context)
-    longer = Context(context.known.followed_by(context.known), context.before)
+    twice = context.suffix.followed_by(context.suffix)
+    longer = Context(context.prefix, twice, context.ids)
     other = session.denoise(canvas, position, longer)
     assert not np.array_equal(first.log_probs, other.log_probs)
     assert same(session.denoise(canvas, position, context), first)
@@ -226,9 +227,9 @@ def test_what_was_not_read_is_read_with_the_canvas_and_does_not_see_the_suffix(
         assert np.allclose(parts.log_probs[0, 0, :2], whole.log_probs[0, 0, :2], atol=0.5)
     seen = session._stage
     assert seen is not None
-    start = len(late.known)
+    start = len(late)
     read = KeyValues(seen.keys[:, 0, :, start : start + 3], seen.values[:, 0, :, start : start + 3])
-    alone = session.encode(before[late.before : -1], late.before, late.known.first(late.before))
+    alone = session.encode(late.tail, len(late.ids), late.prefix)
     assert likeness(read, alone) > 0.98
 
 

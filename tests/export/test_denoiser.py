@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
-from engine.model import Context, KeyValues
+from engine.model import Context
 from export import packing
 from export.denoiser import PROJECTIONS, Adapter, Denoiser, Sight, load_adapter, save_adapter
 from export.limits import END_ID, MASK_ID
@@ -90,7 +90,7 @@ def test_a_row_is_what_the_plain_model_reads_part_by_part(base, model, adapter_f
     suffix = part(batch, 4)
     before = plain.encode(np.array(WINDOW[:32]), 0, None)
     after = plain.encode(np.array(GAPS[1].suffix), int(batch["positions"][0, suffix[0]]), None)
-    context = Context(before.followed_by(after), len(before))
+    context = Context(before, after, np.array(WINDOW[:32]))
     for index in (5, 6):
         canvas = part(batch, index)
         row = batch["ids"][0, canvas].numpy()[None]
@@ -112,10 +112,10 @@ def test_a_tail_is_read_with_the_canvas_as_if_it_had_been_read_before(base, adap
     plain = TorchModel(card_of(base), base, adapter_file)
     ids = np.array(WINDOW)
     before, after = plain.encode(ids[:31], 0, None), plain.encode(ids[40:50], 48, None)
-    short = Context(plain.encode(ids[:28], 0, None).followed_by(after), 28, ids[28:31])
+    short = Context(plain.encode(ids[:28], 0, None), after, ids[:28], ids[28:31])
     row = np.full((1, 17), MASK_ID)
     row[0, 0] = ids[31]
-    whole = plain.denoise(row, 31, Context(before.followed_by(after), 31))
+    whole = plain.denoise(row, 31, Context(before, after, ids[:31]))
     parts = plain.denoise(row, 31, short)
     np.testing.assert_allclose(parts.log_probs, whole.log_probs, atol=1e-4)
 
@@ -158,14 +158,3 @@ def test_blocks_that_nobody_sees_can_be_left_out(model):
     q, k, v = (torch.randn(1, 3, places, 16) for _ in range(3))
     sparse = flex_attention(q, k, v, block_mask=blocks)
     torch.testing.assert_close(sparse, sight.attend(sparse=False)(q, k, v), atol=1e-4, rtol=1e-4)
-
-
-def test_the_tail_of_a_context_is_not_taken_for_the_prefix(base, adapter_file):
-    """What stands before the gap is told apart from what stands after it."""
-    plain = TorchModel(card_of(base), base, adapter_file)
-    ids = np.array(WINDOW)
-    known: KeyValues = plain.encode(ids[:20], 0, None)
-    row = np.full((1, 5), MASK_ID)
-    one = plain.denoise(row, 22, Context(known, 20, ids[20:22]))
-    other = plain.denoise(row, 22, Context(known, 12, ids[20:22]))
-    assert not np.allclose(one.log_probs, other.log_probs)
