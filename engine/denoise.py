@@ -240,9 +240,11 @@ def next_draft(
     return own[:count], probability[:count]
 
 
-def first_draft(cut: Cut, suffix: Ids, window: int) -> Ids:
-    """What is put forward before the first pass: what was taken back, and what it went on with
-    before."""
+def first_draft(cut: Cut, suffix: Ids, expected: Ids, window: int) -> Ids:
+    """What is put forward before the first pass: what is expected, or what was taken back and what
+    it went on with before."""
+    if len(expected):
+        return expected[: window - 1]
     written = np.concatenate([cut.ids, cut.taken])
     most = max(window - 1 - len(cut.taken), 0)
     return np.concatenate([cut.taken, repeated(written, suffix).following(most)])

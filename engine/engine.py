@@ -27,7 +27,7 @@ from .formats import Format
 from .healing import Cut, Healing
 from .held import Hold
 from .left_to_right import LeftToRight
-from .model import Model
+from .model import Ids, Model
 from .prompt import Cancelled, Critic, Fill, FillOptions, Mode, OnStep, Prompt
 from .rank import ranked
 from .tokenizer import FileTokenizer, Tokenizer
@@ -70,6 +70,8 @@ class Engine:
         self._tokenizer = tokenizer
         self._cache = ContextCache(model)
         self._automaton = lru_cache(maxsize=4)(self._lifted)
+        self._last = "", ""
+        """The prefix of the last request, and what was filled in behind it."""
         self.runtime = runtime
         """Where and how the model runs."""
 
@@ -137,6 +139,7 @@ class Engine:
             cancelled=cancelled,
             clock=clock,
             cut=cut,
+            expected=self._expected(prompt.prefix, cut),
             critic=critic,
             trace=trace,
         )
@@ -147,7 +150,18 @@ class Engine:
         else:
             found = filling.fills(replace(gap, prefix=cut.ids))
         best = ranked(found, base)
+        self._last = prompt.prefix, best[0].text
         return tuple(replace(fill, timings=clock.timings()) for fill in best)
+
+    def _expected(self, prefix: str, cut: Cut) -> Ids:
+        """The rest of the last fill, in tokens behind those of the cut prefix, where the text has
+        grown by a beginning of it since; else nothing."""
+        before, text = self._last
+        typed = prefix[len(before) :]
+        if not prefix.startswith(before) or not text.startswith(typed) or typed == text:
+            return np.zeros(0, np.int64)
+        rest = cut.owed.decode("utf-8", "ignore") + text[len(typed) :]
+        return np.array(self._tokenizer.encode(rest), np.int64)
 
     @cached_property
     def _healing(self) -> Healing:

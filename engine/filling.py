@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,8 @@ class Filling:
     clock: Clock
     cut: Cut
     """The prefix, and what was taken back of it."""
+    expected: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """What may come after the cut prefix: the rest of a fill that is being typed out."""
     trace: Trace | None = None
     critic: Critic | None = None
 
@@ -92,13 +94,14 @@ class Filling:
         if trace:
             trace.canvas += 1
         critic = behind(self.critic, text) if self.critic else None
-        cut = self.cut.healing.whole(gap.prefix)
-        return replace(self, options=options, cut=cut, trace=trace, critic=critic).fills(gap)[0]
+        cut, nothing = self.cut.healing.whole(gap.prefix), gap.prefix[:0]
+        filling = replace(self, options=options, cut=cut, expected=nothing, trace=trace)
+        return replace(filling, critic=critic).fills(gap)[0]
 
     def _first_canvas(self, gap: Surroundings) -> list[Draft]:
         seeds = [self.options.seed + i for i in range(self.options.candidates)]
         rules = self._rules(gap, self.cut)
-        draft = first_draft(self.cut, gap.suffix, rules.choice.window)
+        draft = first_draft(self.cut, gap.suffix, self.expected, rules.choice.window)
         sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
         for passes, size in enumerate(sizes):
             start = time.perf_counter()

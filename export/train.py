@@ -86,6 +86,11 @@ class Rows(IterableDataset[Arrays]):
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
         shards = self.shards[number::count] or self.shards
         windows = [window for shard in shards for window in load(shard)]
+        if len(windows) < self.rows:
+            raise ValueError(
+                f"a step takes {self.rows} windows and the examples for it are {len(windows)}; "
+                "is that the folder that `python -m export examples` made?"
+            )
         rng = Random(f"{self.seed}-{number}")
         while True:
             rng.shuffle(windows)
@@ -170,10 +175,8 @@ class Trainer:
         self._save()
 
     def _step(self, batch: Arrays, meter: Meter) -> None:
-        loss = self._loss(
-            {n: x.to(self.device, non_blocking=True) for n, x in batch.items()}, meter
-        )
-        loss.backward()
+        there = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
+        self._loss(there, meter).backward()
         for name, optimiser in self.optimisers.items():
             rate = getattr(self.options, name) * min(1.0, (self.step + 1) / WARM_UP) * self.left
             for group in optimiser.param_groups:

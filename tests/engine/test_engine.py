@@ -123,6 +123,18 @@ def test_a_few_new_tokens_are_left_to_the_pass_over_the_canvas() -> None:
     assert engine.script.encoded == []
 
 
+def test_the_rest_of_a_fill_that_is_typed_out_is_put_forward() -> None:
+    text = "twelve chars"
+    engine = scripted_engine([text, text[7:], text[7:]])
+    whole = engine.fill(Prompt("x"))[0]
+    rest = engine.fill(Prompt("x" + text[:7]))[0]
+    again = scripted_engine([text[7:]]).fill(Prompt("x" + text[:7]))[0]
+    assert (whole.text, rest.text, again.text) == (text, text[7:], text[7:])
+    assert rest.steps < again.steps
+    other = engine.fill(Prompt("y" + text[:7]))[0]
+    assert (other.text, other.steps) == (again.text, again.steps), "another text expects nothing"
+
+
 def test_going_back_reads_nothing() -> None:
     engine = scripted_engine(["x"])
     engine.fill(Prompt("def f(a):\n    retu", "\n\n"))

@@ -97,6 +97,12 @@ def test_the_curve_is_drawn_of_losses_that_are_logged(options, base):
     assert (options.to / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_too_few_examples_are_an_error(options, base):
+    options.rows = 5
+    with pytest.raises(ValueError, match="takes 5 windows and the examples for it are 4"):
+        train.Trainer(options, base)
+
+
 def test_the_drafter_knows_the_commonest_tokens_and_the_end(options, base):
     tokens = train.Trainer(options, base).drafter.tokens.tolist()
     assert tokens == sorted(set(tokens))
