@@ -1,8 +1,8 @@
 """What a pass and a fill cost, by context, canvas and candidates: `python -m bench.costs`.
 
-Everything around the gap is cached but the last character, as when one types. A fill is given so
-many steps as STEPS, since how many it needs depends on the text. Medians in ms; JSON on the last
-line.
+Everything around the gap is cached but the last character, as when one types. A fill is given
+STEPS at most, since how many it needs depends on the text; it may end sooner. Medians in ms; JSON
+on the last line.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Cost:
     step_ms: float
     """One denoising step of one canvas, or of all candidates' canvases."""
     fill_ms: float
-    """A warm fill of STEPS steps."""
+    """A warm fill of at most STEPS steps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,9 @@ Warm, on the spans that went through all of these ways. Every point is one way t
 thresholds are joined by a line."""
 
 COSTS = """\
-Warm, medians. *Step*: one denoising step. *Fill*: a whole request of four steps after one typed
-character. Contexts are as long as the model can see, a quarter of them after the gap; the last one
-is its limit."""
+Warm, medians. *Step*: one denoising step. *Fill*: a whole request of at most four steps after one
+typed character; where the text ends sooner, it takes fewer. Contexts are as long as the model can
+see, a quarter of them after the gap; the last one is its limit."""
 
 
 def header(log: Log) -> str:

