@@ -6,18 +6,22 @@ rotated to their place after the canvas, so typing moves a suffix without readin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from .errors import CancelledError
-from .model import Context, Floats, Ids, KeyValues, Model, shared
+from .model import Context, Drafting, Floats, Ids, KeyValues, Model, Start, shared
 from .prompt import Cancelled
 
 CHUNK = 128
 """Tokens read in one pass: between two passes a request can be cancelled."""
 TAIL = 6
 """Most new tokens at the end of a prefix that are left to the first pass over the canvas."""
+FED = 2 * TAIL
+"""Most tokens that a drafter may be given before it drafts."""
 HOP = 128
 """Tokens by which a prefix that outgrows its limit is cut at once."""
 
@@ -37,6 +41,8 @@ class Run:
     keys: Floats
     """[L, G, capacity, D], of which the first len(ids) tokens are in use."""
     values: Floats
+    starts: dict[int, Start] = field(default_factory=dict)
+    """What drafts behind so many of them, where that is known."""
 
     @classmethod
     def empty(cls, layers: int, kv_heads: int, head_size: int) -> Run:
@@ -51,8 +57,17 @@ class Run:
         """Views of the first `length` tokens; they change when the run is written again."""
         return KeyValues(self.keys[:, :, :length], self.values[:, :, :length])
 
-    def put(self, ids: Ids, at: int, new: KeyValues) -> None:
-        """Writes tokens at index `at`; what stood there and after is dropped."""
+    def start(self, ids: Ids) -> Start | None:
+        """What drafts behind `ids`, if this run knows one behind most of them."""
+        known = self.shared(ids)
+        behind = max((n for n in self.starts if len(ids) - FED <= n <= known), default=None)
+        if behind is None:
+            return None
+        return partial(fed, self.starts[behind], ids[behind:].tolist())
+
+    def put(self, ids: Ids, at: int, new: KeyValues, start: Start | None = None) -> None:
+        """Writes tokens at index `at`; what stood there and after is dropped. `start` drafts behind
+        them."""
         end = at + len(ids)
         if end > self.keys.shape[2]:
             self.keys = _grown(self.keys, at, end + CHUNK // 2)
@@ -60,6 +75,17 @@ class Run:
         self.keys[:, :, at:end] = new.keys
         self.values[:, :, at:end] = new.values
         self.ids = np.concatenate([self.ids[:at], ids])
+        self.starts = {n: known for n, known in self.starts.items() if n <= at}
+        if start is not None:
+            self.starts[end] = start
+
+
+def fed(start: Start, tokens: Sequence[int]) -> Drafting:
+    """Drafts behind some more tokens."""
+    drafting = start()
+    for token in tokens:
+        drafting.after(token)
+    return drafting
 
 
 def _grown(buffer: Floats, kept: int, capacity: int) -> Floats:
@@ -72,9 +98,11 @@ def _grown(buffer: Floats, kept: int, capacity: int) -> Floats:
 class Runs:
     """The runs read last, at most `capacity` tokens together."""
 
-    def __init__(self, model: Model, capacity: int) -> None:
+    def __init__(self, model: Model, capacity: int, *, drafts: bool = False) -> None:
+        """`drafts`: whether it is wanted to know what drafts behind them."""
         self._model = model
         self._capacity = capacity
+        self._drafts = drafts
         self._runs: list[Run] = []
 
     @property
@@ -92,14 +120,21 @@ class Runs:
         known = run.shared(ids)
         if known and len(ids) - known <= spare:
             ids = ids[:known]
-        for start in range(known, len(ids), CHUNK):
+        for at in range(known, len(ids), CHUNK):
             if cancelled():
                 raise CancelledError("cancelled while the context was read")
-            part = ids[start : start + CHUNK]
-            past = run.first(start) if start else None
-            run.put(part, start, self._model.encode(part, start, past))
+            part = ids[at : at + CHUNK]
+            past = run.first(at) if at else None
+            if self._drafts and at + CHUNK >= len(ids):
+                run.put(part, at, *self._model.encode_ahead(part, at, past))
+            else:
+                run.put(part, at, self._model.encode(part, at, past))
         self._keep(run)
         return run.first(len(ids))
+
+    def start(self, ids: Ids) -> Start | None:
+        """What drafts behind `ids`, of which all or most were read last."""
+        return self._runs[0].start(ids)
 
     def _run_for(self, ids: Ids) -> Run:
         """The kept run that shares most, if writing on loses no more than it saves; else a new."""
@@ -140,7 +175,7 @@ class ContextCache:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._prefixes = Runs(model, 2 * model.card.max_prefix)
+        self._prefixes = Runs(model, 2 * model.card.max_prefix, drafts=True)
         self._suffixes = Runs(model, 2 * model.card.max_suffix)
 
     @property
@@ -166,4 +201,5 @@ class ContextCache:
         read = len(prefix)
         suffix = self._suffixes.read(gap.suffix, cancelled)
         moved = self.model.rotate(suffix.keys, len(gap.prefix) + size)
-        return Context(prefix, KeyValues(moved, suffix.values), ids[:read], ids[read:])
+        start = self._prefixes.start(ids)
+        return Context(prefix, KeyValues(moved, suffix.values), ids[:read], ids[read:], start)

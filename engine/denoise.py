@@ -28,7 +28,7 @@ from .errors import CancelledError
 from .healing import Cut, Healing
 from .held import Hold
 from .lookup import repeated
-from .model import Floats, Ids, Proposal
+from .model import Floats, Ids, Proposal, Start
 from .prompt import Cancelled
 
 Forward = Callable[[Ids, NDArray[np.bool_]], Proposal]
@@ -240,14 +240,20 @@ def next_draft(
     return own[:count], probability[:count]
 
 
-def first_draft(cut: Cut, suffix: Ids, expected: Ids, window: int) -> Ids:
-    """What is put forward before the first pass: what is expected, or what was taken back and what
-    it went on with before."""
+def first_draft(rules: Rules, end_id: int, start: Start | None, expected: Ids) -> Ids:
+    """What is put forward before the first pass: what is expected, else what the drafter makes of
+    the prefix; without one what was taken back and what it went on with before."""
+    assert rules.cut is not None
+    cut, choice = rules.cut, rules.choice
+    most = choice.window - 1
     if len(expected):
-        return expected[: window - 1]
+        return expected[:most]
+    if start is not None:
+        least = choice.threshold
+        return drafted(start(), cut.ids, rules.suffix, most, least, end_id, cut)[0]
     written = np.concatenate([cut.ids, cut.taken])
-    most = max(window - 1 - len(cut.taken), 0)
-    return np.concatenate([cut.taken, repeated(written, suffix).following(most)])
+    copied = repeated(written, rules.suffix).following(max(most - len(cut.taken), 0))
+    return np.concatenate([cut.taken, copied])
 
 
 def spell(

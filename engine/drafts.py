@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .healing import Cut
 from .lookup import repeated
 from .model import Drafting, Floats, Ids
 
@@ -20,16 +21,25 @@ FADING = 0.9
 
 
 def drafted(
-    drafting: Drafting, written: Ids, suffix: Ids, most: int, least: float, end_id: int
+    drafting: Drafting,
+    written: Ids,
+    suffix: Ids,
+    most: int,
+    least: float,
+    end_id: int,
+    cut: Cut | None = None,
 ) -> tuple[Ids, Floats]:
     """Up to `most` tokens that go on after `written`, as long as all of them together are right
     with a probability of `least`, and that probability at each.
 
-    The end is none of them: the pass that checks what is before it finds it by itself.
+    The end is none of them: the pass that checks what is before it finds it by itself. Behind a
+    `cut` prefix, which `written` then is, the first of them spell what was taken back.
     """
     text, chances = written, [1.0]
     while len(chances) <= most:
-        token, probability = likeliest(drafting, text, suffix, end_id)
+        owed = cut.rest(text[len(written) :].tolist()) if cut else b""
+        spelling = cut.healing.spelling(owed) if cut and owed else None
+        token, probability = likeliest(drafting, text, suffix, end_id, spelling)
         chance = chances[-1] * probability
         if chance < least:
             break
@@ -38,19 +48,28 @@ def drafted(
     return text[len(written) :], np.array(chances[1:], np.float32)
 
 
-def likeliest(drafting: Drafting, text: Ids, suffix: Ids, end_id: int) -> tuple[int, float]:
+def likeliest(
+    drafting: Drafting, text: Ids, suffix: Ids, end_id: int, spelling: Ids | None = None
+) -> tuple[int, float]:
     """The token that comes next most likely, and its probability: a mixture of what the drafter
-    thinks and of what followed in the surroundings."""
-    log_probs = np.where(drafting.tokens == end_id, -np.inf, drafting.after(int(text[-1])))
+    thinks and of what followed in the surroundings. It is one of `spelling`, if that is given."""
+    own = np.exp(drafting.after(int(text[-1])))
+    own[drafting.tokens == end_id] = 0.0
     places = repeated(text, suffix)
     share = COPIES[places.agree]
     followers = places.known[places.ends][::-1]
+    weights = FADING ** np.arange(len(followers))
+    weights /= max(weights.sum(), 1e-9)
+    if spelling is not None:
+        own[~np.isin(drafting.tokens, spelling)] = 0.0
+        weights[~np.isin(followers, spelling)] = 0.0
+    followers = np.append(followers, drafting.tokens[own.argmax()])
     tokens, of = np.unique(followers, return_inverse=True)
-    copied = np.bincount(of, FADING ** np.arange(len(of)), len(tokens))
-    own = drafting.tokens[[log_probs.argmax()]]
-    tokens, copied = np.append(tokens, own), np.append(copied, 0.0)
-    at = np.minimum(np.searchsorted(drafting.tokens, tokens), len(log_probs) - 1)
-    known = np.where(drafting.tokens[at] == tokens, np.exp(log_probs[at]), 0.0)
-    probability = (1 - share) * known + share * copied / max(float(copied.sum()), 1e-9)
+    copied = np.bincount(of, np.append(weights, 0.0), len(tokens))
+    at = np.minimum(np.searchsorted(drafting.tokens, tokens), len(own) - 1)
+    known = np.where(drafting.tokens[at] == tokens, own[at], 0.0)
+    probability = (1 - share) * known + share * copied
+    if spelling is not None:
+        probability /= max((1 - share) * own.sum() + share * copied.sum(), 1e-9)
     best = int(probability.argmax())
     return int(tokens[best]), float(probability[best])

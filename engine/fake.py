@@ -18,7 +18,7 @@ from .card import Card
 from .engine import Engine, never
 from .errors import EngineFailedError
 from .healing import Cut
-from .model import Among, Context, Floats, Ids, KeyValues, Proposal
+from .model import Among, Context, Floats, Ids, KeyValues, Proposal, Start
 from .prompt import Cancelled, Critic, Fill, FillOptions, OnStep, Prompt
 from .session import Runtime
 
@@ -92,6 +92,12 @@ class ScriptedModel:
         values = np.zeros((1, 1, len(ids), 2), np.float32)
         values[..., 0] = ids
         return KeyValues(values.copy(), values)
+
+    def encode_ahead(
+        self, ids: Ids, position: int, past: KeyValues | None
+    ) -> tuple[KeyValues, Start | None]:
+        """See Model.encode_ahead."""
+        return self.encode(ids, position, past), None
 
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None

@@ -30,7 +30,7 @@ from .denoise import (
 )
 from .extent import end_of
 from .healing import Cut
-from .model import Ids, Model, Proposal
+from .model import Context, Ids, Model, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, Finish
 from .repair import reopened
 from .tokenizer import REPLACEMENT
@@ -101,14 +101,13 @@ class Filling:
     def _first_canvas(self, gap: Surroundings) -> list[Draft]:
         seeds = [self.options.seed + i for i in range(self.options.candidates)]
         rules = self._rules(gap, self.cut)
-        draft = first_draft(self.cut, gap.suffix, self.expected, rules.choice.window)
         sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
         for passes, size in enumerate(sizes):
             start = time.perf_counter()
-            forward = self._forward(gap, size)
-            random = np.random.default_rng(seeds[0])
-            first = Candidate(self._blank(size), random, passes, draft)
-            blank = first.canvas
+            context = self._context(gap, size)
+            forward = self._forward(gap, context)
+            first = self._candidate(size, context, rules, self.expected)
+            first.passes, blank = passes, first.canvas
             proposal = proposal_of(forward(*inputs([first], rules)), 0)
             ends = proposal.end_log_prob
             if rules.checks(passes) or size == sizes[-1]:
@@ -150,12 +149,13 @@ class Filling:
         """The draft with as many further canvases as it needs and may have."""
         while self._goes_on(draft):
             size = self.model.card.canvas_sizes[-1]
-            candidate = Candidate(self._blank(size), np.random.default_rng(self.options.seed))
             if trace:
                 trace.canvas += 1
             observe: Observe | None = trace.after_step if trace else None
-            forward = self._forward(draft.gap, size)
+            context = self._context(draft.gap, size)
+            forward = self._forward(draft.gap, context)
             rules = self._rules(draft.gap, self.cut.healing.whole(draft.gap.prefix))
+            candidate = self._candidate(size, context, rules, self.expected[:0])
             denoise([candidate], forward, rules, self.cancelled, observe)
             critic = behind(self.critic, self.cut.text(draft.tokens)) if self.critic else None
             self._repair([candidate], forward, rules, critic, observe)
@@ -192,14 +192,23 @@ class Filling:
             mean_log_prob=float(np.mean(draft.log_probs)) if draft.log_probs else 0.0,
         )
 
-    def _blank(self, size: int) -> Canvas:
+    def _candidate(self, size: int, context: Context, rules: Rules, expected: Ids) -> Candidate:
+        """An open canvas, with what its first pass checks."""
         card = self.model.card
-        return Canvas.masked(size, card.mask_id, card.end_id)
+        blank = Canvas.masked(size, card.mask_id, card.end_id)
+        candidate = Candidate(blank, np.random.default_rng(self.options.seed))
+        if rules.checks(0):
+            with self.clock.measured("denoise"):
+                candidate.draft = first_draft(rules, card.end_id, context.start, expected)
+        return candidate
 
-    def _forward(self, gap: Surroundings, size: int) -> Forward:
-        """The model over canvases of one size in this gap; the context is read here, once."""
+    def _context(self, gap: Surroundings, size: int) -> Context:
+        """What stands around canvases of one size, read as far as it is new."""
         with self.clock.measured("context"):
-            context = self.cache.around(gap, size, self.cancelled)
+            return self.cache.around(gap, size, self.cancelled)
+
+    def _forward(self, gap: Surroundings, context: Context) -> Forward:
+        """The model over canvases in this gap."""
 
         def forward(canvases: Ids, wanted: NDArray[np.bool_]) -> Proposal:
             last = np.full((len(canvases), 1), gap.prefix[-1], np.int64)

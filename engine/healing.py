@@ -71,13 +71,14 @@ class Healing:
         return [*known, *[b""] * (self._vocabulary - len(known))]
 
     @cached_property
-    def _order(self) -> list[int]:
+    def _order(self) -> Ids:
         """The tokens that stand for text, by their bytes."""
-        return sorted((i for i, p in enumerate(self.pieces) if p), key=self.pieces.__getitem__)
+        found = (i for i, piece in enumerate(self.pieces) if piece)
+        return np.array(sorted(found, key=self.pieces.__getitem__), np.int64)
 
     @cached_property
     def _sorted(self) -> list[bytes]:
-        return [self.pieces[i] for i in self._order]
+        return [self.pieces[i] for i in self._order.tolist()]
 
     def cut(self, prefix: Ids, start_id: int) -> Cut:
         """Takes back the last token, or as many as one token of the vocabulary can spell at once.
@@ -101,13 +102,12 @@ class Healing:
 
     def spelling(self, owed: bytes) -> Ids:
         """The tokens that begin with `owed` or are a beginning of it; never none."""
-        start = bisect_left(self._sorted, owed)
-        end = start
-        while end < len(self._sorted) and self._sorted[end].startswith(owed):
-            end += 1
+        begin = bisect_left(self._sorted, owed)
+        # In this order those that begin with it are neighbours, and first among the greater ones.
+        end = bisect_left(self._sorted, True, begin, key=lambda piece: not piece.startswith(owed))
         shorter = [self._at(owed[:size]) for size in range(1, len(owed))]
-        found = [*self._order[start:end], *(token for token in shorter if token is not None)]
-        return np.array(found, np.int64)
+        found = [token for token in shorter if token is not None]
+        return np.concatenate([self._order[begin:end], np.array(found, np.int64)])
 
     def spells(self, token: int, owed: bytes) -> bool:
         """Whether a token is one of those."""
@@ -125,4 +125,4 @@ class Healing:
     def _at(self, piece: bytes) -> int | None:
         place = bisect_left(self._sorted, piece)
         found = place < len(self._sorted) and self._sorted[place] == piece
-        return self._order[place] if found else None
+        return int(self._order[place]) if found else None

@@ -42,6 +42,9 @@ class Drafting(Protocol):
 Ahead = Callable[[tuple[int, ...]], Drafting]
 """A place, as an index of the arrays, for which a token is proposed -> what follows that token."""
 
+Start = Callable[[], Drafting]
+"""Begins to draft behind tokens that were read, each time anew."""
+
 
 def shared(one: Ids, other: Ids) -> int:
     """How many tokens two texts begin with that are the same."""
@@ -87,6 +90,8 @@ class Context:
     tail: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
     """[t] prefix tokens that come after those: a pass reads them with the canvas. They see the
     prefix alone."""
+    start: Start | None = None
+    """Drafts behind all of these, before any pass over a canvas; None where that is not known."""
 
     def __len__(self) -> int:
         return len(self.prefix) + len(self.suffix)
@@ -118,6 +123,12 @@ class Model(Protocol):
 
     def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
         """Keys and values of `ids` [n], read causally after `past`."""
+        ...
+
+    def encode_ahead(
+        self, ids: Ids, position: int, past: KeyValues | None
+    ) -> tuple[KeyValues, Start | None]:
+        """The same, and what drafts behind them; None in a model without a drafter."""
         ...
 
     def next_log_probs(

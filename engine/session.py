@@ -21,7 +21,7 @@ from . import weights
 from .card import DRAFTER, Card, check_files
 from .drafter import Drafter
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal, shared
+from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal, Start, shared
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -137,6 +137,16 @@ class Session:
         """See Model.encode."""
         return self._read(ids, position, past, [])[0]
 
+    def encode_ahead(
+        self, ids: Ids, position: int, past: KeyValues | None
+    ) -> tuple[KeyValues, Start | None]:
+        """See Model.encode_ahead."""
+        if self._drafter is None:
+            return self.encode(ids, position, past), None
+        new, parts = self._read(ids, position, past, ["hidden", "inner"])
+        hidden, inner = (part[0] for part in parts)
+        return new, partial(self._ahead, hidden, inner, (len(ids) - 1,))
+
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
@@ -173,8 +183,13 @@ class Session:
         half = self._card.head_size // 2
         angle = by / self._card.rope_theta ** (np.arange(half) / half)
         cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-        left, right = keys[..., :half], keys[..., half:]
-        return np.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
+        # One long row a head: numpy takes twice as long where the last axis is as short as `half`.
+        count, row = keys.shape[2], (-1, keys.shape[2] * 2 * half)
+        swapped = np.ascontiguousarray(keys.reshape(-1, 2, half)[:, ::-1]).reshape(row)
+        moved: Floats = keys.reshape(row) * np.tile(np.concatenate([cos, cos]), count)
+        swapped *= np.tile(np.concatenate([-sin, sin]), count)
+        moved += swapped
+        return moved.reshape(keys.shape)
 
     def _read(
         self, ids: Ids, position: int, past: KeyValues | None, others: list[str]
@@ -272,7 +287,7 @@ class Session:
         return found
 
     def _ahead(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Drafting:
-        """See Ahead; hidden and inner are [B, C, ...]."""
+        """See Ahead; `place` is one of the rows hidden and inner [..., hidden]."""
         assert self._drafter is not None
         seen = np.concatenate([hidden[place], inner[place]]).reshape(-1, self._card.hidden)
         return self._drafter.drafting(seen)

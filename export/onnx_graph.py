@@ -105,9 +105,10 @@ FUSED = {
 
 
 def context_graph(shape: Shape, positions: int) -> onnx.ModelProto:
-    """The base, causal: embeddings, positions and cache in; new keys, values and hidden out."""
+    """The model, causal: embeddings, positions and cache in; new keys and values, hidden and inner
+    out."""
     graph = Graph()
-    transformer(graph, shape, positions, causal_attention, "P")
+    transformer(graph, shape, positions, causal_attention, "P", shape.taps)
     for index in range(shape.layers):
         for kind in ("key", "value"):
             sizes = (1, shape.kv_heads, "T", shape.head_size)

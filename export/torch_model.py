@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.card import Card
-from engine.model import Among, Context, Floats, Ids, KeyValues, Proposal
+from engine.model import Among, Context, Floats, Ids, KeyValues, Proposal, Start
 
 from .denoiser import ALPHA, Layer, load_adapter, rank_of, rms_norm, rotate
 from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
@@ -47,6 +47,12 @@ class TorchModel:
     def encode(self, ids: Ids, position: int, past: KeyValues | None) -> KeyValues:
         """See Model.encode."""
         return self.read(ids, position, past)[0]
+
+    def encode_ahead(
+        self, ids: Ids, position: int, past: KeyValues | None
+    ) -> tuple[KeyValues, Start | None]:
+        """See Model.encode_ahead; there is no drafter here."""
+        return self.encode(ids, position, past), None
 
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None

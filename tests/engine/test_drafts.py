@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from engine.drafts import drafted
+from engine.healing import Cut, Healing
 from engine.model import Floats, Ids
 
 END = 0
@@ -81,3 +83,35 @@ def test_a_copy_adds_to_what_the_drafter_thinks_too() -> None:
 def test_nothing_is_known_of_the_first_token() -> None:
     tokens, _ = drafted(Scripted([(3, 0.05)]), np.array([1]), NOTHING, 4, 0.3, END)
     assert tokens.tolist() == []
+
+
+PIECES = [b"", b"x", b"y", b"re", b"return", b"retry", b"q", b"turn", b"w", b"z"]
+
+
+def draft_after(cut: Cut, drafter: Scripted, most: int = 4) -> list[int]:
+    return drafted(drafter, cut.ids, NOTHING, most, 0.1, END, cut)[0].tolist()
+
+
+@pytest.fixture
+def healing() -> Healing:
+    return Healing(SimpleNamespace(pieces=PIECES), len(PIECES))
+
+
+def test_what_was_taken_back_is_spelled_first(healing: Healing) -> None:
+    """Of "re" and "turn" the drafter knows both; alone it would have begun with the token 9."""
+    cut = Cut(np.array([2]), np.array([3, 7]), healing)
+    drafter = Scripted([(9, 0.95), (5, 0.9), (9, 0.9)])
+    assert draft_after(cut, drafter, most=3) == [3, 7, 9]
+    assert drafter.heard == [2, 3, 7]
+
+
+def test_a_token_that_stood_there_before_may_spell_it_too(healing: Healing) -> None:
+    cut = Cut(np.array([1, 4, 8, 1]), np.array([3]), healing)
+    assert draft_after(cut, Scripted([(9, 0.97)]), most=1) == [4]
+    cut = Cut(np.array([1, 8, 1]), np.array([3]), healing)
+    assert draft_after(cut, Scripted([(9, 0.97)]), most=1) != [8], "it spells nothing of it"
+
+
+def test_where_nothing_known_spells_it_nothing_is_drafted(healing: Healing) -> None:
+    cut = Cut(np.array([2]), np.array([6]), healing)
+    assert draft_after(cut, Scripted([(9, 0.97)])) == []

@@ -14,12 +14,14 @@ import torch
 from safetensors.torch import save_file
 
 from engine.card import Card
+from engine.errors import ModelFolderError
 from engine.model import Context, KeyValues
 from engine.session import Session
 from engine.weights import quantise
-from export.denoiser import rms_norm
+from export.denoiser import Adapter, load_adapter, rms_norm, save_adapter
 from export.drafter import Drafter, save_drafter
 from export.limits import END_ID, MASK_ID, SPECIAL
+from export.shipped import opened
 from export.torch_model import TorchModel
 from export.weights import half_rotation, read_gguf
 
@@ -256,6 +258,22 @@ def test_the_drafter_writes_on_as_in_torch(
         assert got.argmax() == expected.argmax()
 
 
+def test_it_drafts_behind_a_context_as_behind_the_same_text_on_a_canvas(
+    with_drafter: tuple[Path, Drafter], context: Context
+) -> None:
+    session = Session.open(with_drafter[0])
+    ids = np.array([40, 50, 60])
+    _, start = session.encode_ahead(ids, 20, context.prefix)
+    ahead = session.denoise(np.append(ids, 33)[None], 20, context).ahead
+    assert start is not None
+    assert ahead is not None
+    assert np.abs(start().after(70) - ahead((0, 2)).after(70)).mean() < 0.3
+    assert np.array_equal(start().after(70), start().after(70)), "each time anew"
+    _, other = session.encode_ahead(ids[:2], 20, context.prefix)
+    assert other is not None
+    assert np.abs(start().after(70) - other().after(70)).mean() > 0.6
+
+
 @torch.no_grad()
 def features_of(reference: TorchModel, canvas: np.ndarray, context: Context) -> torch.Tensor:
     """[T, F, hidden] what the last layer and the taps give in torch."""
@@ -280,6 +298,50 @@ def features_of(reference: TorchModel, canvas: np.ndarray, context: Context) -> 
 def test_a_folder_without_a_drafter_drafts_nothing(session: Session, context: Context) -> None:
     canvas = np.full((1, 9), MASK_ID, np.int64)
     assert session.denoise(canvas, 20, context).ahead is None
+    assert session.encode_ahead(canvas[0], 0, None)[1] is None
+
+
+def test_training_can_go_on_from_a_folder(
+    with_drafter: tuple[Path, Drafter], gguf: Path, adapter: Path, context: Context, tmp_path: Path
+) -> None:
+    """What it is taken apart into is what it was made of, and goes back into it."""
+    folder, drafter = with_drafter
+    start, base = opened(folder), read_gguf(gguf)
+    assert start.base.shape == base.shape
+    for mine, its in zip(start.base.layers, base.layers, strict=True):
+        assert mine.keys() == its.keys()
+        for name, matrix in its.items():
+            assert np.abs(mine[name] - matrix).max() < 0.02, name
+    network = Adapter(start.base, RANK)
+    network.load_state_dict(start.adapter)
+    made_of = Adapter(base, RANK)
+    made_of.load_state_dict(load_adapter(adapter))
+    for name in ("q", "v", "down"):
+        nothing = torch.zeros(())
+        change = [
+            x.merged(name, nothing.expand(x.b[name].shape[0], 1, 1)) for x in (network, made_of)
+        ]
+        assert (change[0] - change[1]).abs().max() < 0.01 * change[1].abs().max()
+    assert torch.equal(start.drafter["tokens"], drafter.tokens)
+    again = Drafter(start.base, drafter.tokens)
+    again.load_state_dict(again.state_dict() | start.drafter)
+    assert (again.read.weight - drafter.read.weight).abs().max() < 0.01
+
+    save_adapter(network, tmp_path / "adapter.safetensors")
+    to = tmp_path / folder.name
+    shutil.copytree(folder, to)
+    build(gguf, tmp_path / "adapter.safetensors", to, "--adapter-only")
+    canvas = np.full((1, 9), MASK_ID, np.int64)
+    one, two = (Session.open(f).denoise(canvas, 20, context) for f in (folder, to))
+    assert np.abs(one.end_log_prob - two.end_log_prob).mean() < 0.1
+
+
+def test_an_altered_folder_is_not_gone_on_from(folder: Path, tmp_path: Path) -> None:
+    to = tmp_path / folder.name
+    shutil.copytree(folder, to)
+    (to / "adapter.safetensors").write_bytes(b"")
+    with pytest.raises(ModelFolderError, match=r"adapter\.safetensors: has 0 bytes"):
+        opened(to)
 
 
 def test_the_card_tells_the_sizes_of_the_base(folder: Path) -> None:

@@ -75,9 +75,13 @@ def test_tokens_put_forward_and_cached_change_no_text(
 ):
     """In float32, where no rounding depends on what is read together."""
     if drafts:
-        guessing, denoise = Guessing(model.card.vocabulary), model.denoise
+        guessing = Guessing(model.card.vocabulary)
+        denoise, encode = model.denoise, model.encode
         with_it = lambda *asked: replace(denoise(*asked), ahead=lambda place: guessing)  # noqa: E731
         monkeypatch.setattr(model, "denoise", with_it)
+        monkeypatch.setattr(
+            model, "encode_ahead", lambda *asked: (encode(*asked), lambda: guessing)
+        )
     engine = torch_engine(model, tokenizer)
     monkeypatch.setattr(engine, "_rules", with_threshold(engine, threshold))
     for before, after in GAPS:

@@ -14,6 +14,7 @@ from export.denoiser import load_adapter
 from export.limits import END_ID
 from export.packing import Example
 from export.shelf import Shelf
+from export.shipped import Shipped
 
 WINDOW = (list(range(30, 90)) * 2)[:100]
 
@@ -54,7 +55,7 @@ def log(options) -> list[dict]:
 
 
 def test_it_learns_and_writes_what_it_learned(options, base):
-    trainer = train.Trainer(options, base)
+    trainer = train.Trainer(options, Shipped(base, {}, {}))
     trainer.run()
     assert trainer.step == 30, "half a minute"
     lines = log(options)
@@ -68,10 +69,10 @@ def test_it_learns_and_writes_what_it_learned(options, base):
 
 def test_it_goes_on_where_it_stopped_and_ends_when_its_time_is_up(options, base):
     options.minutes = 10 / 60
-    first = train.Trainer(options, base)
+    first = train.Trainer(options, Shipped(base, {}, {}))
     first.run()
     options.minutes = 20 / 60
-    second = train.Trainer(options, base)
+    second = train.Trainer(options, Shipped(base, {}, {}))
     assert (second.step, second.seconds) == (10, 10.0)
     for name, tensor in first.model.adapter.state_dict().items():
         torch.testing.assert_close(second.model.adapter.state_dict()[name], tensor)
@@ -82,16 +83,29 @@ def test_it_goes_on_where_it_stopped_and_ends_when_its_time_is_up(options, base)
     assert second.optimisers["rate"].param_groups[0]["lr"] == pytest.approx(2e-2 / 20)
 
 
-def test_it_begins_from_an_adapter(options, base, tmp_path):
-    train.Trainer(options, base).run()
-    options.init, options.to = options.to / "adapter.safetensors", tmp_path / "second"
-    start = train.Trainer(options, base).model.adapter.state_dict()
-    for name, tensor in load_adapter(options.init).items():
-        torch.testing.assert_close(start[name], tensor)
+def test_it_begins_from_a_model(options, base, tmp_path):
+    first = train.Trainer(options, Shipped(base, {}, {}))
+    first.run()
+    known = ("tokens", "norm", "begin.weight", "read.weight", "write.weight")
+    adapter, drafter = first.model.adapter.state_dict(), first.drafter.state_dict()
+    start = Shipped(base, adapter, {name: drafter[name] for name in known})
+    options.to, options.rank = tmp_path / "second", 4
+    second = train.Trainer(options, start)
+    assert second.step == 0
+    for name, tensor in adapter.items():
+        torch.testing.assert_close(second.model.adapter.state_dict()[name], tensor)
+    for name, tensor in drafter.items():
+        torch.testing.assert_close(second.drafter.state_dict()[name], tensor)
+
+
+def test_a_base_alone_is_read_from_its_file(options, monkeypatch):
+    monkeypatch.setattr(train, "read_gguf", lambda path: f"the base in {path}")
+    options.gguf = "some.gguf"
+    assert train.start_of(options) == Shipped("the base in some.gguf", {}, {})
 
 
 def test_the_curve_is_drawn_of_losses_that_are_logged(options, base):
-    train.Trainer(options, base).run()
+    train.Trainer(options, Shipped(base, {}, {})).run()
     assert all(set(curve.SERIES) <= set(line["held_out"]) for line in log(options))
     train.run(argparse.Namespace(plot=True, to=options.to))
     assert (options.to / "curve.png").read_bytes().startswith(b"\x89PNG")
@@ -100,10 +114,10 @@ def test_the_curve_is_drawn_of_losses_that_are_logged(options, base):
 def test_too_few_examples_are_an_error(options, base):
     options.rows = 5
     with pytest.raises(ValueError, match="takes 5 windows and the examples for it are 4"):
-        train.Trainer(options, base)
+        train.Trainer(options, Shipped(base, {}, {}))
 
 
 def test_the_drafter_knows_the_commonest_tokens_and_the_end(options, base):
-    tokens = train.Trainer(options, base).drafter.tokens.tolist()
+    tokens = train.Trainer(options, Shipped(base, {}, {})).drafter.tokens.tolist()
     assert tokens == sorted(set(tokens))
     assert {END_ID, *WINDOW} <= set(tokens)
