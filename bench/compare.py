@@ -116,15 +116,15 @@ def code() -> str:
 
 
 def entries() -> list[Entry]:
-    """Every way through a span: all systems and modes warm through all of them, cold through every
-    second; the points of the curve through every third."""
+    """Every way through a span: all systems and modes warm through all of them, cold and typed
+    through every second; the points of the curve through every third."""
     peers = [(peer, Variant(peer, is_main=True)) for peer in PEERS]
     ways = [*(("lacuna", variant) for variant in variants()), *peers]
     main = [
         Entry(system, variant, state, every)
         for system, variant in ways
         if variant.is_main
-        for state, every in zip(STATES, (2, 1), strict=True)
+        for state, every in zip(STATES, (2, 1, 2), strict=True)
     ]
     return main + [Entry(*way, STATES[1], 3) for way in ways if not way[1].is_main]
 

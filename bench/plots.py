@@ -12,6 +12,7 @@ from engine.prompt import Mode
 
 from .records import Visit
 from .report import Way, main_systems, of_curve, of_way, paired, seconds, share
+from .spans import STATES
 from .variants import REFERENCE, variants
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -111,8 +112,8 @@ def _paired(visits: Sequence[Visit], folder: Path) -> Path:
     """Times as multiples of Lacuna's on the same span."""
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, 2, figsize=(11, 3.2), layout="constrained")
-    for axes, state in zip(panels, ("cold", "warm"), strict=True):
+    figure, panels = pyplot.subplots(1, 3, figsize=(14, 3.2), layout="constrained", sharey=True)
+    for axes, state in zip(panels, STATES, strict=True):
         reference = ("lacuna", REFERENCE, state)
         found = {
             name if system == name else f"Lacuna, {name}": paired(
@@ -145,7 +146,7 @@ def _costs(costs: Sequence[dict[str, Any]], folder: Path) -> Path:
         points = [cost for cost in costs if cost["curve"] == curve]
         places = [cost["x"] for cost in points]
         for kind, mark, colour in (("fill_ms", "o", BLUE), ("step_ms", "s", ORANGE)):
-            name = {"fill_ms": "fill of four steps", "step_ms": "one step"}[kind]
+            name = {"fill_ms": "fill of at most four steps", "step_ms": "one step"}[kind]
             axes.plot(places, [cost[kind] for cost in points], mark + "-", color=colour, label=name)
         axes.set(xlabel=label, xticks=places)
         axes.set_ylim(bottom=0)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .records import Log, Record, Visit
+from .spans import STATES
 from .variants import ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
 
 GROUPS = {"all": "All spans", "line": "One line", "lines": "Several lines"}
@@ -41,17 +42,20 @@ def report(log: Log, costs: Sequence[dict[str, Any]], images: Sequence[Path]) ->
 
 NOTES = """\
 **Cold**: a file never seen. **Warm**: all but the last 8 characters before the gap were read, as
-when one types on. *ms*: from the prompt's text to the complete fill's, median over spans with
-quartiles. *x*: how many times as long as Lacuna as it comes (`diffusion`) took on the same span in
-the same state, median with quartiles; above 1 is slower. *Tokens/s* and *tokens a pass*: sums by
-sums, the end token counted. *Passes*: forward passes (NFE) a fill, mean; reading the context is
-none. *Exact*: what stood there, letter for letter, with the 95 % interval. *As shown*: the share of
-spans in which the edit that an editor would show makes the file what it was. *Parses*: with the raw
-fill the file has no more errors than it had. *Peak MB*: the most resident memory of the system's
-process, mapped files included; Lacuna's runs all modes in one. *n*: spans.
+when one comes back to a place. **Typed**: as at a key in the midst of typing: the gap had been
+filled, then its last character before the gap was typed. What a system remembers of that fill is
+its own affair: its cache, and with Lacuna a draft where the fill began with that character. *ms*:
+from the prompt's text to the complete fill's, median over spans with quartiles. *x*: how many times
+as long as Lacuna as it comes (`diffusion`) took on the same span in the same state, median with
+quartiles; above 1 is slower. *Tokens/s* and *tokens a pass*: sums by sums, the end token counted.
+*Passes*: forward passes (NFE) a fill, mean; reading the context is none. *Exact*: what stood there,
+letter for letter, with the 95 % interval. *As shown*: the share of spans in which the edit that an
+editor would show makes the file what it was. *Parses*: with the raw fill the file has no more
+errors than it had. *Peak MB*: the most resident memory of the system's process, mapped files
+included; Lacuna's runs all modes in one. *n*: spans.
 
-All systems and modes go through all spans warm and through every second one cold; the points of the
-curve go through every third.
+All systems and modes go through all spans warm and through every second one cold and typed; the
+points of the curve go through every third.
 
 Every system reads the same tokens before the gap (Lacuna those after it as well), is greedy, uses
 one thread a physical core, spells a token that the cursor cuts in two again (token healing, where
@@ -122,7 +126,7 @@ def main_table(title: str, visits: Sequence[Visit]) -> str:
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for system, name in main_systems():
-        for state in ("cold", "warm"):
+        for state in STATES:
             found = of_way(visits, (system, name, state))
             if found:
                 label = system if name == system else f"Lacuna, {name}"

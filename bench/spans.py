@@ -14,9 +14,9 @@ from lsp_server.document import Document
 from lsp_server.edits import least_indent
 from lsp_server.spans import Span, choose
 
-STATES = ("cold", "warm")
-"""cold: the file was never seen. warm: all but the last TYPED characters before it
-are cached."""
+STATES = ("cold", "warm", "typed")
+"""cold: the file was never seen. warm: all but the last TYPED characters before the gap are cached.
+typed: it was filled one character ago, which has been typed since."""
 TYPED = 8
 """Characters typed since the last request; about three tokens."""
 
@@ -63,6 +63,11 @@ def before_typing(prompt: Prompt) -> Prompt:
     """
     kept, typed = prompt.prefix[:-TYPED], prompt.prefix[-TYPED:]
     return Prompt(kept + ("~" if typed[:1] != "~" else "^"), prompt.suffix)
+
+
+def key_before(prompt: Prompt) -> Prompt:
+    """The prompt before its last character was typed."""
+    return Prompt(prompt.prefix[:-1], prompt.suffix)
 
 
 def within(document: Document, span: Span, options: FillOptions) -> FillOptions:

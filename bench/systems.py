@@ -33,7 +33,7 @@ from lsp_server.document import Document
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span
 
-from .spans import Made, before_typing, within
+from .spans import Made, before_typing, key_before, within
 
 Scores = NDArray[np.float32]
 """[vocabulary] how likely each token is to come next, as logits."""
@@ -76,6 +76,11 @@ class System(Protocol):
         """Afterwards everything around the gap is cached but what was typed last."""
         ...
 
+    def type(self, document: Document, span: Span, variant: Variant) -> None:
+        """Afterwards the last character before the gap was typed just now, and the gap had been
+        filled before that."""
+        ...
+
     def fill(self, document: Document, span: Span, variant: Variant) -> Made:
         """Fills the gap and says what it took."""
         ...
@@ -101,6 +106,12 @@ class Lacuna:
         """See System.read."""
         options = FillOptions(**{**variant.options, "max_tokens": 1, "steps": 1})
         self._engine.fill(before_typing(prompt_for(document, span)), options)
+
+    def type(self, document: Document, span: Span, variant: Variant) -> None:
+        """See System.type."""
+        self.read(document, span, variant)
+        options = within(document, span, FillOptions(**variant.options))
+        self._engine.fill(key_before(prompt_for(document, span)), options)
 
     def fill(self, document: Document, span: Span, variant: Variant) -> Made:
         """See System.fill."""
@@ -146,9 +157,17 @@ class LeftToRight(ABC):
         cut = self._cut(before_typing(prompt_for(document, span)))
         next(self._written(cut))
 
+    def type(self, document: Document, span: Span, variant: Variant) -> None:
+        """See System.type."""
+        self.read(document, span, variant)
+        limits = within(document, span, FillOptions())
+        self._filled(key_before(prompt_for(document, span)), limits)
+
     def fill(self, document: Document, span: Span, variant: Variant) -> Made:
         """See System.fill."""
-        prompt, limits = prompt_for(document, span), within(document, span, FillOptions())
+        return self._filled(prompt_for(document, span), within(document, span, FillOptions()))
+
+    def _filled(self, prompt: Prompt, limits: FillOptions) -> Made:
         start = time.perf_counter()
         cut, text, tokens = self._cut(prompt), "", 0
         for written in self._written(cut):

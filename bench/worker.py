@@ -186,6 +186,8 @@ def answered(system: System, request: Mapping[str, Any]) -> dict[str, Any]:
     variant = Variant.read(request["variant"])
     if request["state"] == "warm":
         system.read(document, span, variant)
+    elif request["state"] == "typed":
+        system.type(document, span, variant)
     else:
         system.forget()
     made = system.fill(document, span, variant)

@@ -9,7 +9,7 @@ import pytest
 
 from bench import compare, machine, plots, report, worker
 from bench.records import Failure, Log, Record, Visit
-from bench.spans import Made, Task
+from bench.spans import STATES, Made, Task
 from bench.systems import Variant
 from bench.variants import ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
 from bench.worker import Models, Worker, WorkerFailedError
@@ -171,9 +171,9 @@ def log_of(tmp_path, gap: HeldOut, spans: int = 4) -> Log:
     for span in range(spans):
         slow = 1 + span  # a machine that is slower from span to span, for all alike
         found = [
-            record(gap, ("lacuna", variant.name, state), slow * (0.1 if state == "warm" else 0.2))
+            record(gap, ("lacuna", variant.name, state), slow * (0.2 if state == "cold" else 0.1))
             for variant in variants()
-            for state in ("cold", "warm")
+            for state in STATES
             if variant.name != WITHOUT_CRITIC
         ]
         broken = record(gap, ("lacuna", WITHOUT_CRITIC, "warm"), 0.1, "x + )")
@@ -181,6 +181,7 @@ def log_of(tmp_path, gap: HeldOut, spans: int = 4) -> Log:
             broken,
             record(gap, ("llama.cpp", "llama.cpp", "cold"), slow * 0.4, "y"),
             record(gap, ("llama.cpp", "llama.cpp", "warm"), slow * 0.2, "y"),
+            record(gap, ("llama.cpp", "llama.cpp", "typed"), slow * 0.5, "y"),
         ]
         log.add(Visit(span, "line", 2.5, tuple(found), (Failure("other", "x", "cold", "died"),)))
     return log
@@ -192,6 +193,8 @@ def test_the_report_compares_span_by_span(tmp_path, gap):
     warm = [line for line in text.splitlines() if line.startswith("| llama.cpp | warm |")]
     assert warm[0].split(" | ")[3:5] == ["500 [350, 650]", "2.00 [2.00, 2.00]"]
     assert " 0.0 [0, 49] " in warm[0]
+    typed = [line for line in text.splitlines() if line.startswith("| llama.cpp | typed |")]
+    assert typed[0].split(" | ")[4] == "5.00 [5.00, 5.00]"
     assert rows["| diffusion"][3] == "1" and rows["| diffusion"][6] == "100.0 [51, 100]"
     assert f"| {ONE} |" in text and "4 of 9 spans" in text
     assert "transformers was left out: why" in text

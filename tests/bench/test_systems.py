@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.spans import TYPED, Task, before_typing, within
+from bench.spans import TYPED, Task, before_typing, key_before, within
 from bench.systems import LeftToRight, LlamaCpp, Transformers, Variant, among
 from bench.worker import opened
 from engine import FillOptions, Prompt, default_model_folder
@@ -89,6 +89,17 @@ def test_warm_is_all_but_what_was_typed_last():
     [ids] = system.read_ids
     assert document.text.startswith(system._tokenizer.decode(ids))
     assert len(system._tokenizer.decode(ids)) <= span.start - TYPED
+
+
+def test_typed_is_after_a_fill_one_key_ago():
+    assert key_before(Prompt("return fir", "suffix")) == Prompt("return fi", "suffix")
+    system = Scripted("rst", " fi")
+    system._greedy = lambda ids, allowed: iter([system.read_ids.append(ids) or 300])
+    document, span = LINE.opened()
+    system.type(document, span, VARIANT)
+    warm, typed = (system._tokenizer.decode(ids) for ids in system.read_ids)
+    assert document.text.startswith(warm) and len(warm) <= span.start - TYPED
+    assert typed.endswith("return")
 
 
 def test_the_limits_are_those_of_the_server():
@@ -207,3 +218,8 @@ def test_lacuna_reads_less_when_it_is_warm():
         assert read > 0
         made = system.fill(document, span, variant)
         assert made.passes >= 1 and "\n" not in made.text
+    system.type(document, span, VARIANT)
+    typed = system.fill(document, span, VARIANT)
+    system.read(document, span, VARIANT)
+    warm = system.fill(document, span, VARIANT)
+    assert typed.text == warm.text and typed.passes < warm.passes
