@@ -19,9 +19,8 @@ from .prompt import Cancelled
 CHUNK = 128
 """Tokens read in one pass: between two passes a request can be cancelled."""
 TAIL = 6
-"""Most new tokens at the end of a prefix that are left to the first pass over the canvas."""
-FED = 2 * TAIL
-"""Most tokens that a drafter may be given before it drafts."""
+"""Most new tokens at the end of a prefix that are left to the first pass over the canvas, and
+given to a drafter before it drafts."""
 HOP = 128
 """Tokens by which a prefix that outgrows its limit is cut at once."""
 
@@ -60,7 +59,7 @@ class Run:
     def start(self, ids: Ids) -> Start | None:
         """What drafts behind `ids`, if this run knows one behind most of them."""
         known = self.shared(ids)
-        behind = max((n for n in self.starts if len(ids) - FED <= n <= known), default=None)
+        behind = max((n for n in self.starts if len(ids) - TAIL <= n <= known), default=None)
         if behind is None:
             return None
         return partial(fed, self.starts[behind], ids[behind:].tolist())

@@ -145,7 +145,7 @@ class Session:
             return self.encode(ids, position, past), None
         new, parts = self._read(ids, position, past, ["hidden", "inner"])
         hidden, inner = (part[0] for part in parts)
-        return new, partial(self._ahead, hidden, inner, (len(ids) - 1,))
+        return new, partial(self._drafter.drafting, self._seen(hidden, inner, (-1,)))
 
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
@@ -287,10 +287,14 @@ class Session:
         return found
 
     def _ahead(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Drafting:
-        """See Ahead; `place` is one of the rows hidden and inner [..., hidden]."""
+        """See Ahead; hidden and inner are [B, C, ...]."""
         assert self._drafter is not None
-        seen = np.concatenate([hidden[place], inner[place]]).reshape(-1, self._card.hidden)
-        return self._drafter.drafting(seen)
+        return self._drafter.drafting(self._seen(hidden, inner, place))
+
+    def _seen(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Floats:
+        """[F, hidden] what the layers that a drafter reads made of a place, as a new array."""
+        row = np.concatenate([hidden[place], inner[place]])
+        return row.reshape(-1, self._card.hidden)
 
     def _after(self, state: Floats, token: int) -> tuple[Floats, Floats]:
         """See drafter.Step."""

@@ -5,7 +5,7 @@ r"""Folders of source code -> a training corpus: clean files, their licences, no
 The corpus is a folder: `LANGUAGE.txt` holds the files' texts joined by NUL, `held-LANGUAGE.txt`
 those of the packages kept for evaluation, `manifest.json` every package with version, licence and
 size, and what was left out and why. Held-out packages (`HELD_OUT`) are kept out by name, and by
-content wherever a copy of them lies.
+content wherever a copy of them lies; of one's own code (`--own`) every twentieth file is held out.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ _SKETCH = 24
 """Line hashes that stand for a file when near-duplicates are looked for."""
 _NEAR = 0.6
 """Share of a sketch that another file must have for the two to be near-duplicates."""
+_KEPT_BACK = 20
+"""Of one's own code one file of so many is held out."""
 _BORROWED = 0.15
 """Share of a file's long lines that may also stand in held-out files."""
 
@@ -107,7 +109,12 @@ def build(roots: Iterable[Path], *, own: bool = False) -> Corpus:
         if reason is not None or text is None:
             corpus.left_out[reason or "unreadable"] += 1
             continue
-        corpus.texts.setdefault(language, []).append(text)
+        texts = corpus.texts.setdefault(language, [])
+        kept_back = corpus.held_out.get(language, [])
+        if own and len(kept_back) * _KEPT_BACK < len(texts):
+            corpus.held_out[language] = [*kept_back, text]
+            continue
+        texts.append(text)
         corpus.packages[package or Package(path.parts[-2], "", "own")] += len(text)
     return corpus
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 SERIES = {
@@ -27,7 +28,7 @@ def plot(run: Path) -> Path:
         [drawn] = axes.plot(steps, [x["training"][name] for x in lines], linewidth=0.8, alpha=0.6)
         axes.plot(
             steps,
-            [x["held_out"][name] for x in lines],
+            [x["held_out"].get(name, math.nan) for x in lines],
             color=drawn.get_color(),
             marker="o",
             markersize=3,

@@ -30,7 +30,7 @@ from .denoiser import Adapter, Denoiser, Sight, rank_of, save_adapter
 from .drafter import VOCABULARY, Drafter, save_drafter
 from .limits import END_ID
 from .losses import Arrays, Meter, drafter_loss, model_loss
-from .packing import Batch, lay_out
+from .packing import Batch, Window, lay_out
 from .shelf import load
 from .shipped import Shipped, opened
 from .weights import read_gguf
@@ -92,18 +92,16 @@ class Rows(IterableDataset[Arrays]):
     def __iter__(self) -> Iterator[Arrays]:
         worker = get_worker_info()
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
-        every = (window for shard in self.shards for window in load(shard))
-        windows = list(islice(every, number, None, count))
-        if len(windows) < self.rows:
-            raise ValueError(
-                f"a step takes {self.rows} windows and the examples for it are {len(windows)}; "
-                "is that the folder that `python -m export examples` made?"
-            )
+        windows = list(islice(self._windows(), number, None, count)) or list(self._windows())
+        windows *= -(-self.rows // len(windows))  # few ones come more than once in a step
         rng = Random(f"{self.seed}-{number}")
         while True:
             rng.shuffle(windows)
             for start in range(0, len(windows) - self.rows + 1, self.rows):
                 yield arrays(lay_out(windows[start : start + self.rows], rng))
+
+    def _windows(self) -> Iterator[Window]:
+        return (window for shard in self.shards for window in load(shard))
 
 
 def arrays(batch: Batch) -> Arrays:
@@ -132,6 +130,10 @@ class Trainer:
         self.options, self.device = arguments, torch.device(arguments.device)
         self.on_gpu = self.device.type == "cuda"
         shards = shards_of(arguments.examples, held_out=False)
+        if not shards:
+            raise SystemExit(
+                f"{arguments.examples}: no examples; `python -m export examples` makes them"
+            )
         rows = Rows(shards, arguments.rows, arguments.seed)
         loader = DataLoader(
             rows, batch_size=None, num_workers=arguments.workers, pin_memory=self.on_gpu
@@ -151,8 +153,9 @@ class Trainer:
             "rate": torch.optim.AdamW(groups(adapter), **fused),
             "drafter_rate": torch.optim.AdamW(groups(self.drafter), **fused),
         }
-        held = Rows(shards_of(arguments.examples, held_out=True), arguments.rows, 0)
-        self.held = [batch for batch, _ in zip(held, range(HELD_BATCHES), strict=False)]
+        kept = shards_of(arguments.examples, held_out=True)
+        held = iter(Rows(kept, arguments.rows, 0)) if kept else iter(())
+        self.held = list(islice(held, HELD_BATCHES))
         self.step, self.before = 0, 0.0
         self._resume()
         self.began = self.clock()

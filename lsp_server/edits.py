@@ -60,6 +60,12 @@ BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse wo
 
 _LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
 _TYPED_TOKEN = re.compile(r"[\w$]*\Z")
+_SILENCER = re.compile(
+    r"[ \t]*(?:#|//|/\*)[ \t]*"
+    r"(?:type: *ignore|noqa|pragma:|pylint:|pyright:|mypy:|nosec|fmt:|isort:"
+    r"|eslint|tslint|@ts-|istanbul|c8 |v8 |prettier-ignore|biome-ignore|nolint|NOLINT)[^\n]*"
+)
+"""A comment that tells a checker to look away."""
 _NAME = "x"
 """What a gap is held to contain where nothing at all would be an error."""
 _LEAST_OVERLAP = 3
@@ -96,7 +102,7 @@ def verbatim(document: Document, span: Span, text: str) -> Edit | Rejected:
 
 def _mended(document: Document, span: Span, text: str) -> str | Rejected:
     """The fill within its scope, indented and without what follows anyway; or why it is nothing."""
-    text = _trimmed(document, span, text)
+    text = _unsilenced(document, span, _trimmed(document, span, text))
     text = _indented(document, span, _within_scope(document, span, text))
     if not text.strip():
         return EMPTY
@@ -156,6 +162,16 @@ def _trimmed(document: Document, span: Span, text: str) -> str:
     if not after.strip():
         return text.rstrip()
     return text.rstrip(" \t") if after[0] in " \t" else text
+
+
+def _unsilenced(document: Document, span: Span, text: str) -> str:
+    """The fill without comments that silence a checker, unless the file has such itself.
+
+    A model has learned them from code whose checkers are not the user's.
+    """
+    if span.kind is SpanKind.STRING or _SILENCER.search(document.text):
+        return text
+    return _SILENCER.sub("", text)
 
 
 def _within_scope(document: Document, span: Span, text: str) -> str:

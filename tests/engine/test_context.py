@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.context import CHUNK, FED, TAIL, ContextCache, Surroundings
+from engine.context import CHUNK, TAIL, ContextCache, Surroundings
 from engine.engine import never
 from engine.fake import ScriptedModel
 from engine.model import Context, Drafting, Floats, Ids, KeyValues, Start
@@ -97,8 +97,8 @@ def test_a_drafter_is_given_no_more_than_it_can_bear() -> None:
     run = around(cache, 40)
     assert run.start is not None
     kept = cache._prefixes._runs[0]
-    assert kept.start(TEXT[: 39 + FED]) is not None
-    assert kept.start(TEXT[: 39 + FED + 1]) is None
+    assert kept.start(TEXT[: 39 + TAIL]) is not None
+    assert kept.start(TEXT[: 39 + TAIL + 1]) is None
 
 
 def test_a_model_without_a_drafter_drafts_nothing() -> None:

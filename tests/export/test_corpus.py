@@ -61,6 +61,14 @@ def test_a_file_without_any_package_is_not_taken_but_ones_own_code_is(tmp_path):
     assert build([tmp_path], own=True).texts == {"python": [code(1)]}
 
 
+def test_of_ones_own_code_every_twentieth_file_or_so_is_held_out(tmp_path):
+    for number in range(45):
+        (tmp_path / f"mine{number:02}.py").write_text(code(number))
+    corpus = build([tmp_path], own=True)
+    assert [len(corpus.texts["python"]), len(corpus.held_out["python"])] == [42, 3]
+    assert not set(corpus.texts["python"]) & set(corpus.held_out["python"])
+
+
 def test_vendored_code_is_not_taken_under_the_licence_of_its_host(site):
     package(site, "host", "MIT", {"a.py": code(1), "_vendor/other/b.py": code(2)})
     assert build([site]).texts == {"python": [code(1)]}

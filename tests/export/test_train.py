@@ -111,10 +111,23 @@ def test_the_curve_is_drawn_of_losses_that_are_logged(options, base):
     assert (options.to / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_too_few_examples_are_an_error(options, base):
+def test_few_examples_come_more_than_once_in_a_step(options, base):
     options.rows = 5
-    with pytest.raises(ValueError, match="takes 5 windows and the examples for it are 4"):
+    batch = next(train.Trainer(options, Shipped(base, {}, {})).batches)
+    assert len(batch["ids"]) == 5
+
+
+def test_no_examples_are_an_error(options, base, tmp_path):
+    options.examples = tmp_path / "elsewhere"
+    with pytest.raises(SystemExit, match=r"elsewhere: no examples; `python -m export examples`"):
         train.Trainer(options, Shipped(base, {}, {}))
+
+
+def test_nothing_need_be_held_out(options, base):
+    (options.examples / "held-0000.npz").unlink()
+    train.Trainer(options, Shipped(base, {}, {})).run()
+    assert [line["held_out"] for line in log(options)] == [{}, {}, {}]
+    assert curve.plot(options.to).exists()
 
 
 def test_the_drafter_knows_the_commonest_tokens_and_the_end(options, base):
