@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 
+from engine.errors import LacunaError
+
 COMMANDS = {
     "corpus": "gather source code with its licences into a training corpus",
     "examples": "cut the corpus into gaps, in tokens",
@@ -23,7 +25,10 @@ def main() -> None:
         modules[name] = importlib.import_module(f"export.{name}")
         modules[name].add_arguments(commands.add_parser(name, help=summary))
     arguments = parser.parse_args()
-    modules[arguments.command].run(arguments)
+    try:
+        modules[arguments.command].run(arguments)
+    except (OSError, LacunaError) as error:
+        parser.exit(2, f"{parser.prog} {arguments.command}: {error}\n")
 
 
 if __name__ == "__main__":

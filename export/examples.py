@@ -55,9 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    shards = list(shards_of(arguments.corpus, arguments.seed))
+    if not shards:
+        raise FileNotFoundError(f"{arguments.corpus}: no corpus of `python -m export corpus`")
     arguments.to.mkdir(parents=True, exist_ok=True)
     start, done = time.monotonic(), 0
-    shards = list(shards_of(arguments.corpus, arguments.seed))
     with TemporaryDirectory() as temporary, ProcessPoolExecutor(arguments.workers) as pool:
         arguments.gguf = arguments.gguf or fetch_base(Path(temporary))
         for windows in pool.map(partial(cut_shard, arguments), shards):

@@ -23,6 +23,8 @@ _LONGEST = {True: 160, False: 700}
 """Most characters of a middle of one line, of several."""
 _MOST = {SpanKind.STRING: 0.05, SpanKind.COMMENT: 0.05, SpanKind.BLOCK: 0.12}
 """Most of a kind, as a share of all gaps: text is full of strings, and blocks are seldom solved."""
+_TRIES = 200
+"""Tries for each gap: a few short files may not have so many."""
 _FIRST = 200
 """Characters of a file before its first gap, so that there is something to go by."""
 
@@ -57,12 +59,18 @@ class Answer:
 
 
 def held_out(corpus: Path, counts: dict[str, int] | None = None) -> list[HeldOut]:
-    """The set, languages mixed, so that its beginning is a smaller set of the same kind."""
-    found = [
-        gap
+    """The set, languages mixed, so that its beginning is a smaller set of the same kind.
+
+    Raises FileNotFoundError where the corpus holds nothing out.
+    """
+    wanted = {
+        corpus / f"held-{language}.txt": (language, count)
         for language, count in (counts or COUNTS).items()
-        for gap in of_language(corpus / f"held-{language}.txt", language, count)
-    ]
+    }
+    there = {path: of for path, of in wanted.items() if path.exists()}
+    if not there:
+        raise FileNotFoundError(f"{corpus}: no held-out files; `python -m export corpus` makes it")
+    found = [gap for path, of in there.items() for gap in of_language(path, *of)]
     Random(0).shuffle(found)
     return found
 
@@ -73,7 +81,9 @@ def of_language(path: Path, language: str, count: int) -> list[HeldOut]:
     rng = Random(0)
     kinds: Counter[SpanKind] = Counter()
     found: list[HeldOut] = []
-    while len(found) < count:
+    for _ in range(_TRIES * count):
+        if len(found) == count:
+            break
         text = rng.choice(texts)
         if len(text) < 2 * _FIRST:
             continue

@@ -131,7 +131,7 @@ class Trainer:
         self.on_gpu = self.device.type == "cuda"
         shards = shards_of(arguments.examples, held_out=False)
         if not shards:
-            raise SystemExit(
+            raise FileNotFoundError(
                 f"{arguments.examples}: no examples; `python -m export examples` makes them"
             )
         rows = Rows(shards, arguments.rows, arguments.seed)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from export import evaluate
@@ -50,6 +53,35 @@ def test_the_set_is_the_same_each_time_and_named_by_its_content(corpus):
     assert len(first) == 35
     (corpus / "held-python.txt").write_text(FILE.replace("values", "things"))
     assert digest(held_out(corpus, COUNTS)) != digest(first)
+
+
+def test_a_corpus_may_have_one_language_and_less_than_is_wanted(corpus):
+    (corpus / "held-javascript.txt").unlink()
+    assert {one.language for one in held_out(corpus, COUNTS)} == {"python"}
+    (corpus / "held-python.txt").write_text("x = 1\n")
+    assert held_out(corpus, COUNTS) == []
+    (corpus / "held-python.txt").unlink()
+    with pytest.raises(FileNotFoundError, match="no held-out files; `python -m export corpus`"):
+        held_out(corpus, COUNTS)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("evaluate --corpus {0}", "export evaluate: {0}: no held-out files; `python -m export"),
+        ("train --init {0} --to {0}/run", "export train: {0}: no card.json, so this is no model"),
+        (
+            "examples --corpus {0}/none --to {0} --gguf {0}/no.gguf",
+            "export examples: {0}/none: no corpus",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_in_a_line(tmp_path, command, said):
+    command = [sys.executable, "-m", "export", *command.format(tmp_path).split()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"python -m {said.format(tmp_path)}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_every_gap_put_back_is_the_file_and_is_what_the_server_asks_for(corpus):

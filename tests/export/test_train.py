@@ -119,7 +119,7 @@ def test_few_examples_come_more_than_once_in_a_step(options, base):
 
 def test_no_examples_are_an_error(options, base, tmp_path):
     options.examples = tmp_path / "elsewhere"
-    with pytest.raises(SystemExit, match=r"elsewhere: no examples; `python -m export examples`"):
+    with pytest.raises(FileNotFoundError, match="elsewhere: no examples; `python -m export ex"):
         train.Trainer(options, Shipped(base, {}, {}))
 
 
