@@ -39,6 +39,8 @@ class Cost:
     """One denoising step of one canvas, or of all candidates' canvases."""
     fill_ms: float
     """A warm fill of at most STEPS steps."""
+    steps: float
+    """How many it took, the mean over the rounds; of candidates those of the best one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,8 @@ class Bench:
 
     def _cost(self, curve: str, x: int, context: int, canvas: int, candidates: int) -> Cost:
         before, after = self._around(context)
-        return Cost(
-            curve,
-            x,
-            self._step_ms(before, after, canvas, candidates),
-            self._fill_ms(before, after, canvas, candidates),
-        )
+        step_ms = self._step_ms(before, after, canvas, candidates)
+        return Cost(curve, x, step_ms, *self._fill(before, after, canvas, candidates))
 
     def _around(self, context: int) -> tuple[list[int], list[int]]:
         """The tokens before and after a gap."""
@@ -86,18 +84,22 @@ class Bench:
         canvases[:, 0] = before[-1]
         return self._median(lambda: model.denoise(canvases, gap.position, context))
 
-    def _fill_ms(self, before: list[int], after: list[int], size: int, candidates: int) -> float:
+    def _fill(
+        self, before: list[int], after: list[int], size: int, candidates: int
+    ) -> tuple[float, float]:
+        """Median ms, mean steps."""
         decode = self.engine._tokenizer.decode
         prefix, suffix = decode(before), decode(after)
         options = FillOptions(max_tokens=size, steps=STEPS, candidates=candidates)
-        typed = iter(range(10**6))
+        steps: list[int] = []
 
         def fill() -> None:
             # Another last character each time: what is typed is never cached.
-            last = "abcdefgh"[next(typed) % 8]
-            self.engine.fill(Prompt(prefix[:-1] + last, suffix), options)
+            last = "abcdefgh"[len(steps) % 8]
+            best = self.engine.fill(Prompt(prefix[:-1] + last, suffix), options)[0]
+            steps.append(best.steps)
 
-        return self._median(fill)
+        return self._median(fill), round(statistics.mean(steps), 2)
 
     def _median(self, work: Callable[[], object]) -> float:
         """Median ms of a call, after one that is not counted."""
@@ -118,7 +120,10 @@ def main() -> None:
     text = Path(argparse.__file__).read_text("utf-8")
     found = []
     for cost in Bench(Engine.open(arguments.model), text, arguments.rounds).costs():
-        print(f"{cost.curve:10} {cost.x:5}   step {cost.step_ms:7.1f}   fill {cost.fill_ms:7.1f}")
+        print(
+            f"{cost.curve:10} {cost.x:5}   step {cost.step_ms:7.1f}   fill {cost.fill_ms:7.1f} of "
+            f"{cost.steps:.1f} steps"
+        )
         found.append(asdict(cost))
     print(json.dumps(found))
 

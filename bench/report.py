@@ -69,8 +69,9 @@ thresholds are joined by a line."""
 
 COSTS = """\
 Warm, medians. *Step*: one denoising step. *Fill*: a whole request of at most four steps after one
-typed character; where the text ends sooner, it takes fewer. Contexts are as long as the model can
-see, a quarter of them after the gap; the last one is its limit."""
+typed character; where the text ends sooner it takes fewer, so beside it stands how many, the mean.
+Contexts are as long as the model can see, a quarter of them after the gap; the last one is its
+limit."""
 
 
 def header(log: Log) -> str:
@@ -213,9 +214,9 @@ def critic_lines(visits: Sequence[Visit]) -> str:
 
 
 def cost_table(costs: Sequence[dict[str, Any]]) -> str:
-    rows = ["| | | step ms | fill ms |", "|---|--:|--:|--:|"]
+    rows = ["| | | step ms | fill ms | its steps |", "|---|--:|--:|--:|--:|"]
     for cost in costs:
-        cells = f"{cost['x']} | {cost['step_ms']:.0f} | {cost['fill_ms']:.0f}"
+        cells = f"{cost['x']} | {cost['step_ms']:.0f} | {cost['fill_ms']:.0f} | {cost['steps']:.1f}"
         rows.append(f"| {cost['curve']} | {cells} |")
     return "\n".join(rows)
 

@@ -212,7 +212,7 @@ def test_the_report_says_what_the_critic_mends(tmp_path, gap):
 
 def test_the_plots_are_drawn_of_what_there_is(tmp_path, gap):
     costs = [
-        {"curve": curve, "x": x, "step_ms": 10.0 * x, "fill_ms": 50.0 * x}
+        {"curve": curve, "x": x, "step_ms": 10.0 * x, "fill_ms": 50.0 * x, "steps": 3.5}
         for curve in ("context", "canvas", "candidates")
         for x in (1, 2, 3)
     ]
@@ -221,7 +221,7 @@ def test_the_plots_are_drawn_of_what_there_is(tmp_path, gap):
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
     assert plots.draw([], [], tmp_path / "images") == []
     rows = report.cost_table(costs).splitlines()
-    assert rows[2] == "| context | 1 | 10 | 50 |"
+    assert rows[2] == "| context | 1 | 10 | 50 | 3.5 |"
 
 
 @pytest.mark.model
