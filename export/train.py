@@ -35,11 +35,13 @@ from .shelf import load
 from .shipped import Shipped, opened
 from .weights import read_gguf
 
-WARM_UP = 60
-"""Steps."""
+WARM_UP = 0.015
+"""Share of the run's time in which the rate rises."""
 VECTORS = 0.3
 """Rate of the vectors beside that of the matrices."""
 HELD_BATCHES = 8
+LEARNING = 9
+"""Least time between two looks at what is held out, as a multiple of what one takes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -176,13 +178,14 @@ class Trainer:
 
     def run(self) -> None:
         self.began = self.clock()
-        meter, logged = Meter(), self.seconds
+        meter, logged, wait = Meter(), self.seconds, self.options.every
         while self.left > 0:
             self._step(next(self.batches), meter)
-            if self.seconds - logged > self.options.every:
+            if (now := self.seconds) - logged > wait:
                 self._log(meter.read())
                 self._save()
                 logged = self.seconds
+                wait = max(self.options.every, LEARNING * (logged - now))
         if meter.sums:
             self._log(meter.read())
         self._save()
@@ -191,7 +194,7 @@ class Trainer:
         there = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
         self._loss(there, meter).backward()
         for name, optimiser in self.optimisers.items():
-            rate = getattr(self.options, name) * min(1.0, (self.step + 1) / WARM_UP) * self.left
+            rate = getattr(self.options, name) * min(1.0, (1 - self.left) / WARM_UP) * self.left
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["part"]
         torch.nn.utils.clip_grad_norm_(self.model.adapter.parameters(), 1.0)

@@ -41,7 +41,7 @@ def options(tmp_path, monkeypatch):
     monkeypatch.setattr(train.Denoiser, "compile", lambda self: None)
     monkeypatch.setattr(train.Trainer, "clock", lambda self: float(self.step))
     monkeypatch.setattr(train, "HELD_BATCHES", 1)
-    monkeypatch.setattr(train, "WARM_UP", 1)
+    monkeypatch.setattr(train, "WARM_UP", 1e-9)
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
     text = f"--examples {folder} --to {tmp_path / 'run'} --minutes 0.5 --rank 8 --rate 2e-2"
@@ -81,6 +81,16 @@ def test_it_goes_on_where_it_stopped_and_ends_when_its_time_is_up(options, base)
     assert second.step == 20
     assert second.left == 0.0
     assert second.optimisers["rate"].param_groups[0]["lr"] == pytest.approx(2e-2 / 20)
+
+
+def test_looking_at_what_is_held_out_takes_a_tenth_of_the_time(options, base, monkeypatch):
+    """A look takes four seconds here, so there are thirty-six of learning before the next one."""
+    looks, look = [], train.Trainer._held_out
+    monkeypatch.setattr(train.Trainer, "_held_out", lambda self: looks.append(1) or look(self))
+    monkeypatch.setattr(train.Trainer, "clock", lambda self: float(self.step + 4 * len(looks)))
+    options.every, options.minutes = 5, 80 / 60
+    train.Trainer(options, Shipped(base, {}, {})).run()
+    assert [line["step"] for line in log(options)] == [6, 43, 72]
 
 
 def test_it_begins_from_a_model(options, base, tmp_path):
