@@ -184,7 +184,8 @@ class Session:
         angle = by / self._card.rope_theta ** (np.arange(half) / half)
         cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
         # One long row a head: numpy takes twice as long where the last axis is as short as `half`.
-        count, row = keys.shape[2], (-1, keys.shape[2] * 2 * half)
+        layers, heads, count, size = keys.shape
+        row = (layers * heads, count * size)
         swapped = np.ascontiguousarray(keys.reshape(-1, 2, half)[:, ::-1]).reshape(row)
         moved: Floats = keys.reshape(row) * np.tile(np.concatenate([cos, cos]), count)
         swapped *= np.tile(np.concatenate([-sin, sin]), count)

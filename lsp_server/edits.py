@@ -169,9 +169,10 @@ def _unsilenced(document: Document, span: Span, text: str) -> str:
 
     A model has learned them from code whose checkers are not the user's.
     """
-    if span.kind is SpanKind.STRING or _SILENCER.search(document.text):
+    shorter = _SILENCER.sub("", text)
+    if shorter == text or span.kind is SpanKind.STRING or _SILENCER.search(document.text):
         return text
-    return _SILENCER.sub("", text)
+    return shorter
 
 
 def _within_scope(document: Document, span: Span, text: str) -> str:

@@ -107,6 +107,12 @@ def likeness(one: KeyValues, other: KeyValues) -> float:
 # What it computes
 
 
+def test_an_empty_suffix_is_moved_too(session: Session) -> None:
+    card = session.card
+    nothing = np.zeros((card.layers, card.kv_heads, 0, card.head_size), np.float32)
+    assert session.rotate(nothing, 40).shape == nothing.shape
+
+
 def test_the_gap_is_filled_from_both_sides(
     session: Session, before: Ids, context: Context, tokens: Callable[[str], Ids]
 ) -> None:
