@@ -264,7 +264,6 @@ class Transformers(LeftToRight):
 
         super().__init__(folder)
         torch.set_num_threads(physical_cores())
-        torch.set_grad_enabled(False)
         self._torch, self._library = torch, transformers
         self._model = transformers.AutoModelForCausalLM.from_pretrained(
             gguf.parent,
@@ -297,7 +296,8 @@ class Transformers(LeftToRight):
         shared = min(len(self._cached), len(ids) - 1) if shared is None else shared
         self._cache.crop(shared - len(self._cached))
         new = self._torch.tensor([ids[shared:]])
-        output = self._model(new, cache=self._cache, use_cache=True, logits_to_keep=1)
+        with self._torch.no_grad():
+            output = self._model(new, cache=self._cache, use_cache=True, logits_to_keep=1)
         self._cached = ids
         scores: Scores = output.logits[0, -1].float().numpy()
         return scores
