@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from engine.choose import Choice
+from engine.denoise import Rules, first_draft
 from engine.drafts import drafted
 from engine.healing import Cut, Healing
-from engine.model import Floats, Ids
+from engine.model import Floats, Ids, Start
 
 END = 0
 KNOWN = np.array([0, 3, 5, 7, 9])
@@ -115,3 +117,18 @@ def test_a_token_that_stood_there_before_may_spell_it_too(healing: Healing) -> N
 def test_where_nothing_known_spells_it_nothing_is_drafted(healing: Healing) -> None:
     cut = Cut(np.array([2]), np.array([6]), healing)
     assert draft_after(cut, Scripted([(9, 0.97)])) == []
+
+
+def test_before_the_first_pass_what_is_expected_comes_first_then_the_drafter(
+    healing: Healing,
+) -> None:
+    cut = Cut(np.array([1, 8, 2]), np.array([3]), healing)
+    rules = Rules(choice=Choice(), steps=None, temperature=0.0, newline=None, cut=cut)
+    script = [(3, 0.9), (7, 0.9), (END, 0.97)]
+
+    def first(expected: list[int], start: Start | None) -> list[int]:
+        return first_draft(rules, END, start, np.array(expected, np.int64)).tolist()
+
+    assert first([], lambda: Scripted(script)) == [3, 7]
+    assert first([5, 6], lambda: Scripted(script)) == [5, 6]
+    assert first([], None) == [3], "what was taken back, where nothing drafts"
