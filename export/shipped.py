@@ -12,7 +12,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor
 
@@ -78,6 +77,8 @@ def layer_of(card: Card, tensors: Mapping[str, Floats], key: str) -> dict[str, F
 
 def epsilon_of(folder: Path) -> float:
     """What the norms add under their root; only the graphs know it."""
+    import onnx  # not wanted by a machine that trains anew
+
     nodes = onnx.load(folder / "context.onnx", load_external_data=False).graph.node
     [first, *_] = (node for node in nodes if node.op_type == "SimplifiedLayerNormalization")
     [epsilon] = (a.f for a in first.attribute if a.name == "epsilon")
