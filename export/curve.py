@@ -12,6 +12,8 @@ SERIES = {
     "drafted": "token of a gap, masked",
 }
 """Losses of the log -> what a reader is told they are."""
+ALONE = {"drafter": "draft, the sum of its tokens"}
+"""The same where the drafter learns alone."""
 
 
 def plot(run: Path) -> Path:
@@ -23,7 +25,9 @@ def plot(run: Path) -> Path:
 
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     figure, axes = pyplot.subplots(figsize=(9, 5.5), layout="constrained")
-    for name, label in SERIES.items():
+    learned = {name for line in lines for name in line["training"]}
+    series = {name: label for name, label in SERIES.items() if name in learned} or ALONE
+    for name, label in series.items():
         steps = [x["step"] for x in lines]
         [drawn] = axes.plot(steps, [x["training"][name] for x in lines], linewidth=0.8, alpha=0.6)
         axes.plot(

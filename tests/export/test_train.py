@@ -108,6 +108,18 @@ def test_it_begins_from_a_model(options, base, tmp_path):
         torch.testing.assert_close(second.drafter.state_dict()[name], tensor)
 
 
+def test_without_a_rate_the_drafter_learns_alone(options, base):
+    options.rate = 0.0
+    trainer = train.Trainer(options, Shipped(base, {}, {}))
+    before = {name: x.clone() for name, x in trainer.model.adapter.state_dict().items()}
+    trainer.run()
+    for name, tensor in before.items():
+        torch.testing.assert_close(trainer.model.adapter.state_dict()[name], tensor, rtol=0, atol=0)
+    first, *_, last = log(options)
+    assert last["training"]["drafter"] < first["training"]["drafter"] - 0.2
+    assert "read" not in last["training"], "what does not learn is not measured"
+
+
 def test_a_base_alone_is_read_from_its_file(options, monkeypatch):
     monkeypatch.setattr(train, "read_gguf", lambda path: f"the base in {path}")
     options.gguf = "some.gguf"
@@ -119,6 +131,12 @@ def test_the_curve_is_drawn_of_losses_that_are_logged(options, base):
     assert all(set(curve.SERIES) <= set(line["held_out"]) for line in log(options))
     train.run(argparse.Namespace(plot=True, to=options.to))
     assert (options.to / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_curve_of_a_drafter_alone_is_that_of_its_drafts(options, base):
+    options.rate = 0.0
+    train.Trainer(options, Shipped(base, {}, {})).run()
+    assert curve.plot(options.to).read_bytes().startswith(b"\x89PNG")
 
 
 def test_few_examples_come_more_than_once_in_a_step(options, base):
