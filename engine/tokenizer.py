@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +16,12 @@ from .errors import ModelFolderError
 
 REPLACEMENT = "\ufffd"
 """What a decoder writes for bytes that are no whole character."""
+
+LINE_END = re.compile(r"(?<=\S)(?=\n)")
+"""Where the pattern by which GPT-2 cuts a text into words never joins two characters: a word may
+begin with a space, but none goes on with a line break."""
+LINES = 2048
+"""Most lines whose tokens are remembered."""
 
 
 def _bytes() -> dict[str, int]:
@@ -64,6 +72,7 @@ class FileTokenizer:
             raise ModelFolderError(f"{path}: is no tokenizer ({error})") from None
         # A file may well contain the text of a special token; it is text there.
         self._library.encode_special_tokens = True
+        self._ids = lru_cache(maxsize=LINES)(self._encoded)
 
     @cached_property
     def newline(self) -> NDArray[np.bool_]:
@@ -86,11 +95,21 @@ class FileTokenizer:
         return found
 
     def encode(self, text: str) -> list[int]:
-        """See Tokenizer.encode."""
+        """See Tokenizer.encode. A line that was seen lately is not looked at again."""
         # A lone surrogate, which an editor may send, has no UTF-8.
         clean = text.encode("utf-8", "replace").decode("utf-8")
-        ids: list[int] = self._library.encode(clean, add_special_tokens=False).ids
-        return ids
+        parts = LINE_END.split(clean) if self._ends_words_at_lines else [clean]
+        return [token for part in parts for token in self._ids(part)]
+
+    def _encoded(self, text: str) -> tuple[int, ...]:
+        return tuple(self._library.encode(text, add_special_tokens=False).ids)
+
+    @cached_property
+    def _ends_words_at_lines(self) -> bool:
+        """Whether it cuts texts into words as GPT-2 does, so that each line is cut by itself."""
+        cut = self._library.pre_tokenizer
+        parts = json.loads(cut.__getstate__()) if cut and not self._library.normalizer else {}
+        return any(part.get("use_regex") for part in parts.get("pretokenizers", [parts]))
 
     def decode(self, ids: Sequence[int]) -> str:
         """See Tokenizer.decode."""
