@@ -23,7 +23,7 @@ from .choose import (
     most_likely_length,
     put_forward,
 )
-from .drafts import drafted
+from .drafts import Bounds, drafted
 from .errors import CancelledError
 from .healing import Cut, Healing
 from .held import Hold
@@ -230,8 +230,8 @@ def next_draft(
     written = np.concatenate([before, np.array(canvas.tokens, np.int64)])
     most = choice.window - 1
     if proposal.ahead is not None:
-        drafting = proposal.ahead((stand - 1,))
-        return drafted(drafting, written, rules.suffix, most, choice.threshold, canvas.end_id)
+        bounds = Bounds(most, choice.threshold, canvas.end_id)
+        return drafted(proposal.ahead((stand - 1,)), written, rules.suffix, bounds)
     own, probability = candidate.guesses[stand:size], candidate.probabilities[stand:size]
     count = put_forward(own, probability, canvas.end_id, choice.threshold)
     copied = repeated(written, rules.suffix).following(most)
@@ -249,8 +249,8 @@ def first_draft(rules: Rules, end_id: int, start: Start | None, expected: Ids) -
     if len(expected):
         return expected[:most]
     if start is not None:
-        least = choice.threshold
-        return drafted(start(), cut.ids, rules.suffix, most, least, end_id, cut)[0]
+        bounds = Bounds(most, choice.threshold, end_id)
+        return drafted(start(), cut.ids, rules.suffix, bounds, cut)[0]
     written = np.concatenate([cut.ids, cut.taken])
     copied = repeated(written, rules.suffix).following(max(most - len(cut.taken), 0))
     return np.concatenate([cut.taken, copied])

@@ -8,6 +8,8 @@ its places in a pass, and never changes the text.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .healing import Cut
@@ -20,28 +22,32 @@ FADING = 0.9
 """Weight of a place in the surroundings beside the next one nearer to the gap."""
 
 
-def drafted(
-    drafting: Drafting,
-    written: Ids,
-    suffix: Ids,
-    most: int,
-    least: float,
-    end_id: int,
-    cut: Cut | None = None,
-) -> tuple[Ids, Floats]:
-    """Up to `most` tokens that go on after `written`, as long as all of them together are right
-    with a probability of `least`, and that probability at each.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where a draft ends."""
 
-    The end is none of them: the pass that checks what is before it finds it by itself. Behind a
-    `cut` prefix, which `written` then is, the first of them spell what was taken back.
+    most: int
+    """Tokens."""
+    least: float
+    """Probability that all of them together are right."""
+    end_id: int
+    """It ends before this one, which the pass that checks what is before it finds by itself."""
+
+
+def drafted(
+    drafting: Drafting, written: Ids, suffix: Ids, bounds: Bounds, cut: Cut | None = None
+) -> tuple[Ids, Floats]:
+    """Tokens that go on after `written`, and the probability that all up to each are right.
+
+    Behind a `cut` prefix, which `written` then is, the first of them spell what was taken back.
     """
     text, chances = written, [1.0]
-    while len(chances) <= most:
+    while len(chances) <= bounds.most:
         owed = cut.rest(text[len(written) :].tolist()) if cut else b""
         spelling = cut.healing.spelling(owed) if cut and owed else None
-        token, probability = likeliest(drafting, text, suffix, end_id, spelling)
+        token, probability = likeliest(drafting, text, suffix, bounds.end_id, spelling)
         chance = chances[-1] * probability
-        if chance < least:
+        if chance < bounds.least:
             break
         text = np.append(text, token)
         chances.append(chance)

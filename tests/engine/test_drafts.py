@@ -10,7 +10,7 @@ import pytest
 
 from engine.choose import Choice
 from engine.denoise import Rules, first_draft
-from engine.drafts import drafted
+from engine.drafts import Bounds, drafted
 from engine.healing import Cut, Healing
 from engine.model import Floats, Ids, Start
 
@@ -36,7 +36,7 @@ class Scripted:
 
 def draft(drafter: Scripted, written: list[int], most: int = 4, least: float = 0.1) -> list[int]:
     suffix = np.array([4, 6, 8])
-    tokens, chances = drafted(drafter, np.array(written), suffix, most, least, END)
+    tokens, chances = drafted(drafter, np.array(written), suffix, Bounds(most, least, END))
     assert len(chances) == len(tokens)
     assert (np.diff(chances) < 0).all()
     assert (chances >= least).all()
@@ -83,7 +83,7 @@ def test_a_copy_adds_to_what_the_drafter_thinks_too() -> None:
 
 
 def test_nothing_is_known_of_the_first_token() -> None:
-    tokens, _ = drafted(Scripted([(3, 0.05)]), np.array([1]), NOTHING, 4, 0.3, END)
+    tokens, _ = drafted(Scripted([(3, 0.05)]), np.array([1]), NOTHING, Bounds(4, 0.3, END))
     assert tokens.tolist() == []
 
 
@@ -91,7 +91,7 @@ PIECES = [b"", b"x", b"y", b"re", b"return", b"retry", b"q", b"turn", b"w", b"z"
 
 
 def draft_after(cut: Cut, drafter: Scripted, most: int = 4) -> list[int]:
-    return drafted(drafter, cut.ids, NOTHING, most, 0.1, END, cut)[0].tolist()
+    return drafted(drafter, cut.ids, NOTHING, Bounds(most, 0.1, END), cut)[0].tolist()
 
 
 @pytest.fixture
