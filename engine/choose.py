@@ -33,7 +33,7 @@ class Choice:
     """A policy with its numbers."""
 
     policy: Policy = Policy.SELF_CHECK
-    threshold: float = 0.1
+    threshold: float = 0.05
     """Probability down to which SELF_CHECK puts a draft forward, and from which on THRESHOLD and
     STABLE commit a token."""
     window: int = 8

@@ -79,9 +79,9 @@ class Run:
             self.starts[end] = start
 
 
-def fed(start: Start, tokens: Sequence[int]) -> Drafting:
+def fed(start: Start, tokens: Sequence[int], context: Context) -> Drafting:
     """Drafts behind some more tokens."""
-    drafting = start()
+    drafting = start(context)
     for token in tokens:
         drafting.after(token)
     return drafting

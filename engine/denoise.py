@@ -28,7 +28,7 @@ from .errors import CancelledError
 from .healing import Cut, Healing
 from .held import Hold
 from .lookup import repeated
-from .model import Floats, Ids, Proposal, Start
+from .model import Drafting, Floats, Ids, Proposal
 from .prompt import Cancelled
 
 Forward = Callable[[Ids, NDArray[np.bool_]], Proposal]
@@ -240,7 +240,9 @@ def next_draft(
     return own[:count], probability[:count]
 
 
-def first_draft(rules: Rules, end_id: int, start: Start | None, expected: Ids) -> Ids:
+def first_draft(
+    rules: Rules, end_id: int, start: Callable[[], Drafting] | None, expected: Ids
+) -> Ids:
     """What is put forward before the first pass: what is expected, else what the drafter makes of
     the prefix; without one what was taken back and what it went on with before."""
     assert rules.cut is not None

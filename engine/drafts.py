@@ -16,7 +16,7 @@ from .healing import Cut
 from .lookup import repeated
 from .model import Drafting, Floats, Ids
 
-COPIES = (0.0, 0.4, 0.6, 0.75, 0.85, 0.9, 0.95)
+COPIES = (0.0, 0.15, 0.3, 0.35, 0.45, 0.55, 0.7)
 """Chance that a text goes on as it did before, by how many of its last tokens agree."""
 FADING = 0.9
 """Weight of a place in the surroundings beside the next one nearer to the gap."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,7 +200,8 @@ class Filling:
         candidate = Candidate(blank, np.random.default_rng(self.options.seed))
         if rules.checks(0):
             with self.clock.measured("denoise"):
-                candidate.draft = first_draft(rules, card.end_id, context.start, expected)
+                start = context.start and partial(context.start, context)
+                candidate.draft = first_draft(rules, card.end_id, start, expected)
         return candidate
 
     def _context(self, gap: Surroundings, size: int) -> Context:

@@ -42,9 +42,6 @@ class Drafting(Protocol):
 Ahead = Callable[[tuple[int, ...]], Drafting]
 """A place, as an index of the arrays, for which a token is proposed -> what follows that token."""
 
-Start = Callable[[], Drafting]
-"""Begins to draft behind tokens that were read, each time anew."""
-
 
 def shared(one: Ids, other: Ids) -> int:
     """How many tokens two texts begin with that are the same."""
@@ -95,6 +92,10 @@ class Context:
 
     def __len__(self) -> int:
         return len(self.prefix) + len(self.suffix)
+
+
+Start = Callable[[Context], Drafting]
+"""Begins to draft behind tokens that were read, each time anew; they stand in this context."""
 
 
 @dataclass(frozen=True, slots=True)

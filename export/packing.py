@@ -97,6 +97,8 @@ class Batch:
     given: Ids
     """[B, STARTS]: how many of those tokens are known before anything is drafted; 0 where the model
     chooses the first of them itself."""
+    beside: Ids
+    """[B, STARTS]: the suffix that a draft sees, as `suffix` has it."""
 
 
 class Row:
@@ -109,7 +111,7 @@ class Row:
         self.suffix = np.full(ROW, -2)
         self.filled = self.parts = 0
         self.targets: list[tuple[int, int, float, int]] = []
-        self.drafts: list[tuple[list[int], int]] = []
+        self.drafts: list[tuple[list[int], int, int]] = []
 
     def fill(self, window: Window) -> None:
         """Lays out a window and as many of its gaps as there is room for."""
@@ -120,7 +122,7 @@ class Row:
         self.targets += [(i, int(tokens[i + 1]), 1.0, TEXT) for i in range(size - 1)]
         inner = range(size - 2)
         for start in self.rng.sample(inner, min(OF_WINDOW, len(inner))):
-            self.drafts.append((list(range(start, min(size - 1, start + DEEP + 1))), 0))
+            self.drafts.append((list(range(start, min(size - 1, start + DEEP + 1))), 0, -2))
         for example in examples:
             self._gap(example)
 
@@ -149,11 +151,11 @@ class Row:
             self.targets.append((place, token, 1.0, READ))
         own = list(range(read, read + len(middle)))
         for start in self.rng.sample(range(len(middle)), min(OF_GAP, len(middle))):
-            self.drafts.append((own[start:][: DEEP + 1], 0))
+            self.drafts.append((own[start:][: DEEP + 1], 0, suffix))
         given = min(self.rng.choice(GIVEN), example.shared - 1)
         if given:
             before = range(example.shared - 1 - given, example.shared - 1)
-            self.drafts.append(([*before, *own[:DEEP]], given))
+            self.drafts.append(([*before, *own[:DEEP]], given, suffix))
         if drafted:
             self._drafted(example, middle, suffix, canvas)
 
@@ -218,9 +220,9 @@ def _targets(row: Row) -> tuple[Ids, Ids, NDArray[np.float32], Ids]:
     return np.array(places), np.array(tokens), np.array(weights, np.float32), np.array(kinds)
 
 
-def _drafts(row: Row) -> tuple[Ids, Ids]:
+def _drafts(row: Row) -> tuple[Ids, Ids, Ids]:
     """Those of gaps first, which come last."""
-    own, given = np.full((STARTS, STEPS + 1), -1), np.zeros(STARTS, np.int64)
-    for index, (places, known) in enumerate(row.drafts[::-1][:STARTS]):
-        own[index, : len(places)], given[index] = places, known
-    return own, given
+    own, (given, beside) = np.full((STARTS, STEPS + 1), -1), np.zeros((2, STARTS), np.int64)
+    for index, (places, known, suffix) in enumerate(row.drafts[::-1][:STARTS]):
+        own[index, : len(places)], given[index], beside[index] = places, known, suffix
+    return own, given, beside

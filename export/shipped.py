@@ -19,6 +19,7 @@ from engine.card import DRAFTER, Card, check_files
 from engine.weights import Tensors, read
 
 from .denoiser import PROJECTIONS
+from .drafter import MATRICES
 from .weights import Base, Floats, Shape
 
 
@@ -103,8 +104,8 @@ def adapter_state(tensors: Tensors, layers: int) -> dict[str, Tensor]:
 
 def drafter_state(tensors: Tensors) -> dict[str, Tensor]:
     """A folder's drafter as a `Drafter` holds it, less what is the base's."""
-    state = {name: torch.from_numpy(tensors[name]) for name in ("tokens", "norm")}
-    for name in ("begin", "read", "write"):
+    state = {name: torch.from_numpy(tensors[name]) for name in ("tokens", "heads", "norm")}
+    for name in MATRICES:
         matrix = (tensors[f"{name}.weight"] * tensors[f"{name}.scale"]).T
         state[f"{name}.weight"] = torch.from_numpy(np.ascontiguousarray(matrix))
     return state

@@ -26,20 +26,23 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from .denoiser import Adapter, Denoiser, Sight, rank_of, save_adapter
+from .denoiser import Adapter, Denoiser, rank_of, save_adapter
 from .drafter import VOCABULARY, Drafter, save_drafter
+from .induction import asked, induction_heads, read
 from .limits import END_ID
 from .losses import Arrays, Meter, drafter_loss, model_loss
 from .packing import Batch, Window, lay_out
 from .shelf import load
 from .shipped import Shipped, opened
-from .weights import read_gguf
+from .weights import Base, read_gguf
 
 WARM_UP = 0.015
 """Share of the run's time in which the rate rises."""
 VECTORS = 0.3
 """Rate of the vectors beside that of the matrices."""
 HELD_BATCHES = 8
+FIRST_BATCHES = 8
+"""Batches from which a new drafter knows what to look for."""
 LEARNING = 9
 """Least time between two looks at what is held out, as a multiple of what one takes."""
 
@@ -152,9 +155,10 @@ class Trainer:
             adapter.load_state_dict(start.adapter)
         self.model = Denoiser(base, adapter).to(self.device)
         self.model.compile()
-        tokens = known["tokens"] if known else commonest(shards, base.shape.vocabulary)
-        self.drafter = Drafter(base, tokens).to(self.device)
+        self.drafter = Drafter(base, known["tokens"], known["heads"]) if known else self._new(base)
         self.drafter.load_state_dict(self.drafter.state_dict() | known)
+        self.drafter.to(self.device)
+        self.heads = [(layer, head) for layer, head in self.drafter.heads.tolist()]
         fused: dict[str, Any] = {"betas": (0.9, 0.98), "weight_decay": 0.0, "fused": self.on_gpu}
         self.optimisers = {
             "rate": torch.optim.AdamW(groups(adapter), **fused),
@@ -166,6 +170,17 @@ class Trainer:
         self.step, self.before = 0, 0.0
         self._resume()
         self.began = self.clock()
+
+    def _new(self, base: Base) -> Drafter:
+        """A drafter that knows no more than what to look for."""
+        batches = [self._there(next(self.batches)) for _ in range(FIRST_BATCHES)]
+        tokens = commonest(shards_of(self.options.examples, held_out=False), base.shape.vocabulary)
+        drafter = Drafter(base, tokens, induction_heads(self.model, batches[0])).to(self.device)
+        drafter.ask.weight.data = asked(self.model, drafter, batches)
+        return drafter
+
+    def _there(self, batch: Arrays) -> Arrays:
+        return {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
 
     def clock(self) -> float:
         """Seconds since some moment."""
@@ -196,8 +211,7 @@ class Trainer:
         self._save()
 
     def _step(self, batch: Arrays, meter: Meter) -> None:
-        there = {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
-        self._loss(there, meter).backward()
+        self._loss(self._there(batch), meter).backward()
         for name, optimiser in self.optimisers.items():
             rate = getattr(self.options, name) * min(1.0, (1 - self.left) / WARM_UP) * self.left
             for group in optimiser.param_groups:
@@ -210,18 +224,17 @@ class Trainer:
         self.step += 1
 
     def _loss(self, batch: Arrays, meter: Meter) -> Tensor:
-        sight = Sight(batch["part"], batch["reach"], batch["suffix"], batch["is_open"])
-        attend, learns = sight.attend(sparse=self.on_gpu), self.options.rate > 0
+        learns = self.options.rate > 0
         with torch.set_grad_enabled(learns):
-            hidden, taps = self.model(batch["ids"], batch["positions"], attend)
-            loss = model_loss(self.model, hidden, batch, meter) if learns else 0.0
+            found = read(self.model, batch, self.heads)
+            loss = model_loss(self.model, found.hidden, batch, meter) if learns else 0.0
         with torch.autocast(self.device.type, torch.bfloat16):
-            return loss + drafter_loss(self.drafter, hidden, taps, batch, meter)
+            return loss + drafter_loss(self.drafter, found, batch, meter)
 
     def _held_out(self) -> dict[str, float]:
         meter = Meter()
         for batch in self.held:
-            self._loss({n: x.to(self.device) for n, x in batch.items()}, meter)
+            self._loss(self._there(batch), meter)
         return meter.read()
 
     def _log(self, lately: dict[str, float]) -> None:

@@ -38,7 +38,7 @@ class Settings:
     multiline: str = "auto"
     max_tokens: int = 96
     steps: int = 0
-    threshold: float = 0.1
+    threshold: float = 0.05
     candidates: int = 3
 
     @property

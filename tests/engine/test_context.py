@@ -35,7 +35,7 @@ class Drafts(ScriptedModel):
     def encode_ahead(
         self, ids: Ids, position: int, past: KeyValues | None
     ) -> tuple[KeyValues, Start | None]:
-        return self.encode(ids, position, past), lambda: Noted(int(ids[-1]))
+        return self.encode(ids, position, past), lambda _context: Noted(int(ids[-1]))
 
 
 def around(cache: ContextCache, size: int) -> Context:
@@ -52,7 +52,7 @@ def test_it_drafts_behind_all_that_was_read_each_time_anew() -> None:
     """The last prefix token is none of a context; it is read with the canvas."""
     context = around(ContextCache(Drafts()), 200)
     assert context.start is not None
-    first, second = context.start(), context.start()
+    first, second = context.start(context), context.start(context)
     first.after(7)
     assert noted(first) == (TEXT[198], [7])
     assert noted(second) == (TEXT[198], [])
@@ -64,10 +64,10 @@ def test_what_is_left_to_the_pass_is_given_to_the_drafter() -> None:
     context = around(cache, 50 + TAIL)
     assert len(context.tail) == TAIL
     assert context.start is not None
-    assert noted(context.start()) == (TEXT[48], TEXT[49 : 49 + TAIL].tolist())
+    assert noted(context.start(context)) == (TEXT[48], TEXT[49 : 49 + TAIL].tolist())
     longer = around(cache, 50 + TAIL + 1)
     assert longer.start is not None
-    assert noted(longer.start()) == (TEXT[48 + TAIL + 1], [])
+    assert noted(longer.start(longer)) == (TEXT[48 + TAIL + 1], [])
 
 
 def test_going_back_forgets_what_drafted_behind_more() -> None:
@@ -76,7 +76,7 @@ def test_going_back_forgets_what_drafted_behind_more() -> None:
     assert around(cache, CHUNK + 20).start is None
     again = around(cache, CHUNK + 30)
     assert again.start is not None, "nothing was read anew, so it still holds"
-    assert noted(again.start()) == (TEXT[CHUNK + 28], [])
+    assert noted(again.start(again)) == (TEXT[CHUNK + 28], [])
 
 
 def test_another_text_is_drafted_behind_its_own() -> None:
@@ -85,11 +85,11 @@ def test_another_text_is_drafted_behind_its_own() -> None:
     other = np.concatenate([TEXT[:80], TEXT[:40]])
     context = cache.around(Surroundings(other, AFTER), 8, never)
     assert context.start is not None
-    assert noted(context.start()) == (other[-2], [])
+    assert noted(context.start(context)) == (other[-2], [])
     cache.around(Surroundings(TEXT[:100], AFTER), 8, never)
     back = around(cache, 100)
     assert back.start is not None
-    assert noted(back.start()) == (TEXT[98], [])
+    assert noted(back.start(back)) == (TEXT[98], [])
 
 
 def test_a_drafter_is_given_no_more_than_it_can_bear() -> None:

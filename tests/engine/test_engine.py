@@ -231,7 +231,7 @@ class Drafts(ScriptedModel):
         self, ids: Ids, position: int, past: KeyValues | None
     ) -> tuple[KeyValues, Start | None]:
         script = ByteTokenizer().encode(self._owed + self.text + 9 * "?")
-        return self.encode(ids, position, past), lambda: Knowing(script.copy())
+        return self.encode(ids, position, past), lambda _context: Knowing(script.copy())
 
 
 def test_the_first_pass_checks_what_is_drafted_behind_the_context() -> None:

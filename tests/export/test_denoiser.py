@@ -49,7 +49,8 @@ def both_canvases(monkeypatch):
 
 
 def read(model: Denoiser, batch) -> torch.Tensor:
-    hidden, taps = model(batch["ids"], batch["positions"], sight_of(batch).attend(sparse=False))
+    found = model(batch["ids"], batch["positions"], sight_of(batch).attend(sparse=False))
+    hidden, taps = found.hidden, found.taps
     assert taps.shape == (*hidden.shape[:2], 2, hidden.shape[2])
     return hidden[0].detach()
 
@@ -138,7 +139,7 @@ def test_a_new_adapter_changes_nothing_and_learns_everywhere(base):
     _, logits = plain.read(np.array(WINDOW), 0, None)
     own = torch.nn.functional.linear(hidden[: len(WINDOW)], fresh.embedding)
     torch.testing.assert_close(own, logits, atol=1e-3, rtol=1e-3)
-    out, _ = fresh(batch["ids"], batch["positions"], sight_of(batch).attend(sparse=False))
+    out = fresh(batch["ids"], batch["positions"], sight_of(batch).attend(sparse=False)).hidden
     out.square().sum().backward()
     for name in PROJECTIONS:
         gradient = fresh.adapter.b[name].grad

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,14 @@ from engine.model import Context, KeyValues
 from engine.session import Session
 from engine.weights import quantise
 from export.denoiser import Adapter, load_adapter, rms_norm, save_adapter
-from export.drafter import Drafter, save_drafter
+from export.drafter import Drafter, InSight, save_drafter
 from export.limits import END_ID, MASK_ID, SPECIAL
 from export.shipped import opened
 from export.torch_model import TorchModel
 from export.weights import half_rotation, read_gguf
 
+LOOKING = [(0, 1), (1, 0), (1, 1), (1, 3)]
+"""Layers and heads whose keys and values a drafter looks at."""
 LAYERS, HIDDEN, HEADS, KV_HEADS, FFN, VOCABULARY, RANK = 2, 64, 4, 2, 96, 300, 4
 HEAD = HIDDEN // HEADS
 
@@ -227,8 +230,8 @@ def with_drafter(
 ) -> tuple[Path, Drafter]:
     """The same folder with a drafter of random numbers added to it."""
     torch.manual_seed(2)
-    drafter = Drafter(read_gguf(gguf), torch.arange(SPECIAL, VOCABULARY, 2))
-    for matrix in (drafter.begin.weight, drafter.write.weight):
+    drafter = Drafter(read_gguf(gguf), torch.arange(SPECIAL, VOCABULARY, 2), torch.tensor(LOOKING))
+    for matrix in (drafter.begin.weight, drafter.tell.weight, drafter.write.weight):
         torch.nn.init.normal_(matrix, std=0.05)
     to = tmp_path_factory.mktemp("models") / "drafts"
     shutil.copytree(folder, to)
@@ -259,14 +262,14 @@ def test_the_drafter_writes_on_as_in_torch(
     ahead = session.denoise(canvas, 20, context).ahead
     assert ahead is not None
     drafting = ahead((0, 2))
-    features = features_of(reference, canvas, context)
+    features, sight = features_of(reference, canvas, context), sight_of(reference, canvas, context)
     assert np.array_equal(drafting.tokens, drafter.tokens.numpy())
     text = [70, 81, 33]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        states = [drafter.first(features[None, 2])]
-        for token in text:
-            states.append(drafter(states[-1], torch.tensor([token])))
-        wanted = drafter.logits(torch.cat(states[1:])).log_softmax(-1).numpy()
+        states = [drafter.first(features[None, 2])[None]]
+        for step, token in enumerate(text, 1):
+            states.append(drafter(states[-1], torch.tensor([[token]]), sight, step))
+        wanted = drafter.logits(torch.cat(states[1:])[:, 0]).log_softmax(-1).numpy()
     for token, expected in zip(text, wanted, strict=True):
         got = drafting.after(token)
         assert np.abs(got - expected).mean() < 0.15
@@ -278,15 +281,51 @@ def test_it_drafts_behind_a_context_as_behind_the_same_text_on_a_canvas(
 ) -> None:
     session = Session.open(with_drafter[0])
     ids = np.array([40, 50, 60])
-    _, start = session.encode_ahead(ids, 20, context.prefix)
+    read, start = session.encode_ahead(ids, 20, context.prefix)
+    behind = replace(context, prefix=context.prefix.followed_by(read))
     ahead = session.denoise(np.append(ids, 33)[None], 20, context).ahead
     assert start is not None
     assert ahead is not None
-    assert np.abs(start().after(70) - ahead((0, 2)).after(70)).mean() < 0.3
-    assert np.array_equal(start().after(70), start().after(70)), "each time anew"
+    assert np.abs(start(behind).after(70) - ahead((0, 2)).after(70)).mean() < 0.3
+    assert np.array_equal(start(behind).after(70), start(behind).after(70)), "each time anew"
     _, other = session.encode_ahead(ids[:2], 20, context.prefix)
     assert other is not None
-    assert np.abs(start().after(70) - other().after(70)).mean() > 0.6
+    assert np.abs(start(behind).after(70) - other(behind).after(70)).mean() > 0.6
+
+
+def test_of_several_canvases_a_draft_sees_what_stands_around_them_alone(
+    with_drafter: tuple[Path, Drafter], context: Context
+) -> None:
+    session = Session.open(with_drafter[0])
+    one = np.array([[40, 50, 60, *[MASK_ID] * 6]])
+    other = np.array([[40, 51, 61, *[MASK_ID] * 6]])
+    alone = session.denoise(one, 20, context).ahead
+    first = session.denoise(np.concatenate([one, other]), 20, context).ahead
+    last = session.denoise(np.concatenate([other, one]), 20, context).ahead
+    assert alone is not None
+    assert first is not None
+    assert last is not None
+    together = first((0, 2)).after(70)
+    assert np.abs(together - last((1, 2)).after(70)).mean() < 0.05
+    assert np.abs(together - alone((0, 2)).after(70)).mean() > 0.05
+
+
+@torch.no_grad()
+def sight_of(reference: TorchModel, canvas: np.ndarray, context: Context) -> InSight:
+    """What a draft from the third place of a canvas sees: the prefix and the canvas so far."""
+    x = reference.embedding[torch.from_numpy(canvas)]
+    left = torch.ones(1, canvas.shape[1], canvas.shape[1], dtype=torch.bool).tril()
+    its = reference._layers(x, 20 + torch.arange(canvas.shape[1]), context.prefix, left)[1:]
+    known = (context.prefix.keys, context.prefix.values)
+    parts = [
+        np.concatenate(both, 2)[:, :, : len(context) + 3] for both in zip(known, its, strict=True)
+    ]
+    group = HEADS // KV_HEADS
+    found = [torch.stack([torch.from_numpy(p[la, h // group]) for la, h in LOOKING]) for p in parts]
+    keys, values = (part[None] for part in found)
+    return InSight(
+        keys, values, torch.ones(1, 1, keys.shape[2], dtype=torch.bool), torch.tensor([[22]])
+    )
 
 
 @torch.no_grad()
@@ -338,7 +377,7 @@ def test_training_can_go_on_from_a_folder(
         ]
         assert (change[0] - change[1]).abs().max() < 0.01 * change[1].abs().max()
     assert torch.equal(start.drafter["tokens"], drafter.tokens)
-    again = Drafter(start.base, drafter.tokens)
+    again = Drafter(start.base, drafter.tokens, drafter.heads)
     again.load_state_dict(again.state_dict() | start.drafter)
     assert (again.read.weight - drafter.read.weight).abs().max() < 0.01
 

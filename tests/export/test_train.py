@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from export import curve, train
 from export.denoiser import load_adapter
+from export.drafter import MATRICES
 from export.limits import END_ID
 from export.packing import Example
 from export.shelf import Shelf
@@ -96,7 +97,7 @@ def test_looking_at_what_is_held_out_takes_a_tenth_of_the_time(options, base, mo
 def test_it_begins_from_a_model(options, base, tmp_path):
     first = train.Trainer(options, Shipped(base, {}, {}))
     first.run()
-    known = ("tokens", "norm", "begin.weight", "read.weight", "write.weight")
+    known = ("tokens", "heads", "norm", *(f"{matrix}.weight" for matrix in MATRICES))
     adapter, drafter = first.model.adapter.state_dict(), first.drafter.state_dict()
     start = Shipped(base, adapter, {name: drafter[name] for name in known})
     options.to, options.rank = tmp_path / "second", 4
