@@ -310,6 +310,16 @@ def test_of_several_canvases_a_draft_sees_what_stands_around_them_alone(
     assert np.abs(together - alone((0, 2)).after(70)).mean() > 0.05
 
 
+def test_where_nothing_is_in_sight_it_drafts_all_the_same(
+    with_drafter: tuple[Path, Drafter], context: Context
+) -> None:
+    nothing = replace(context, prefix=context.prefix.first(0), ids=context.ids[:0])
+    canvases = np.array([[40, 50, *[MASK_ID] * 7], [40, 51, *[MASK_ID] * 7]])
+    ahead = Session.open(with_drafter[0]).denoise(canvases, 0, nothing).ahead
+    assert ahead is not None
+    assert np.isfinite(ahead((0, 1)).after(70)).all()
+
+
 @torch.no_grad()
 def sight_of(reference: TorchModel, canvas: np.ndarray, context: Context) -> InSight:
     """What a draft from the third place of a canvas sees: the prefix and the canvas so far."""
