@@ -80,7 +80,7 @@ def test_tokens_put_forward_and_cached_change_no_text(
         with_it = lambda *asked: replace(denoise(*asked), ahead=lambda place: guessing)  # noqa: E731
         monkeypatch.setattr(model, "denoise", with_it)
         monkeypatch.setattr(
-            model, "encode_ahead", lambda *asked: (encode(*asked), lambda: guessing)
+            model, "encode_ahead", lambda *asked: (encode(*asked), lambda _context: guessing)
         )
     engine = torch_engine(model, tokenizer)
     monkeypatch.setattr(engine, "_rules", with_threshold(engine, threshold))
