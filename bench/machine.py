@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from engine.session import physical_cores
+from engine.runtime import physical_cores
 
 FLAGS = ("avx2", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
 """What an int8 or bf16 product is fast or slow by."""

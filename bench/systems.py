@@ -26,7 +26,7 @@ from engine.extent import end_of
 from engine.healing import Cut, Healing
 from engine.model import Ids
 from engine.prompt import Mode
-from engine.session import physical_cores
+from engine.runtime import physical_cores
 from engine.tokenizer import FileTokenizer
 from lsp_server.critic import critic_of
 from lsp_server.document import Document

@@ -2,7 +2,7 @@
 
 from .engine import Engine, default_model_folder
 from .formats import Format
-from .prompt import Cell, Fill, FillOptions, Finish, Mode, Prompt, Snippet, Step, Timings
+from .prompt import Cell, Fill, FillOptions, Finish, Mode, Prompt, Step, Timings
 
 __all__ = [
     "Cell",
@@ -13,7 +13,6 @@ __all__ = [
     "Format",
     "Mode",
     "Prompt",
-    "Snippet",
     "Step",
     "Timings",
     "default_model_folder",

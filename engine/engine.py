@@ -35,7 +35,7 @@ from .trace import Trace
 from .verify import Verified
 
 if TYPE_CHECKING:
-    from .session import Runtime
+    from .runtime import Runtime
 
 DEFAULT_MODEL = "lacuna-135m"
 SURE = 0.9
@@ -170,8 +170,7 @@ class Engine:
     def _surroundings(self, prompt: Prompt) -> Surroundings:
         """The prompt in tokens, cut to what the model can see."""
         card = self.card
-        before = "".join(f"{snippet.text}\n\n" for snippet in prompt.snippets) + prompt.prefix
-        before = tail(before, card.max_prefix * CHARACTERS_PER_TOKEN)
+        before = tail(prompt.prefix, card.max_prefix * CHARACTERS_PER_TOKEN)
         after = prompt.suffix[: card.max_suffix * CHARACTERS_PER_TOKEN]
         prefix = np.array(self._tokenizer.encode(before) or [card.start_id], np.int64)
         suffix = np.array(self._tokenizer.encode(after), np.int64)

@@ -20,7 +20,7 @@ from .errors import EngineFailedError
 from .healing import Cut
 from .model import Among, Context, Floats, Ids, KeyValues, Proposal, Start
 from .prompt import Cancelled, Critic, Fill, FillOptions, OnStep, Prompt
-from .session import Runtime
+from .runtime import Runtime
 
 FIRST_BYTE = 17
 """Token id of the byte 0; smaller ids are special."""

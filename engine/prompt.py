@@ -14,14 +14,6 @@ from .formats import Format
 
 
 @dataclass(frozen=True, slots=True)
-class Snippet:
-    """Text of another file that may help; it is placed before the prefix."""
-
-    path: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Prompt:
     """One gap: the text before it (prefix) and after it (suffix), in full or already cut.
 
@@ -30,7 +22,6 @@ class Prompt:
 
     prefix: str
     suffix: str = ""
-    snippets: tuple[Snippet, ...] = ()
 
 
 class Mode(StrEnum):

@@ -1,15 +1,13 @@
-"""A cached-family model in ONNX Runtime: the only file of Lacuna that knows it.
+"""A cached-family model in ONNX Runtime.
 
-`Session.open` checks the folder, merges the adapter and builds three sessions (context, canvas,
-head); after that every call is numpy in, numpy out, as `model.py` describes.
+`Session.open` checks the folder, merges the adapter and builds its networks (context, canvas, head,
+drafter); after that every call is numpy in, numpy out, as `model.py` describes.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,79 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import weights
+from .buffers import Buffers
 from .card import DRAFTER, Card, check_files
 from .drafter import Drafter
-from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal, Start, shared
+from .errors import ModelFolderError
+from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal, Start
+from .runtime import Network, Runtime, choose_runtime
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
-ROOM = 64
-"""Buffers of keys and values grow in steps of so many tokens: typing on fits into the old ones."""
-
-HIDDEN = -1e9
-"""Bias of what a place does not see."""
 CHUNK = 4096
 """Rows of the embedding that are dequantised at once: 9 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Runtime:
-    """Where and how a model runs."""
-
-    provider: str
-    """"cpu" or "cuda"."""
-    threads: int
-    """Threads of one forward pass."""
-    reason: str
-    """Why this provider, as a sentence for people."""
-    version: str
-    """Of ONNX Runtime."""
-
-
-def import_runtime() -> Any:
-    """The module onnxruntime. Raises RuntimeMissingError with the command that installs it."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise RuntimeMissingError(
-            f"ONNX Runtime cannot be imported ({error}). Install it with `pip install "
-            "onnxruntime`, or `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
-        ) from None
-    return onnxruntime
-
-
-def choose_runtime(provider: str = "auto", threads: int = 0) -> Runtime:
-    """Which provider and how many threads to use; 0 threads: one for each physical core.
-
-    Raises RuntimeMissingError when ONNX Runtime is missing or lacks the provider asked for.
-    """
-    runtime = import_runtime()
-    available = runtime.get_available_providers()
-    threads = threads or physical_cores()
-    if provider == "cuda" and PROVIDERS["cuda"] not in available:
-        raise RuntimeMissingError(
-            "this ONNX Runtime has no CUDA provider; `pip uninstall onnxruntime`, then "
-            "`pip install onnxruntime-gpu`, or set the provider to cpu"
-        )
-    if provider == "auto":
-        reason = "the weights are int8, for whose products CUDA has no kernel"
-        return Runtime("cpu", threads, reason, runtime.__version__)
-    return Runtime(provider, threads, "asked for", runtime.__version__)
-
-
-def physical_cores() -> int:
-    """Physical cores this process may run on; hyper-threads only slow a small int8 product."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    logical = allowed or os.cpu_count() or 1
-    try:
-        siblings = {
-            path.read_text().strip()
-            for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/core_cpus_list")
-        }
-    except OSError:
-        siblings = set()
-    return min(logical, len(siblings)) if siblings else logical
 
 
 class Session:
@@ -113,7 +47,7 @@ class Session:
         if drafter:
             begin = drafter["begin.weight"] * drafter["begin.scale"]
             self._drafter = Drafter(drafter["tokens"], begin, drafter["reads"], self._after)
-        self._stage: _Stage | None = None
+        self._buffers: Buffers | None = None
 
     @classmethod
     def open(cls, folder: Path, provider: str = "auto", threads: int = 0) -> Session:
@@ -217,7 +151,7 @@ class Session:
             feeds[f"past_key.{index}"] = past.keys[index][None]
             feeds[f"past_value.{index}"] = past.values[index][None]
         names = [f"{kind}.{i}" for kind in ("key", "value") for i in range(card.layers)]
-        new = self._run(self._networks.context, [*names, *others], feeds)
+        new = self._networks.context.run([*names, *others], feeds)
         keys = np.concatenate(new[: card.layers])
         values = np.concatenate(new[card.layers : 2 * card.layers])
         return KeyValues(keys, values), new[2 * card.layers :]
@@ -233,27 +167,26 @@ class Session:
         """
         tail = len(context.tail)
         line = np.concatenate([context.tail, canvas])
-        stage = self._holding(context, len(line))
-        known = stage.known(line, tail + int(wanted.argmax()))
+        buffers = self._holding(context, len(line))
+        known = buffers.known(line, tail + int(wanted.argmax()))
         x = self._embedding.canvas_rows(line[known:])
-        run = stage.prepared(x, line == self._card.mask_id, position - tail, known)
-        with _reported():
-            self._networks.canvas.session.run_with_iobinding(run.binding)
-        stage.written(line, self._card.mask_id)
+        run = buffers.prepared(x, line == self._card.mask_id, position - tail, known)
+        self._networks.canvas.run_bound(run.binding)
+        buffers.written(line, self._card.mask_id)
         hidden, inner = (
             np.zeros((len(line), rows.shape[2]), np.float32) for rows in (run.hidden, run.inner)
         )
         hidden[known:], inner[known:] = run.hidden[0], run.inner[0]
         return hidden[tail:], inner[tail:]
 
-    def _holding(self, context: Context, tokens: int) -> _Stage:
+    def _holding(self, context: Context, tokens: int) -> Buffers:
         """Buffers that hold a context, with room for `tokens` behind it."""
-        if self._stage is None or not self._stage.fits(len(context), tokens):
-            self._stage = None  # frees the old buffers before there are new ones
-            session = self._networks.canvas.session
-            self._stage = _Stage.of(session, self._card, len(context), tokens)
-        self._stage.hold(context)
-        return self._stage
+        if self._buffers is None or not self._buffers.fits(len(context), tokens):
+            self._buffers = None  # frees the old buffers before there are new ones
+            network = self._networks.canvas
+            self._buffers = Buffers.of(network, self._card, len(context), tokens)
+        self._buffers.hold(context)
+        return self._buffers
 
     def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
         """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""
@@ -265,7 +198,7 @@ class Session:
         if wanted.any():
             feeds = {"rows": hidden[wanted], "current": current[wanted]}
             names = ["ids", "log_probs", "end_log_prob", "current_log_prob"]
-            results = self._run(self._networks.head, names, feeds)
+            results = self._networks.head.run(names, feeds)
             for target, result in zip((ids, log_probs, end, now), results, strict=True):
                 target[wanted] = result
         return Proposal(ids, log_probs, end, now)
@@ -301,17 +234,17 @@ class Session:
         self, hidden: Floats, inner: Floats, position: int, place: tuple[int, ...]
     ) -> Drafting:
         """See Ahead; hidden and inner are [B, C, ...], `position` is that of the first place."""
-        assert self._stage is not None
-        stage, (*_, column) = self._stage, place
-        sight = stage.before
+        assert self._buffers is not None
+        buffers, (*_, column) = self._buffers, place
+        sight = buffers.before
         if len(hidden) == 1:  # of several canvases only the last one is in the buffers
             sight += column + 1
-        return self._drafting(self._seen(hidden, inner, place), position + column, stage, sight)
+        return self._drafting(self._seen(hidden, inner, place), position + column, buffers, sight)
 
-    def _drafting(self, seen: Floats, position: int, stage: _Stage, sight: int) -> Drafting:
+    def _drafting(self, seen: Floats, position: int, buffers: Buffers, sight: int) -> Drafting:
         """Drafts behind a place that sees the first `sight` tokens of the buffers."""
         assert self._drafter is not None
-        keys, values = (buffer[:, :, :, :sight] for buffer in (stage.keys, stage.values))
+        keys, values = (buffer[:, :, :, :sight] for buffer in (buffers.keys, buffers.values))
         return self._drafter.drafting(seen, position, keys, values)
 
     def _seen(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Floats:
@@ -326,181 +259,16 @@ class Session:
         assert self._networks.draft is not None
         x = self._embedding.rows(np.array([token]))
         feeds = {"state": state, "x": x, "position": np.array([[position]]), **sight}
-        after, log_probs = self._run(self._networks.draft, ["after", "log_probs"], feeds)
+        after, log_probs = self._networks.draft.run(["after", "log_probs"], feeds)
         return after, log_probs[0]
-
-    def _run(self, network: _Network, outputs: list[str], feeds: Mapping[str, Any]) -> list[Any]:
-        """One forward pass that computes no more than the outputs need."""
-        options = import_runtime().RunOptions()
-        options.only_execute_path_to_fetches = True
-        with _reported():
-            return list(network.session.run(outputs, feeds, options))
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Raises EngineFailedError with what the runtime said."""
-    try:
-        yield
-    except Exception as error:  # onnxruntime raises bare classes of its C++ module
-        raise EngineFailedError(f"ONNX Runtime failed: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Memory of a pass over T places, bound to the network once: what is written is read there."""
-
-    binding: Any
-    x: Floats
-    """[1, T, hidden]"""
-    position: Ids
-    """[1, T]"""
-    hidden: Floats
-    """[1, T, hidden]"""
-    inner: Floats
-    """[1, T, ...]"""
-    last: NDArray[np.int32]
-    """[1]: index of the last key."""
-    total: NDArray[np.int32]
-    """[]: number of keys."""
-
-
-@dataclass(slots=True)
-class _Stage:
-    """The buffers of canvas passes: keys and values of a suffix, of the prefix, then of the canvas.
-
-    Those of the context are copied in once; the prefix stands behind the suffix, so that when a
-    text grows only its new tokens are. At every pass the network writes those of the canvas behind
-    them, in place. What is closed sees nothing right of it, so its keys and values stay as they
-    are: a pass goes over what is new.
-    """
-
-    session: Any
-    card: Card
-    keys: Floats
-    """[L, 1, G, S, D]"""
-    values: Floats
-    context: Context | None = None
-    """What the buffers hold."""
-    closed: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
-    """And behind it, of the last canvas: the context's tail, the last prefix token and what was
-    closed after it."""
-    runs: dict[int, _Run] = field(default_factory=dict)
-    """By places."""
-    bias: Floats = field(default_factory=lambda: np.zeros((1, 1, 0, 0), np.float32))
-    """[1, 1, T, N] of the last pass, which the runtime borrows."""
-
-    @classmethod
-    def of(cls, session: Any, card: Card, context: int, tokens: int) -> _Stage:
-        room = -(-(context + max(tokens, card.canvas_sizes[-1] + 1)) // ROOM) * ROOM
-        buffers = (card.layers, 1, card.kv_heads, room, card.head_size)
-        return cls(session, card, np.zeros(buffers, np.float32), np.zeros(buffers, np.float32))
-
-    @property
-    def inner(self) -> int:
-        """Numbers that inner layers give for a place; 0 where no drafter wants them."""
-        return sum(out.shape[2] for out in self.session.get_outputs() if out.name == "inner")
-
-    @property
-    def before(self) -> int:
-        """Tokens in the buffers before the last prefix token, with which a canvas begins."""
-        assert self.context is not None
-        return len(self.context) + len(self.context.tail)
-
-    def fits(self, context: int, tokens: int) -> bool:
-        """Whether a canvas of `tokens` behind a context of this length needs no other memory."""
-        return bool(context + tokens <= self.keys.shape[3])
-
-    def hold(self, context: Context) -> None:
-        """Copies a context in, unless it is there already."""
-        if context is self.context:
-            return
-        after, held = len(context.suffix), self.held(context)
-        for buffer, suffix, prefix in (
-            (self.keys, context.suffix.keys, context.prefix.keys),
-            (self.values, context.suffix.values, context.prefix.values),
-        ):
-            buffer[:, 0, :, :after] = suffix
-            buffer[:, 0, :, after + held : len(context)] = prefix[:, :, held:]
-        self.context, self.closed = context, self.closed[:0]
-
-    def held(self, context: Context) -> int:
-        """How many tokens of the prefix stand where this context has them already."""
-        if self.context is None or len(self.context.suffix) != len(context.suffix):
-            return 0
-        return shared(self.context.ids, context.ids)
-
-    def known(self, line: Ids, first: int) -> int:
-        """How many of the first places [T] need no pass; `first` is the first one wanted."""
-        return min(shared(self.closed, line), first, len(line) - 1)
-
-    def prepared(self, x: Floats, is_open: NDArray[np.bool_], position: int, known: int) -> _Run:
-        """The run over the places [T] from `known` on, with its inputs in place.
-
-        x is [T - known, hidden].
-        """
-        assert self.context is not None
-        places = len(x)
-        if places not in self.runs:
-            self.runs[places] = self._bound(places)
-        run = self.runs[places]
-        before = len(self.context) + known
-        run.x[0] = x
-        run.position[0] = np.arange(position + known, position + known + places)
-        run.total[...] = before + places
-        run.last[:] = run.total - 1
-        bias = np.zeros((1, 1, places, before + places), np.float32)
-        bias[0, 0, :, before:] = ~(is_open[known:, None] | np.tri(places, dtype=bool)) * HIDDEN
-        tail = max(len(self.context.tail) - known, 0)
-        bias[0, 0, :tail, : len(self.context.suffix)] = HIDDEN
-        self.bias = bias
-        wrap = import_runtime().OrtValue.ortvalue_from_numpy
-        run.binding.bind_ortvalue_input("bias", wrap(bias))
-        return run
-
-    def written(self, line: Ids, mask_id: int) -> None:
-        """Notes what the buffers hold after a pass over `line` [T]."""
-        is_open = line == mask_id
-        self.closed = line[: int(is_open.argmax()) if is_open.any() else len(line)].copy()
-
-    def _bound(self, places: int) -> _Run:
-        hidden = self.card.hidden
-        run = _Run(
-            self.session.io_binding(),
-            x=np.zeros((1, places, hidden), np.float32),
-            position=np.zeros((1, places), np.int64),
-            hidden=np.zeros((1, places, hidden), np.float32),
-            inner=np.zeros((1, places, self.inner), np.float32),
-            last=np.zeros(1, np.int32),
-            total=np.zeros((), np.int32),
-        )
-        wrap = import_runtime().OrtValue.ortvalue_from_numpy  # borrows, does not copy
-        for name in ("x", "position", "last", "total"):
-            run.binding.bind_ortvalue_input(name, wrap(getattr(run, name)))
-        run.binding.bind_ortvalue_output("hidden", wrap(run.hidden))
-        if self.inner:
-            run.binding.bind_ortvalue_output("inner", wrap(run.inner))
-        for kind, buffers in (("key", self.keys), ("value", self.values)):
-            for index, buffer in enumerate(buffers):
-                value = wrap(buffer)
-                run.binding.bind_ortvalue_input(f"past_{kind}.{index}", value)
-                run.binding.bind_ortvalue_output(f"{kind}.{index}", value)
-        return run
-
-
-@dataclass(frozen=True, slots=True)
-class _Network:
-    session: Any
-    borrowed: tuple[NDArray[Any], ...]
-    """Arrays the session reads but does not own."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Networks:
-    context: _Network
-    canvas: _Network
-    head: _Network
-    draft: _Network | None
+    context: Network
+    canvas: Network
+    head: Network
+    draft: Network | None
     """Of a model with a drafter."""
 
 
@@ -541,44 +309,17 @@ def _load(
     )
     merged = dict(weights.merged(card, base, adapter))
     base.clear()
-    canvas = _network(folder / "canvas.onnx", runtime, merged.items())
-    context = _network(folder / "context.onnx", runtime, merged.items())
+    canvas = Network.open(folder / "canvas.onnx", runtime, merged.items())
+    context = Network.open(folder / "context.onnx", runtime, merged.items())
     merged.clear()
     columns = {
         "embedding.weight": np.ascontiguousarray(embedding.table.T),
         "embedding.scale": scale,
     }
-    head = _network(folder / "head.onnx", runtime, columns.items())
+    head = Network.open(folder / "head.onnx", runtime, columns.items())
     draft, drafter = None, {}
     if card.has_drafter:
         drafter = weights.read(folder / DRAFTER)
         its = weights.drafter(drafter, columns)
-        draft = _network(folder / "draft.onnx", runtime, its.items())
+        draft = Network.open(folder / "draft.onnx", runtime, its.items())
     return _Networks(context, canvas, head, draft), embedding, drafter
-
-
-def _network(path: Path, runtime: Runtime, tensors: Iterable[tuple[str, NDArray[Any]]]) -> _Network:
-    """An inference session of a graph with the initialisers it declares external."""
-    ort = import_runtime()
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = runtime.threads
-    options.log_severity_level = 3
-    # A spinning pool would keep the cores busy between keystrokes.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    # An OrtValue only borrows the array's memory. The session packs matrices into memory of its
-    # own while it is made, but goes on reading vectors where they are, so those are kept with it.
-    kept = {name: np.ascontiguousarray(tensor) for name, tensor in tensors}
-    values = [ort.OrtValue.ortvalue_from_numpy(tensor) for tensor in kept.values()]
-    options.add_external_initializers(list(kept), values)
-    providers = [PROVIDERS[runtime.provider]]
-    if runtime.provider == "cuda":
-        providers.append(PROVIDERS["cpu"])
-    try:
-        session = ort.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime raises bare classes of its C++ module
-        # The file is the published one, so it is the runtime that does not know the graph.
-        raise ModelFolderError(
-            f"{path}: ONNX Runtime {runtime.version} cannot load it; a newer one may: "
-            f"`pip install --upgrade onnxruntime` ({error})"
-        ) from None
-    return _Network(session, tuple(tensor for tensor in kept.values() if tensor.ndim == 1))

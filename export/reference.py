@@ -12,7 +12,7 @@ from torch import Tensor
 
 from engine import Engine
 from engine.model import KeyValues
-from engine.session import Runtime
+from engine.runtime import Runtime
 from lsp_server.prompt import prompt_for
 
 from .folder import base_of, engine_tokenizer

@@ -26,7 +26,7 @@ from rich.text import Text
 from engine import Engine, Fill, FillOptions, Prompt, default_model_folder
 from engine.card import Card, check_files
 from engine.errors import LacunaError, ModelFolderError, RuntimeMissingError
-from engine.session import choose_runtime
+from engine.runtime import choose_runtime
 from lsp_server import syntax
 
 HEALTHY, UNHEALTHY = 0, 1

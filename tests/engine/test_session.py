@@ -16,7 +16,8 @@ from engine import Engine, default_model_folder
 from engine.card import digest
 from engine.errors import EngineFailedError, ModelFolderError, RuntimeMissingError
 from engine.model import Context, Ids, KeyValues, Proposal
-from engine.session import Session, choose_runtime
+from engine.runtime import choose_runtime
+from engine.session import Session
 from engine.tokenizer import FileTokenizer
 
 pytestmark = pytest.mark.model
@@ -228,7 +229,7 @@ def test_a_prefix_that_changed_in_the_middle_is_held_anew(
     changed = before.copy()
     changed[place] = tokens(" else")[0]
     other = around(session, changed, tokens(AFTER), tail=0)
-    session._stage = None
+    session._buffers = None
     expected = session.denoise(canvas, position, other)
     first = session.denoise(canvas, position, context)
     assert not np.array_equal(first.log_probs, expected.log_probs)
@@ -246,7 +247,7 @@ def test_what_was_not_read_is_read_with_the_canvas_and_does_not_see_the_suffix(
         assert parts.ids.shape == whole.ids.shape
         assert np.array_equal(parts.ids[0, 0, :1], whole.ids[0, 0, :1])
         assert np.allclose(parts.log_probs[0, 0, :2], whole.log_probs[0, 0, :2], atol=0.5)
-    seen = session._stage
+    seen = session._buffers
     assert seen is not None
     start = len(late)
     read = KeyValues(seen.keys[:, 0, :, start : start + 3], seen.values[:, 0, :, start : start + 3])

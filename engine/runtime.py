@@ -1,0 +1,150 @@
+"""ONNX Runtime: where a model runs, and networks that run there. The only file that imports it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Where and how a model runs."""
+
+    provider: str
+    """"cpu" or "cuda"."""
+    threads: int
+    """Threads of one forward pass."""
+    reason: str
+    """Why this provider, as a sentence for people."""
+    version: str
+    """Of ONNX Runtime."""
+
+
+def import_runtime() -> Any:
+    """The module onnxruntime. Raises RuntimeMissingError with the command that installs it."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise RuntimeMissingError(
+            f"ONNX Runtime cannot be imported ({error}). Install it with `pip install "
+            "onnxruntime`, or `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
+        ) from None
+    return onnxruntime
+
+
+def choose_runtime(provider: str = "auto", threads: int = 0) -> Runtime:
+    """Which provider and how many threads to use; 0 threads: one for each physical core.
+
+    Raises RuntimeMissingError when ONNX Runtime is missing or lacks the provider asked for.
+    """
+    runtime = import_runtime()
+    available = runtime.get_available_providers()
+    threads = threads or physical_cores()
+    if provider == "cuda" and PROVIDERS["cuda"] not in available:
+        raise RuntimeMissingError(
+            "this ONNX Runtime has no CUDA provider; `pip uninstall onnxruntime`, then "
+            "`pip install onnxruntime-gpu`, or set the provider to cpu"
+        )
+    if provider == "auto":
+        reason = "the weights are int8, for whose products CUDA has no kernel"
+        return Runtime("cpu", threads, reason, runtime.__version__)
+    return Runtime(provider, threads, "asked for", runtime.__version__)
+
+
+def physical_cores() -> int:
+    """Physical cores this process may run on; hyper-threads only slow a small int8 product."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    logical = allowed or os.cpu_count() or 1
+    try:
+        siblings = {
+            path.read_text().strip()
+            for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/core_cpus_list")
+        }
+    except OSError:
+        siblings = set()
+    return min(logical, len(siblings)) if siblings else logical
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A graph with its weights, ready to run."""
+
+    session: Any
+    borrowed: tuple[NDArray[Any], ...]
+    """Arrays the session reads but does not own."""
+
+    @classmethod
+    def open(
+        cls, path: Path, runtime: Runtime, tensors: Iterable[tuple[str, NDArray[Any]]]
+    ) -> Network:
+        """A graph with the initialisers it declares external.
+
+        Raises ModelFolderError where this ONNX Runtime does not know the graph.
+        """
+        ort = import_runtime()
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = runtime.threads
+        options.log_severity_level = 3
+        # A spinning pool would keep the cores busy between keystrokes.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        # The session packs matrices into memory of its own while it is made, but goes on reading
+        # vectors where they are, so those are kept with it.
+        kept = {name: np.ascontiguousarray(tensor) for name, tensor in tensors}
+        values = [borrowed(tensor) for tensor in kept.values()]
+        options.add_external_initializers(list(kept), values)
+        providers = [PROVIDERS[runtime.provider]]
+        if runtime.provider == "cuda":
+            providers.append(PROVIDERS["cpu"])
+        try:
+            session = ort.InferenceSession(str(path), options, providers=providers)
+        except Exception as error:  # onnxruntime raises bare classes of its C++ module
+            # The file is the published one, so it is the runtime that does not know the graph.
+            raise ModelFolderError(
+                f"{path}: ONNX Runtime {runtime.version} cannot load it; a newer one may: "
+                f"`pip install --upgrade onnxruntime` ({error})"
+            ) from None
+        return cls(session, tuple(tensor for tensor in kept.values() if tensor.ndim == 1))
+
+    def width(self, output: str) -> int:
+        """Size of an output's last axis; 0 where the graph has no such output."""
+        return sum(out.shape[-1] for out in self.session.get_outputs() if out.name == output)
+
+    def run(self, outputs: list[str], feeds: Mapping[str, Any]) -> list[Any]:
+        """One forward pass that computes no more than the outputs need.
+
+        Raises EngineFailedError.
+        """
+        options = import_runtime().RunOptions()
+        options.only_execute_path_to_fetches = True
+        with _reported():
+            return list(self.session.run(outputs, feeds, options))
+
+    def run_bound(self, binding: Any) -> None:
+        """One forward pass from memory to memory. Raises EngineFailedError."""
+        with _reported():
+            self.session.run_with_iobinding(binding)
+
+
+def borrowed(array: NDArray[Any]) -> Any:
+    """The array's memory for ONNX Runtime, not copied: it must outlive what is made here."""
+    return import_runtime().OrtValue.ortvalue_from_numpy(array)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Raises EngineFailedError with what the runtime said."""
+    try:
+        yield
+    except Exception as error:  # onnxruntime raises bare classes of its C++ module
+        raise EngineFailedError(f"ONNX Runtime failed: {error}") from error
