@@ -18,6 +18,11 @@ HIDDEN = -1e9
 """Bias of what a place does not see."""
 
 
+def bias_of(unseen: NDArray[np.bool_]) -> Floats:
+    """[1, 1, T, N]: what keeps T places from the keys, of N, that they do not see."""
+    return np.where(unseen, np.float32(HIDDEN), np.float32(0))[None, None]
+
+
 @dataclass(frozen=True, slots=True)
 class Pass:
     """Memory of a pass over T places, bound to the network once: what is written is read there."""
@@ -116,12 +121,12 @@ class Buffers:
         run.position[0] = np.arange(position + known, position + known + places)
         run.total[...] = before + places
         run.last[:] = run.total - 1
-        bias = np.zeros((1, 1, places, before + places), np.float32)
-        bias[0, 0, :, before:] = ~(is_open[known:, None] | np.tri(places, dtype=bool)) * HIDDEN
+        unseen = np.zeros((places, before + places), bool)
+        unseen[:, before:] = ~(is_open[known:, None] | np.tri(places, dtype=bool))
         tail = max(len(self.context.tail) - known, 0)
-        bias[0, 0, :tail, : len(self.context.suffix)] = HIDDEN
-        self.bias = bias
-        run.binding.bind_ortvalue_input("bias", borrowed(bias))
+        unseen[:tail, : len(self.context.suffix)] = True
+        self.bias = bias_of(unseen)
+        run.binding.bind_ortvalue_input("bias", borrowed(self.bias))
         return run
 
     def written(self, line: Ids, mask_id: int) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from .errors import ModelFolderError
 
-SCHEMA = 4
+SCHEMA = 5
 """The version of card.json that this engine reads."""
 
 FAMILIES = ("cached",)

@@ -1,6 +1,6 @@
 """A cached-family model in ONNX Runtime.
 
-`Session.open` checks the folder, merges the adapter and builds its networks (context, canvas, head,
+`Session.open` checks the folder, merges the adapter and builds its networks (transformer, head,
 drafter); after that every call is numpy in, numpy out, as `model.py` describes.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import weights
-from .buffers import Buffers
+from .buffers import Buffers, bias_of
 from .card import DRAFTER, Card, check_files
 from .drafter import Drafter
 from .errors import ModelFolderError
@@ -143,17 +143,23 @@ class Session:
         if past is None:
             nothing = np.zeros((card.layers, card.kv_heads, 0, card.head_size), np.float32)
             past = KeyValues(nothing, nothing)
+        before, total = past.keys.shape[2], past.keys.shape[2] + len(ids)
         feeds: dict[str, NDArray[Any]] = {
             "x": self._embedding.rows(ids)[None],
             "position": np.arange(position, position + len(ids))[None],
+            "bias": bias_of(~np.tri(len(ids), total, before, dtype=bool)),
+            "last": np.array([total - 1], np.int32),
+            "total": np.array(total, np.int32),
         }
         for index in range(card.layers):
             feeds[f"past_key.{index}"] = past.keys[index][None]
             feeds[f"past_value.{index}"] = past.values[index][None]
         names = [f"{kind}.{i}" for kind in ("key", "value") for i in range(card.layers)]
-        new = self._networks.context.run([*names, *others], feeds)
-        keys = np.concatenate(new[: card.layers])
-        values = np.concatenate(new[card.layers : 2 * card.layers])
+        new = self._networks.transformer.run([*names, *others], feeds)
+        keys, values = (
+            np.concatenate([found[:, :, before:] for found in new[start : start + card.layers]])
+            for start in (0, card.layers)
+        )
         return KeyValues(keys, values), new[2 * card.layers :]
 
     def _hidden(
@@ -171,7 +177,7 @@ class Session:
         known = buffers.known(line, tail + int(wanted.argmax()))
         x = self._embedding.canvas_rows(line[known:])
         run = buffers.prepared(x, line == self._card.mask_id, position - tail, known)
-        self._networks.canvas.run_bound(run.binding)
+        self._networks.transformer.run_bound(run.binding)
         buffers.written(line, self._card.mask_id)
         hidden, inner = (
             np.zeros((len(line), rows.shape[2]), np.float32) for rows in (run.hidden, run.inner)
@@ -183,7 +189,7 @@ class Session:
         """Buffers that hold a context, with room for `tokens` behind it."""
         if self._buffers is None or not self._buffers.fits(len(context), tokens):
             self._buffers = None  # frees the old buffers before there are new ones
-            network = self._networks.canvas
+            network = self._networks.transformer
             self._buffers = Buffers.of(network, self._card, len(context), tokens)
         self._buffers.hold(context)
         return self._buffers
@@ -265,8 +271,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Networks:
-    context: Network
-    canvas: Network
+    transformer: Network
     head: Network
     draft: Network | None
     """Of a model with a drafter."""
@@ -309,8 +314,7 @@ def _load(
     )
     merged = dict(weights.merged(card, base, adapter))
     base.clear()
-    canvas = Network.open(folder / "canvas.onnx", runtime, merged.items())
-    context = Network.open(folder / "context.onnx", runtime, merged.items())
+    transformer = Network.open(folder / "transformer.onnx", runtime, merged.items())
     merged.clear()
     columns = {
         "embedding.weight": np.ascontiguousarray(embedding.table.T),
@@ -322,4 +326,4 @@ def _load(
         drafter = weights.read(folder / DRAFTER)
         its = weights.drafter(drafter, columns)
         draft = Network.open(folder / "draft.onnx", runtime, its.items())
-    return _Networks(context, canvas, head, draft), embedding, drafter
+    return _Networks(transformer, head, draft), embedding, drafter

@@ -31,7 +31,7 @@ from engine.weights import quantise
 from .denoiser import ALPHA
 from .drafter import MATRICES as DRAFTER_MATRICES
 from .limits import CANVAS_SIZES, END_ID, LIMITS, MASK_ID, PROPOSALS, SPECIAL
-from .onnx_graph import canvas_graph, context_graph, draft_graph, head_graph, reads_of
+from .onnx_graph import draft_graph, head_graph, reads_of, transformer_graph
 from .smoothing import CALIBRATION, Scales, calibrate, smooth_adapter, smooth_base
 from .weights import MATRICES, Base, Shape, adapter_tensors, folder_tensors, read_gguf
 
@@ -182,8 +182,7 @@ def engine_tokenizer(library: Tokenizer) -> FileTokenizer:
 def write_graphs(folder: Path, shape: Shape) -> None:
     never = [token for token in range(SPECIAL) if token != END_ID]
     graphs = {
-        "context.onnx": context_graph(shape, POSITIONS),
-        "canvas.onnx": canvas_graph(shape, POSITIONS),
+        "transformer.onnx": transformer_graph(shape, POSITIONS),
         "head.onnx": head_graph(shape, PROPOSALS, END_ID, never),
     }
     for name, graph in graphs.items():

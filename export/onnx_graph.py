@@ -1,9 +1,9 @@
 """The ONNX graphs of a cached-family model, written node by node; they hold no weights.
 
-- `context.onnx`: the model over new tokens, causal, after the cached keys and values.
-- `canvas.onnx`: the denoiser over [last prefix tokens, canvas]; what a place sees of the others is
-  an input. The context's keys and values lie in buffers with room for the canvas's own behind them:
-  input and output are the same memory, so no step copies the context.
+- `transformer.onnx`: the model over some tokens, which see of those before them and of each other
+  what an input says: causal for a text, more for a canvas. Keys and values of what was there come
+  out again with the new ones behind them; where input and output are the same memory they stay
+  where they are, so no step over a canvas copies its context.
 - `head.onnx`: hidden rows -> the K most probable tokens, and the probabilities of two given ones.
 - `draft.onnx`: a draft and one more token -> the tokens likely after it.
 
@@ -13,12 +13,12 @@ memory, base and adapter merged: so an adapter can be exchanged without a new gr
 Made by hand because exporters leave what costs most on a small canvas: a cache that is copied at
 every step, key heads repeated for their queries, unfused norms, three GEMMs where one does. What
 was measured is in docs/speed.md.
-Shapes: T tokens, P cached tokens, S places of a buffer, G key/value heads, D head size.
+Shapes: T tokens, P tokens before them, N = P + T, S = N or the places of a buffer, G key/value
+heads, D head size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -104,60 +104,24 @@ FUSED = {
 """Operators of ONNX Runtime's own domain."""
 
 
-def context_graph(shape: Shape, positions: int) -> onnx.ModelProto:
-    """The model, causal: embeddings, positions and cache in; new keys and values, hidden and inner
-    out."""
-    graph = Graph()
-    transformer(graph, shape, positions, causal_attention, "P", shape.taps)
-    for index in range(shape.layers):
-        for kind in ("key", "value"):
-            sizes = (1, shape.kv_heads, "T", shape.head_size)
-            graph.output(f"{kind}.{index}", TensorProto.FLOAT, *sizes)
-    return graph.model("context")
+def transformer_graph(shape: Shape, positions: int) -> onnx.ModelProto:
+    """All layers and the final norm: `x` to `hidden`, both [1, T, hidden].
 
-
-def canvas_graph(shape: Shape, positions: int) -> onnx.ModelProto:
-    """The denoiser: embeddings, positions and buffers in; hidden and inner out.
-
-    `last` [1] is the index of the last key, `total` the number of keys, N: T of them are written
-    behind the others. `bias` is added to the scores of N keys for T places. Each `key.N` and
-    `value.N` must be bound to the buffer of its input.
+    `last` [1] is the index of the last key, `total` the number of keys, N: T of them are new, and
+    stand behind the others in `key.N` and `value.N`. `bias` is added to the scores of N keys for T
+    places. What the layers that a drafter looks at make of x comes out too, as `inner`
+    [1, T, taps hidden].
     """
     graph = Graph()
+    x = graph.input("x", TensorProto.FLOAT, 1, "T", shape.hidden)
+    graph.input("position", TensorProto.INT64, 1, "T")
     graph.input("bias", TensorProto.FLOAT, 1, 1, "T", "N")
     graph.input("last", TensorProto.INT32, 1)
     graph.input("total", TensorProto.INT32)
-    transformer(graph, shape, positions, buffered_attention, "S", shape.taps)
     for index in range(shape.layers):
         for kind in ("key", "value"):
-            sizes = (1, shape.kv_heads, "S", shape.head_size)
-            graph.output(f"{kind}.{index}", TensorProto.FLOAT, *sizes)
-    return graph.model("canvas")
-
-
-Attention = Callable[[Graph, Shape, int, str], str]
-"""(graph, shape, layer, packed queries, keys and values [1, T, ...]) -> [1, T, heads D]."""
-
-
-def transformer(
-    graph: Graph,
-    shape: Shape,
-    positions: int,
-    attention: Attention,
-    cache: str,
-    taps: tuple[int, ...] = (),
-) -> None:
-    """All layers and the final norm: `x` to `hidden`, both [1, T, hidden].
-
-    `cache` names the axis of the tokens in the inputs `past_key.N` and `past_value.N`. What the
-    first so many layers make of x comes out too, as `inner` [1, T, taps hidden].
-    """
-    x = graph.input("x", TensorProto.FLOAT, 1, "T", shape.hidden)
-    graph.input("position", TensorProto.INT64, 1, "T")
-    for index in range(shape.layers):
-        for kind in ("key", "value"):
-            name = f"past_{kind}.{index}"
-            graph.input(name, TensorProto.FLOAT, 1, shape.kv_heads, cache, shape.head_size)
+            graph.input(f"past_{kind}.{index}", TensorProto.FLOAT, *cached(shape, "P"))
+            graph.output(f"{kind}.{index}", TensorProto.FLOAT, *cached(shape, "S"))
     rotary_tables(graph, shape, positions)
     norm = graph.weight("layers.0.norm1", TensorProto.FLOAT, shape.hidden)
     [hidden] = graph.op(
@@ -178,10 +142,16 @@ def transformer(
         name = "hidden" if last else None
         hidden, residual = add_norm(graph, shape, residual, fed, following, name)
         after[index + 1] = residual
-    if taps:
-        graph.op("Concat", [after[count] for count in taps], names=["inner"], axis=2)
-        graph.output("inner", TensorProto.FLOAT, 1, "T", len(taps) * shape.hidden)
+    if shape.taps:
+        graph.op("Concat", [after[count] for count in shape.taps], names=["inner"], axis=2)
+        graph.output("inner", TensorProto.FLOAT, 1, "T", len(shape.taps) * shape.hidden)
     graph.output("hidden", TensorProto.FLOAT, 1, "T", shape.hidden)
+    return graph.model("transformer")
+
+
+def cached(shape: Shape, tokens: str) -> tuple[int | str, ...]:
+    """The axes of a layer's keys or values of so many tokens."""
+    return 1, shape.kv_heads, tokens, shape.head_size
 
 
 def rotary_tables(graph: Graph, shape: Shape, positions: int) -> None:
@@ -230,8 +200,8 @@ def linear_by_row(graph: Graph, x: str, name: str, rows: int, columns: int) -> s
     return graph.op("Mul", [linear(graph, unit, name, rows, columns), size])[0]
 
 
-def buffered_attention(graph: Graph, shape: Shape, index: int, qkv: str) -> str:
-    """Rotation, cache and grouped-query attention in one node that writes into the buffers."""
+def attention(graph: Graph, shape: Shape, index: int, qkv: str) -> str:
+    """Rotation, cache and grouped-query attention [1, T, heads D] in one node."""
     past = [f"past_key.{index}", f"past_value.{index}"]
     return graph.op(
         "GroupQueryAttention",
@@ -242,36 +212,6 @@ def buffered_attention(graph: Graph, shape: Shape, index: int, qkv: str) -> str:
         do_rotary=1,
         causal=0,
     )[0]
-
-
-def causal_attention(graph: Graph, shape: Shape, index: int, qkv: str) -> str:
-    """Rotation and causal attention after the cache; only new keys and values leave the graph."""
-    queries, keys = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
-    qk, v = graph.op("Split", [qkv, graph.shape(queries + keys, keys)], outputs=2, axis=2)
-    [qk] = graph.op(
-        "RotaryEmbedding",
-        [qk, "position", "cos", "sin"],
-        num_heads=shape.heads + shape.kv_heads,
-        rotary_embedding_dim=0,
-    )
-    q, k = graph.op("Split", [qk, graph.shape(queries, keys)], outputs=2, axis=2)
-    by_head(graph, shape, k, f"key.{index}")
-    by_head(graph, shape, v, f"value.{index}")
-    # The kernel wants its outputs of all keys and values whenever it is given a past.
-    return graph.op(
-        "Attention",
-        [q, k, v, "", f"past_key.{index}", f"past_value.{index}"],
-        outputs=3,
-        q_num_heads=shape.heads,
-        kv_num_heads=shape.kv_heads,
-        is_causal=1,
-    )[0]
-
-
-def by_head(graph: Graph, shape: Shape, x: str, name: str) -> None:
-    """[1, T, G D] -> `name` [1, G, T, D]."""
-    [x] = graph.op("Reshape", [x, graph.shape(0, 0, shape.kv_heads, shape.head_size)])
-    graph.op("Transpose", [x], names=[name], perm=[0, 2, 1, 3])
 
 
 def feed_forward(graph: Graph, shape: Shape, index: int, x: str) -> str:

@@ -80,7 +80,7 @@ def epsilon_of(folder: Path) -> float:
     """What the norms add under their root; only the graphs know it."""
     import onnx  # not wanted by a machine that trains anew
 
-    nodes = onnx.load(folder / "context.onnx", load_external_data=False).graph.node
+    nodes = onnx.load(folder / "transformer.onnx", load_external_data=False).graph.node
     [first, *_] = (node for node in nodes if node.op_type == "SimplifiedLayerNormalization")
     [epsilon] = (a.f for a in first.attribute if a.name == "epsilon")
     return float(f"{epsilon:.6g}")
