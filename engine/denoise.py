@@ -284,15 +284,18 @@ def spell(
 
 
 def spelling(proposal: Proposal, place: int, owed: bytes, healing: Healing) -> tuple[Ids, Floats]:
-    """The tokens that may stand at a place where `owed` is to be spelled, with log-probabilities:
-    those of the K proposed, or where none of them may, of the whole vocabulary."""
+    """The tokens that may stand at a place where `owed` is to be spelled: those of the K proposed,
+    or where none of them may, of the whole vocabulary. Their log-probabilities are given that one
+    of them stands there: what was typed is no guess."""
     ids, log_probs = proposal.ids[place], proposal.log_probs[place]
     fit = np.array([healing.spells(token, owed) for token in ids.tolist()])
     if (fit & np.isfinite(log_probs)).any():
-        return ids[fit], log_probs[fit]
-    tokens = healing.spelling(owed)
-    assert proposal.others is not None
-    return tokens, proposal.others((np.array([place]),), tokens)[0]
+        ids, log_probs = ids[fit], log_probs[fit]
+    else:
+        assert proposal.others is not None
+        ids = healing.spelling(owed)
+        log_probs = proposal.others((np.array([place]),), ids)[0]
+    return ids, log_probs - np.logaddexp.reduce(log_probs)
 
 
 def without(proposal: Proposal, banned: Ids, end_id: int, rules: Rules) -> Proposal:

@@ -42,7 +42,7 @@ CARD = Card(
     max_suffix=192,
     proposals=4,
 )
-SURE, UNSURE, RARE = math.log(0.95), math.log(0.6), math.log(1e-4)
+CERTAIN, SURE, UNSURE, RARE = (math.log(p) for p in (0.999, 0.95, 0.6, 1e-4))
 
 
 class ByteTokenizer:
@@ -62,7 +62,8 @@ class ByteTokenizer:
 
 @dataclass
 class ScriptedModel:
-    """Proposes `text` at every canvas, sure of a few positions at a time."""
+    """Proposes `text` at every canvas, certain where a token is put forward already, and sure of a
+    few open positions at a time."""
 
     step_seconds: float = 0.0
     sure: int = 8
@@ -151,8 +152,8 @@ class ScriptedModel:
         ids = np.empty((*script.shape, self.card.proposals), np.int64)
         ids[..., 0] = script
         ids[..., 1:] = others
-        sure = is_open & (np.cumsum(is_open, axis=1) <= self.sure)
-        best = np.where(sure, SURE, UNSURE).astype(np.float32)
+        of_open = np.where(np.cumsum(is_open, axis=1) <= self.sure, SURE, UNSURE)
+        best = np.where(is_open, of_open, CERTAIN).astype(np.float32)
         rest = np.log((1 - np.exp(best)) / 8).astype(np.float32)
         log_probs = np.repeat(rest[..., None], self.card.proposals, axis=2)
         log_probs[..., 0] = best

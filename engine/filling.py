@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .canvas import Canvas
+from .certainty import line_probabilities
 from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
@@ -191,6 +192,7 @@ class Filling:
             steps=draft.steps,
             finish=finish,
             mean_log_prob=float(np.mean(draft.log_probs)) if draft.log_probs else 0.0,
+            line_probabilities=line_probabilities(text, tokens, draft.log_probs, self.cut.text),
         )
 
     def _candidate(self, size: int, context: Context, rules: Rules, expected: Ids) -> Candidate:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .base import Base
+from .certainty import line_probabilities
 from .extent import end_of
 from .model import Floats
 from .prompt import Cell, Fill, FillOptions, Finish
@@ -105,11 +106,13 @@ class LeftToRight:
     def _fill(self, tokens: list[int], log_probs: list[float], passes: int, finish: Finish) -> Fill:
         mean = float(np.mean(log_probs)) if log_probs else 0.0
         # A character may be cut in two where the limit fell.
+        text = self._text(tokens).rstrip(REPLACEMENT)
         return Fill(
-            text=self._text(tokens).rstrip(REPLACEMENT),
+            text=text,
             tokens=self.base.count(tokens) + (finish is Finish.END),
             steps=passes,
             finish=finish,
             mean_log_prob=mean,
             base_log_prob=mean,
+            line_probabilities=line_probabilities(text, tokens, log_probs, self.base.text),
         )

@@ -126,7 +126,21 @@ class Fill:
     base_log_prob: float | None = None
     """Mean natural-log probability of the text's tokens for the base after the prefix alone; None
     where the base did not read it."""
+    line_probabilities: tuple[float, ...] = ()
+    """Of the text's beginnings that end with its first line, its second, ... , the last one's with
+    the text's end; see certainty.py."""
     timings: Timings = field(default=Timings(), compare=False)
+
+    @property
+    def probability(self) -> float:
+        """Of the whole text, as the tokens had it when they were committed."""
+        return self.line_probabilities[-1] if self.line_probabilities else 1.0
+
+    def sure(self, least: float) -> str:
+        """The longest beginning of whole lines that has at least this probability."""
+        lines = self.text.split("\n")
+        doubted = (n for n, known in enumerate(self.line_probabilities) if known < least)
+        return "\n".join(lines[: next(doubted, len(lines))])
 
 
 @dataclass(frozen=True, slots=True)

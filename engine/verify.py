@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .base import Base, Reading
+from .certainty import line_probabilities
 from .context import Surroundings, window
 from .extent import end_of
 from .filling import Filling
@@ -121,6 +122,9 @@ class Verified:
     def _agreed(self, fill: Fill, reading: Reading) -> Fill:
         mean = float(reading.log_probs.mean()) if len(reading.log_probs) else 0.0
         tokens = self.base.count(reading.tokens) + (fill.finish is Finish.END)
+        known = reading.log_probs.tolist()
+        lines = line_probabilities(fill.text, reading.tokens, known, self.base.text)
+        fill = replace(fill, line_probabilities=lines)
         return replace(fill, tokens=tokens, mean_log_prob=mean, base_log_prob=mean)
 
     def _cells(self, reading: Reading, count: int) -> list[Cell]:

@@ -57,27 +57,46 @@ def infill(
     engine: Engine,
     options: FillOptions,
     *,
+    least: float = 0.0,
     cancelled: Cancelled = never,
     on_step: OnStep | None = None,
 ) -> tuple[Suggestion, ...] | Nothing:
     """At most `options.candidates` suggestions for a span, best first, or why there are none.
 
-    A fill is at most `options.max_tokens` long, and at most as long as the span allows. One that is
+    A fill is at most `options.max_tokens` long, and at most as long as the span allows. Of one that
+    is less probable than `least` as many of its first lines are suggested as are not. One that is
     held to a format is not mended and is as long as that allows. Raises what `Engine.fill` raises:
     CancelledError, PromptError, EngineFailedError.
     """
     edit_of = to_edit if options.format is None else verbatim
     prompt, critic = prompt_for(document, span), critic_of(document, span)
+
+    def judge(fill: Fill) -> Edit | Rejected:
+        text = fill.sure(least)
+        if text.strip() or text == fill.text:
+            return edit_of(document, span, text)
+        return _unsure(fill, least)
+
     rejected: list[Rejected] = []
     for wanted in _within(document, span, options):
         fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step, critic=critic)
-        judged = [(edit_of(document, span, fill.text), fill) for fill in fills]
+        judged = [(judge(fill), fill) for fill in fills]
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
             return _distinct(shown)[: options.candidates]
         rejected += [edit for edit, _ in judged if isinstance(edit, Rejected)]
         if BREAKS_SYNTAX not in rejected:
             break
     return Nothing(rejected[0].reason, rejected[0].detail)
+
+
+def _unsure(fill: Fill, least: float) -> Rejected:
+    lines = zip(fill.text.split("\n"), fill.line_probabilities, strict=True)
+    probability = next(known for line, known in lines if line.strip())
+    return Rejected(
+        "unsure",
+        f"The model gives the best it found a probability of {probability:.1%}; what appears by "
+        f"itself needs {least:.0%} (lacuna.minProbability). Ask for it to see it.",
+    )
 
 
 def _within(document: Document, span: Span, options: FillOptions) -> list[FillOptions]:

@@ -27,6 +27,8 @@ class Request:
     """Of the cursor, in code points."""
     wanted: int = 1
     """How many at most."""
+    automatic: bool = False
+    """Nobody asked: what the model is not sure of is held back."""
     selected: Selected | None = None
 
     def completed(self) -> tuple[Document, int]:

@@ -189,6 +189,8 @@ async def inline_completion(
     request = wire.request(document, params.position, ls.encoding)
     if context.trigger_kind is types.InlineCompletionTriggerKind.Invoked:
         request = replace(request, wanted=ls.completer.settings.candidates)
+    else:
+        request = replace(request, automatic=True)
     if info := context.selected_completion_info:
         request = replace(request, selected=wire.selected(document, info, ls.encoding))
     offers = await ls.completer.suggest(request)

@@ -39,6 +39,7 @@ class Settings:
     max_tokens: int = 96
     steps: int = 0
     threshold: float = 0.05
+    min_probability: float = 0.1
     candidates: int = 3
 
     @property
@@ -138,6 +139,11 @@ def _fraction(field: str) -> _Rule:
     return _Rule(field, wanted, lambda value: type(value) in (int, float) and 0 < value <= 1)
 
 
+def _probability(field: str) -> _Rule:
+    wanted = "a number from 0 to 1"
+    return _Rule(field, wanted, lambda value: type(value) in (int, float) and 0 <= value <= 1)
+
+
 def _one_of(field: str, *names: str) -> _Rule:
     wanted = " or ".join(f'"{name}"' for name in names)
     return _Rule(field, wanted, lambda value: isinstance(value, str) and value in names)
@@ -176,6 +182,7 @@ _ALL = (
     _whole("max_tokens", 1, 1024),
     _whole("steps", 0, 1024),
     _fraction("threshold"),
+    _probability("min_probability"),
     _whole("candidates", 1, 10),
 )
 _RULES = {_camel(rule.field): rule for rule in _ALL}

@@ -228,8 +228,9 @@ def test_what_the_model_says_anyway_is_not_changed_by_a_format(shipped: Engine) 
     [free] = shipped.fill(prompt)
     [held] = shipped.fill(prompt, FillOptions(format=Format.matching(r"[^\x00]*")))
     assert held.text == free.text
-    # A pass over other positions shares another int8 scale.
-    assert held.mean_log_prob == pytest.approx(free.mean_log_prob, abs=0.2)
+    # Without a format what was typed is given. And a pass over other positions shares another
+    # int8 scale.
+    assert held.mean_log_prob <= free.mean_log_prob + 0.2
 
 
 @pytest.mark.model

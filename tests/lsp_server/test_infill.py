@@ -67,6 +67,43 @@ def test_nothing_says_why_the_best_fill_was_rejected() -> None:
     assert found == Nothing(BREAKS_SYNTAX.reason, BREAKS_SYNTAX.detail)
 
 
+BLOCK = "def load(path):\n▮\n\n\nx = 1\n"
+
+
+def of_block(text: str, least: float) -> str | Nothing:
+    """What is suggested of a fill whose first line has a probability of 0.939, and all of it 0.838."""
+    document, span = marked(BLOCK)
+    assert span.kind is SpanKind.BLOCK
+    found = infill(document, span, scripted_engine([text]), FillOptions(), least=least)
+    return found if isinstance(found, Nothing) else found[0].edit.text
+
+
+@pytest.mark.parametrize(
+    ("least", "shown"),
+    [
+        (0.0, "    a = f(1)\n    return a"),
+        (0.83, "    a = f(1)\n    return a"),
+        (0.93, "    a = f(1)"),
+    ],
+)
+def test_as_many_lines_are_suggested_as_are_probable(least: float, shown: str) -> None:
+    assert of_block("    a = f(1)\n    return a", least) == shown
+
+
+def test_what_is_not_probable_is_not_suggested() -> None:
+    nothing = of_block("    a = f(1)\n    return a", 0.95)
+    assert isinstance(nothing, Nothing)
+    assert nothing.reason == "unsure"
+    assert "93.9%" in nothing.detail
+    assert "needs 95%" in nothing.detail
+
+
+def test_an_empty_fill_is_empty_however_unsure() -> None:
+    nothing = of_block("", 1.0)
+    assert isinstance(nothing, Nothing)
+    assert nothing.reason == "empty"
+
+
 def test_span_and_options_both_limit_the_length() -> None:
     document, span = marked(SOURCE)
     assert span.kind is SpanKind.LINE_END

@@ -50,6 +50,16 @@ async def test_an_invoked_request_gives_several(scripted: Scripted) -> None:
     assert len(await editor.ask(at, invoked=True)) == 1
 
 
+async def test_what_the_model_is_not_sure_of_comes_only_when_asked_for(scripted: Scripted) -> None:
+    editor = await scripted("json.load(f)", options={"minProbability": 1})
+    at = editor.open(SOURCE)
+    assert await editor.ask(at) == []
+    assert await editor.why() == "unsure"
+    assert await editor.ask(at, invoked=True)
+    editor.configure(minProbability=0.1)
+    assert await editor.ask(at)
+
+
 async def test_the_trace_shows_every_step(scripted: Scripted) -> None:
     editor = await scripted("json.load(f)")
     assert (await editor.call("lacuna/trace")).id is None

@@ -38,12 +38,13 @@ def test_good_values_are_taken() -> None:
             "maxTokens": 10,
             "steps": 4,
             "threshold": 1,
+            "minProbability": 0,
             "candidates": 2,
         }
     )
     assert problems == ()
     assert settings == Settings(
-        False, ("markdown",), (), 1000, "~/m", "cpu", 2, "left-to-right", "never", 10, 4, 1, 2
+        False, ("markdown",), (), 1000, "~/m", "cpu", 2, "left-to-right", "never", 10, 4, 1, 0, 2
     )
     assert settings.model_folder == Path.home() / "m"
     assert settings.fill_options.mode is Mode.LEFT_TO_RIGHT
@@ -65,6 +66,8 @@ BAD = [
     ("steps", "4", "a whole number from 0 to"),
     ("threshold", 0, "a number above 0 and at most 1"),
     ("threshold", 1.01, "a number above 0 and at most 1"),
+    ("minProbability", -0.1, "a number from 0 to 1"),
+    ("minProbability", True, "a number from 0 to 1"),
     ("candidates", 11, "a whole number from 1 to 10"),
 ]
 

@@ -29,6 +29,7 @@ local M = {}
 ---@field maxTokens? integer
 ---@field steps? integer
 ---@field threshold? number
+---@field minProbability? number
 ---@field candidates? integer
 
 ---@class lacuna.Config

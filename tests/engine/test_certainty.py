@@ -1,0 +1,80 @@
+"""How probable a fill is, line by line."""
+
+import math
+
+import numpy as np
+import pytest
+
+from engine import Engine, Fill, FillOptions, Finish, Mode, Prompt
+from engine.certainty import line_probabilities
+
+PIECES = ["a", " = ", "1", "\n", "b\n\n", "c", "d"]
+HALF = math.log(0.5)
+
+
+def text_of(tokens: list[int]) -> str:
+    return "".join(PIECES[token] for token in tokens)
+
+
+def probabilities(text: str, tokens: list[int], count: int) -> list[float]:
+    """As powers of a half."""
+    found = line_probabilities(text, tokens, [HALF] * count, text_of)
+    return [round(-math.log2(one)) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens", "log_probs", "halves"),
+    [
+        ("a = 1", [0, 1, 2], 4, [4]),  # with its end
+        ("a = 1", [0, 1, 2], 3, [3]),  # it ran into a limit
+        ("a = 1", [0, 1, 2, 3, 5], 5, [4]),  # a line break ended it
+        ("", [], 1, [1]),
+        ("", [3, 0], 2, [1]),
+        ("a\nc", [0, 3, 5], 4, [2, 4]),
+        ("ab\n\nc", [0, 4, 5], 4, [2, 2, 4]),  # two line breaks in one token
+        ("a\nc", [0, 3, 5, 6], 5, [2, 4]),  # cut within what was written
+    ],
+)
+def test_a_line_is_as_probable_as_all_up_to_its_end(
+    text: str, tokens: list[int], log_probs: int, halves: list[int]
+) -> None:
+    assert probabilities(text, tokens, log_probs) == halves
+
+
+def fill(text: str, *lines: float) -> Fill:
+    return Fill(text, 3, 1, Finish.END, -0.1, line_probabilities=lines)
+
+
+@pytest.mark.parametrize(
+    ("least", "sure"),
+    [(0.0, "a\nb\nc"), (0.2, "a\nb\nc"), (0.21, "a\nb"), (0.5, "a\nb"), (0.6, "a"), (0.95, "")],
+)
+def test_what_is_sure_is_a_beginning_of_whole_lines(least: float, sure: str) -> None:
+    assert fill("a\nb\nc", 0.9, 0.5, 0.2).sure(least) == sure
+
+
+def test_of_what_nothing_is_known_all_is_sure() -> None:
+    assert fill("a\nb").sure(1.0) == "a\nb"
+    assert fill("a\nb").probability == 1.0
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("mode", list(Mode))
+def test_every_mode_tells_the_probability_of_each_line(shipped: Engine, mode: Mode) -> None:
+    prompt = Prompt("def add(first, second):\n    ", "\n\n\nprint(add(1, 2))\n")
+    options = FillOptions(mode=mode, max_tokens=40)
+    for one in shipped.fill(prompt, options):
+        assert len(one.line_probabilities) == one.text.count("\n") + 1
+        assert list(one.line_probabilities) == sorted(one.line_probabilities, reverse=True)
+        assert 0 < one.probability <= 1
+
+
+@pytest.mark.model
+def test_what_was_typed_is_no_guess(shipped: Engine) -> None:
+    """A token that spells what is typed is certain where nothing else may stand there."""
+    rest = "names = ['a', 'b']\nfor name in nam"
+    [typed] = shipped.fill(Prompt(rest, ":\n    print(name)\n"), FillOptions(stop_at_newline=True))
+    [whole] = shipped.fill(Prompt(rest[:-3], ":\n    print(name)\n"), FillOptions())
+    assert typed.text == "es"
+    assert whole.text == "names"
+    assert np.log(typed.probability) > np.log(whole.probability)
