@@ -71,7 +71,7 @@ BLOCK = "def load(path):\n▮\n\n\nx = 1\n"
 
 
 def of_block(text: str, least: float) -> str | Nothing:
-    """What is suggested of a fill whose first line has a probability of 0.939, and all of it 0.838."""
+    """What is suggested of a fill whose first line has a probability of 0.939, all of it 0.838."""
     document, span = marked(BLOCK)
     assert span.kind is SpanKind.BLOCK
     found = infill(document, span, scripted_engine([text]), FillOptions(), least=least)
