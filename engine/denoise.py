@@ -55,6 +55,8 @@ class Rules:
     """[n] the tokens after the gap, which a text may repeat."""
     drafter: bool = False
     """Whether the model writes drafts itself, so that a pass needs no masks behind them."""
+    least_log_prob: float = -np.inf
+    """A canvas that is less probable is given up."""
 
     def checks(self, passes: int) -> bool:
         """Whether the next pass checks tokens put forward, after so many; the last of a budget
@@ -102,8 +104,8 @@ def denoise(
     cancelled: Cancelled,
     observe: Observe | None = None,
 ) -> None:
-    """Fills every canvas. Raises CancelledError between two steps."""
-    while running := [c for c in candidates if not c.canvas.is_full]:
+    """Fills every canvas that is not given up. Raises CancelledError between two steps."""
+    while running := [c for c in candidates if goes_on(c.canvas, rules)]:
         if cancelled():
             raise CancelledError("cancelled between two denoising steps")
         start = time.perf_counter()
@@ -113,6 +115,11 @@ def denoise(
             step(candidate, proposal_of(proposals, row), rules)
         if observe is not None and running[0] is candidates[0]:
             observe(candidates[0], before, (time.perf_counter() - start) * 1e3)
+
+
+def goes_on(canvas: Canvas, rules: Rules) -> bool:
+    """Whether a canvas has open positions that are worth a pass."""
+    return not canvas.is_full and float(canvas.log_probs.sum()) >= rules.least_log_prob
 
 
 def inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:

@@ -5,6 +5,7 @@ It knows nothing of editors: text around a gap in, fills out.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import fields, replace
 from functools import cached_property, lru_cache
@@ -190,7 +191,14 @@ class Engine:
             remask=options.remask,
             hold=self._hold(options, cut),
             drafter=self.card.has_drafter,
+            least_log_prob=self._least_log_prob(options),
         )
+
+    def _least_log_prob(self, options: FillOptions) -> float:
+        """Below what log-probability the denoiser gives up; what the base reads is its matter."""
+        if options.mode is not Mode.DIFFUSION or not options.least_probability:
+            return -math.inf
+        return math.log(options.least_probability)
 
     def _hold(self, options: FillOptions, cut: Cut) -> Hold | None:
         """What keeps a fill to its format. Raises FormatError when nothing can satisfy it."""
@@ -233,7 +241,7 @@ def check(options: FillOptions) -> None:
         value, least = getattr(options, field.name), LEAST.get(field.name)
         if value is not None and least is not None and value < least:
             raise PromptError(f"{field.name} is {value}; it must be at least {least}")
-    for name in ("threshold", "remask", "agreement"):
+    for name in ("threshold", "remask", "agreement", "least_probability"):
         if not 0.0 <= getattr(options, name) <= 1.0:
             raise PromptError(f"{name} is {getattr(options, name)}; it must be from 0 to 1")
     if options.format is not None and options.mode is not Mode.DIFFUSION:

@@ -55,12 +55,13 @@ class Draft:
         """The draft with one more canvas."""
         canvas = candidate.canvas
         held = canvas.log_probs[: canvas.length + canvas.is_closed]
+        finish = Finish.END if canvas.is_closed else None if canvas.is_full else Finish.UNSURE
         return Draft(
             self.gap.followed_by(np.array(canvas.tokens, np.int64), max_prefix),
             (*self.tokens, *canvas.tokens),
             (*self.log_probs, *map(float, held)),
             self.steps + candidate.passes,
-            Finish.END if canvas.is_closed else None,
+            finish,
         )
 
 
@@ -102,7 +103,7 @@ class Filling:
 
     def _first_canvas(self, gap: Surroundings) -> list[Draft]:
         seeds = [self.options.seed + i for i in range(self.options.candidates)]
-        rules = self._rules(gap, self.cut)
+        rules = self._rules(Draft(gap), self.cut)
         sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
         for passes, size in enumerate(sizes):
             start = time.perf_counter()
@@ -124,9 +125,10 @@ class Filling:
         self._repair(candidates, forward, rules, self.critic, observe)
         return [Draft(gap).after(c, self.model.card.max_prefix) for c in candidates]
 
-    def _rules(self, gap: Surroundings, cut: Cut) -> Rules:
-        """The rules for a canvas in this gap."""
-        return replace(self.rules, cut=cut, suffix=gap.suffix)
+    def _rules(self, draft: Draft, cut: Cut) -> Rules:
+        """The rules for the next canvas of a draft."""
+        least = self.rules.least_log_prob - sum(draft.log_probs)
+        return replace(self.rules, cut=cut, suffix=draft.gap.suffix, least_log_prob=least)
 
     def _repair(
         self,
@@ -156,7 +158,7 @@ class Filling:
             observe: Observe | None = trace.after_step if trace else None
             context = self._context(draft.gap, size)
             forward = self._forward(draft.gap, context)
-            rules = self._rules(draft.gap, self.cut.healing.whole(draft.gap.prefix))
+            rules = self._rules(draft, self.cut.healing.whole(draft.gap.prefix))
             candidate = self._candidate(size, context, rules, self.expected[:0])
             denoise([candidate], forward, rules, self.cancelled, observe)
             critic = behind(self.critic, self.cut.text(draft.tokens)) if self.critic else None

@@ -74,6 +74,8 @@ class FillOptions:
     bracket, with it."""
     stop_line: str = ""
     """A line, its indentation included, before which the fill ends; empty: none."""
+    least_probability: float = 0.0
+    """The denoiser stops where what it has written is less probable."""
     agreement: float = 0.01
     """In verified mode: how probable a drafted token must be for the base, as a share of what the
     base's most probable one is; at 1 only that one is kept."""
@@ -95,6 +97,8 @@ class Finish(StrEnum):
     """The next line would have been the one that follows the gap."""
     LENGTH = "length"
     """max_tokens was reached first."""
+    UNSURE = "unsure"
+    """It became less probable than least_probability."""
 
 
 @dataclass(frozen=True, slots=True)

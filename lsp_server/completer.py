@@ -259,15 +259,15 @@ def _search(
     span = spans.choose(document, offset, multiline=settings.multiline == "auto")
     if isinstance(span, NoSpan):
         return Nothing(span.reason, span.detail)
-    options = replace(settings.fill_options, candidates=request.wanted)
     least = settings.min_probability if request.automatic else 0.0
+    options = replace(settings.fill_options, candidates=request.wanted, least_probability=least)
 
     def keep(step: Step) -> None:
         if step.index == 0:  # a second try begins anew
             steps.clear()
         steps.append(step)
 
-    return infill(document, span, engine, options, least=least, cancelled=cancelled, on_step=keep)
+    return infill(document, span, engine, options, cancelled=cancelled, on_step=keep)
 
 
 def _lines_key(uri: str) -> Hashable:

@@ -57,25 +57,24 @@ def infill(
     engine: Engine,
     options: FillOptions,
     *,
-    least: float = 0.0,
     cancelled: Cancelled = never,
     on_step: OnStep | None = None,
 ) -> tuple[Suggestion, ...] | Nothing:
     """At most `options.candidates` suggestions for a span, best first, or why there are none.
 
-    A fill is at most `options.max_tokens` long, and at most as long as the span allows. Of one that
-    is less probable than `least` as many of its first lines are suggested as are not. One that is
-    held to a format is not mended and is as long as that allows. Raises what `Engine.fill` raises:
-    CancelledError, PromptError, EngineFailedError.
+    A fill is at most `options.max_tokens` long, and at most as long as the span allows; of its
+    lines those are suggested that are, all together, as probable as `options.least_probability`.
+    One that is held to a format is not mended and is as long as that allows. Raises what
+    `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
     """
     edit_of = to_edit if options.format is None else verbatim
     prompt, critic = prompt_for(document, span), critic_of(document, span)
 
     def judge(fill: Fill) -> Edit | Rejected:
-        text = fill.sure(least)
-        if text.strip() or text == fill.text:
-            return edit_of(document, span, text)
-        return _unsure(fill, least)
+        text = fill.sure(options.least_probability)
+        if fill.text.strip() and not text.strip():
+            return _unsure(options.least_probability)
+        return edit_of(document, span, text)
 
     rejected: list[Rejected] = []
     for wanted in _within(document, span, options):
@@ -89,13 +88,11 @@ def infill(
     return Nothing(rejected[0].reason, rejected[0].detail)
 
 
-def _unsure(fill: Fill, least: float) -> Rejected:
-    lines = zip(fill.text.split("\n"), fill.line_probabilities, strict=True)
-    probability = next(known for line, known in lines if line.strip())
+def _unsure(least: float) -> Rejected:
     return Rejected(
         "unsure",
-        f"The model gives the best it found a probability of {probability:.1%}; what appears by "
-        f"itself needs {least:.0%} (lacuna.minProbability). Ask for it to see it.",
+        f"The model gives the best it found a probability below {least:.0%}, so it does not appear "
+        "by itself (lacuna.minProbability). Ask for it to see it.",
     )
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from engine import Engine, Fill, FillOptions, Finish, Mode, Prompt
 from engine.certainty import line_probabilities
+from engine.fake import scripted_engine
 
+LONG = "a_name_that_is_longer_than(any, canvas, of=the, model) and goes on + 1234567890"
 PIECES = ["a", " = ", "1", "\n", "b\n\n", "c", "d"]
 HALF = math.log(0.5)
 
@@ -56,6 +58,19 @@ def test_what_is_sure_is_a_beginning_of_whole_lines(least: float, sure: str) -> 
 def test_of_what_nothing_is_known_all_is_sure() -> None:
     assert fill("a\nb").sure(1.0) == "a\nb"
     assert fill("a\nb").probability == 1.0
+
+
+def test_what_becomes_less_probable_is_given_up() -> None:
+    whole, part = (
+        scripted_engine([LONG]).fill(Prompt("x = "), FillOptions(least_probability=least))[0]
+        for least in (0.0, 0.9)
+    )
+    assert (whole.text, whole.finish) == (LONG, Finish.END)
+    assert part.finish is Finish.UNSURE
+    assert LONG.startswith(part.text)
+    assert part.steps < whole.steps
+    assert part.probability < 0.9
+    assert part.sure(0.9) == ""
 
 
 @pytest.mark.model

@@ -203,6 +203,7 @@ def test_the_trace_tells_what_happened_to_each_position() -> None:
         (FillOptions(steps=0), "steps"),
         (FillOptions(candidates=0), "candidates"),
         (FillOptions(threshold=1.5), "threshold"),
+        (FillOptions(least_probability=-0.1), "least_probability"),
         (FillOptions(temperature=-1.0), "temperature"),
     ],
 )
