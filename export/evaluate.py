@@ -8,8 +8,9 @@ r"""Measures fills on the held-out set; a table for the model card, JSON on the 
 decoding, `--base` the plain base left to right with the prefix alone and token healing. Greedy.
 Exact match: the text is what stood there, trailing blanks aside. Parses: with the fill as it comes
 from the model, and as the server would show it (`edits.py`), the file has no more syntax errors
-than it had before anything was cut. Tokens a pass: committed tokens, the end included, by forward
-passes.
+than it had before anything was cut. By itself: what the server would show of it to a person who
+typed and did not ask, and how much of that is exact. Tokens a pass: committed tokens, the end
+included, by forward passes.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.edits import Edit, to_edit
 from lsp_server.prompt import prompt_for
+from lsp_server.settings import Settings
 
 from .held_out import Answer, HeldOut, digest, held_out
 
 DEFAULTS = FillOptions()
 SHARES = ("exact", "first_line", "similarity", "parses", "shown", "shown_parses", "shown_exact")
+SHARES += ("by_itself", "by_itself_exact")
 """The numbers of a score that are averaged."""
 
 
@@ -55,6 +58,10 @@ class Score:
     """True when it would not be shown."""
     shown_exact: bool
     """Whether what is shown makes the file what it was: the edit mends brackets brought twice."""
+    by_itself: bool
+    """Whether some of it would be shown though nobody asked."""
+    by_itself_exact: bool
+    """Whether that makes the file what it was."""
     tokens: int
     passes: int
 
@@ -121,24 +128,25 @@ def fill(engine: Engine, gap: HeldOut, options: FillOptions) -> Answer:
     span = gap.span
     limited = replace(options, max_tokens=span.max_tokens, stop_at_newline=span.stop_at_newline)
     best = engine.fill(prompt_for(gap.document, span), limited)[0]
-    return Answer(best.text, best.tokens, best.steps)
+    return Answer(best.text, best.tokens, best.steps, best.sure(Settings().min_probability))
 
 
 def score(gap: HeldOut, answer: Answer) -> Score:
     """An answer held against the middle."""
     text, middle = answer.text.rstrip(), gap.middle.rstrip()
-    edit = to_edit(gap.document, gap.span, answer.text)
-    shown = isinstance(edit, Edit)
-    result = applied(gap, edit) if isinstance(edit, Edit) else None
+    result = shown_file(gap, answer.text)
+    by_itself = shown_file(gap, answer.sure) if answer.sure else None
     before = errors(gap, gap.whole)
     return Score(
         exact=text == middle,
         first_line=first_line(text) == first_line(middle),
         similarity=SequenceMatcher(None, text, middle, autojunk=False).ratio(),
         parses=errors(gap, gap.filled(answer.text)) <= before,
-        shown=shown,
+        shown=result is not None,
         shown_parses=result is None or errors(gap, result) <= before,
-        shown_exact=result is not None and trimmed(result) == trimmed(gap.whole),
+        shown_exact=restored(gap, result),
+        by_itself=by_itself is not None,
+        by_itself_exact=restored(gap, by_itself),
         tokens=answer.tokens,
         passes=answer.passes,
     )
@@ -153,9 +161,15 @@ def trimmed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
-def applied(gap: HeldOut, edit: Edit) -> str:
-    text = gap.document.text
-    return text[: edit.start] + edit.text + text[edit.end :]
+def shown_file(gap: HeldOut, fill: str) -> str | None:
+    """The file with a fill as the server shows it; None where it does not."""
+    edit, text = to_edit(gap.document, gap.span, fill), gap.document.text
+    return text[: edit.start] + edit.text + text[edit.end :] if isinstance(edit, Edit) else None
+
+
+def restored(gap: HeldOut, file: str | None) -> bool:
+    """Whether a file is what it was before anything was cut."""
+    return file is not None and trimmed(file) == trimmed(gap.whole)
 
 
 def errors(gap: HeldOut, text: str) -> int:
@@ -182,9 +196,11 @@ def summary(scores: Iterable[Score]) -> dict[str, float]:
         for name in SHARES
     }
     exact = [one for one in found if one.exact]
+    alone = [one.by_itself_exact for one in found if one.by_itself]
     return {
         "gaps": len(found),
         **shares,
+        "of_that_exact": round(100 * float(np.mean(alone)), 1) if alone else 0.0,
         "tokens_a_pass": ratio(found),
         "tokens_a_pass_exact": ratio(exact),
         "passes": round(float(np.mean([one.passes for one in found])), 2),
@@ -200,14 +216,15 @@ def table(groups: dict[str, list[Score]]) -> str:
     """The summaries in Markdown."""
     head = (
         "| gaps | n | exact % | first line % | similarity % | parses % | shown % "
-        "| shown parses % | shown exact % | tokens a pass |\n"
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+        "| shown parses % | shown exact % | by itself % | of that exact % | tokens a pass |\n"
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
     rows = [head]
     for name, scores in groups.items():
         s = summary(scores)
         cells = [s["gaps"], s["exact"], s["first_line"], s["similarity"], s["parses"]]
-        cells += [s["shown"], s["shown_parses"], s["shown_exact"], s["tokens_a_pass"]]
+        cells += [s["shown"], s["shown_parses"], s["shown_exact"]]
+        cells += [s["by_itself"], s["of_that_exact"], s["tokens_a_pass"]]
         rows.append(f"| {name} | {' | '.join(map(str, cells))} |")
     return "\n".join(rows)
 

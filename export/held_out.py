@@ -56,6 +56,8 @@ class Answer:
     text: str
     tokens: int
     passes: int
+    sure: str | None = None
+    """What of the text is shown to a person who did not ask; None where nothing tells."""
 
 
 def held_out(corpus: Path, counts: dict[str, int] | None = None) -> list[HeldOut]:

@@ -124,6 +124,19 @@ def test_the_first_line_of_a_block_counts_alone():
     assert score.first_line and not score.exact and 0.9 < score.similarity < 1
 
 
+def test_what_is_shown_by_itself_is_judged_by_itself():
+    one = gap("def f(x):\n    ", "y = x + 1\n    return y", "\n\n\nprint(f(1))\n")
+    text = "y = x + 1\n    return y"
+    whole, part, none, unknown = (
+        evaluate.score(one, Answer(text, 4, 2, sure)) for sure in (text, "y = x + 1", "", None)
+    )
+    assert (whole.by_itself, whole.by_itself_exact) == (True, True)
+    assert (part.by_itself, part.by_itself_exact, part.exact) == (True, False, True)
+    assert not none.by_itself and not unknown.by_itself
+    summary = evaluate.summary([whole, part, none, unknown])
+    assert (summary["by_itself"], summary["of_that_exact"]) == (50.0, 50.0)
+
+
 def test_summaries_are_means_and_ratios_of_sums():
     one = gap("def f(x):\n    return ", "x + 1", "\n\n\nprint(f(1))\n")
     scores = [
