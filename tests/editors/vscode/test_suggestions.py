@@ -120,8 +120,8 @@ def test_cycling_shows_another_candidate_and_tab_writes_that_one(page: Workbench
 def test_a_word_is_taken_by_the_editors_own_key_after_an_emoji(page: Workbench) -> None:
     page.open("words.py")
     page.to_line_end(2)
-    page.keys("Backspace")
-    ghost = shown_at(page, "words.py", 2, " ")
+    page.command("Lacuna: Suggest Here")  # the model is not sure enough of it to come by itself
+    ghost = page.wait_for_ghost()
     page.keys("Control+ArrowRight")
     page.save()
     before, after = FACE.split("{}")
