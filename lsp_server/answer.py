@@ -67,8 +67,9 @@ class Answer:
         fill = self.suggestions[0].fill
         return (
             f"{fill.tokens} {_plural('token', fill.tokens)} in "
-            f"{fill.steps} {_plural('step', fill.steps)}{_checks(fill)}, {self.fill_ms:.0f} ms "
-            f"({_stages(fill)}); {self.model} on {self.provider}, "
+            f"{fill.steps} {_plural('step', fill.steps)}{_checks(fill)}, "
+            f"probability {_percent(fill.probability)}, {self.fill_ms:.0f} ms ({_stages(fill)}); "
+            f"{self.model} on {self.provider}, "
             f"loaded in {self.load_ms / 1e3:.1f} s"
         )
 
@@ -128,6 +129,7 @@ def facts(file: SourceFile, suggestion: Suggestion) -> dict[str, Any]:
         "steps": fill.steps,
         "checks": fill.checks,
         "finish": fill.finish,
+        "probability": round(fill.probability, 4),
         "mean_log_prob": round(fill.mean_log_prob, 4),
         "base_log_prob": None if fill.base_log_prob is None else round(fill.base_log_prob, 4),
     }
@@ -143,6 +145,10 @@ def _stages(fill: Fill) -> str:
 def _checks(fill: Fill) -> str:
     """How often the base read it, if it did."""
     return f" and {fill.checks} {_plural('check', fill.checks)}" if fill.checks else ""
+
+
+def _percent(probability: float) -> str:
+    return f"{probability:.0%}" if probability >= 0.01 else "below 1%"
 
 
 def _plural(noun: str, count: int) -> str:

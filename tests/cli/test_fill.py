@@ -52,6 +52,7 @@ def test_json_tells_everything(script: Any, source: Path, capsys: Captured) -> N
     assert set(milliseconds) == {"load", "fill", "tokenize", "context", "denoise", "base"}
     assert milliseconds["fill"] >= milliseconds["context"] + milliseconds["denoise"] > 0
     assert told.pop("mean_log_prob") < 0
+    assert 0 < told.pop("probability") < 1
     assert told.pop("steps") >= 2  # the script is sure of eight tokens a step
     assert told == {
         "text": "json.load(f)",
@@ -226,6 +227,7 @@ def test_watch_without_a_terminal_prints_a_line_for_each_step(
     out, err = capsys.readouterr()
     assert out == "json.load(f)\n"
     *steps, last, summary = err.splitlines()
+    assert re.search(r" in \d+ steps, probability \d+%, \d+ ms \(", summary)
     assert re.match(r"step  1: 14 of 16 masked, +\d+ ms +data = j░", steps[0])
     assert len(steps) >= 2
     assert last.strip() == "data = json.load(f)"
