@@ -302,7 +302,8 @@ def spelling(proposal: Proposal, place: int, owed: bytes, healing: Healing) -> t
         assert proposal.others is not None
         ids = healing.spelling(owed)
         log_probs = proposal.others((np.array([place]),), ids)[0]
-    return ids, log_probs - np.logaddexp.reduce(log_probs)
+    whole = np.logaddexp.reduce(log_probs)
+    return ids, log_probs - whole if np.isfinite(whole) else log_probs
 
 
 def without(proposal: Proposal, banned: Ids, end_id: int, rules: Rules) -> Proposal:

@@ -150,7 +150,7 @@ class Engine:
             found = Verified(base, filling).fills(replace(gap, prefix=cut.ids))
         else:
             found = filling.fills(replace(gap, prefix=cut.ids))
-        best = ranked(found, base)
+        best = ranked(found)
         self._last = prompt.prefix, best[0].text
         return tuple(replace(fill, timings=clock.timings()) for fill in best)
 

@@ -109,7 +109,7 @@ class Timings:
     context: float = 0.0
     denoise: float = 0.0
     base: float = 0.0
-    """The base over the fills: writing, checking or ranking them."""
+    """The base over the fills: writing or checking them."""
     total: float = 0.0
 
 
@@ -126,7 +126,7 @@ class Fill:
     mean_log_prob: float
     """Mean natural-log probability of the tokens when they were committed."""
     checks: int = 0
-    """Forward passes of the base that read it, to verify or to rank it; NFE too."""
+    """Forward passes of the base that read it to verify it; NFE too."""
     base_log_prob: float | None = None
     """Mean natural-log probability of the text's tokens for the base after the prefix alone; None
     where the base did not read it."""

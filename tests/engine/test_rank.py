@@ -2,31 +2,23 @@
 
 from engine import Fill, FillOptions, Finish, Prompt
 from engine.fake import scripted_engine
-from engine.rank import distinct
+from engine.rank import ranked
 
 
-def fill(text: str, mean: float) -> Fill:
-    return Fill(text, len(text), 1, Finish.END, mean)
+def fill(text: str, probability: float) -> Fill:
+    return Fill(text, len(text), 1, Finish.END, -1.0, line_probabilities=(probability,))
 
 
-def test_of_equal_texts_the_most_probable_stays() -> None:
-    assert distinct([fill("a", -2), fill("b", -1), fill("a", -1)]) == [fill("a", -1), fill("b", -1)]
+def test_the_most_probable_comes_first_and_of_equal_texts_only_that_one() -> None:
+    fills = [fill("a", 0.1), fill("b", 0.2), fill("a", 0.3), fill("c", 0.0)]
+    assert ranked(fills) == (fill("a", 0.3), fill("b", 0.2), fill("c", 0.0))
 
 
-def test_one_fill_is_read_by_nobody() -> None:
-    [only] = scripted_engine(["foo"]).fill(Prompt("x"))
-    assert (only.checks, only.base_log_prob, only.timings.base) == (0, None, 0.0)
-
-
-def test_each_of_several_is_read_once_by_the_base_and_the_cost_is_told() -> None:
+def test_several_cost_no_pass_but_those_that_write_them() -> None:
     fills = scripted_engine(["foo"]).fill(Prompt("x = "), FillOptions(candidates=3))
-    assert [one.checks for one in fills] == [1, 1, 1]
     assert fills[0].text == "foo"
-    assert fills[0].timings.base > 0
-
-
-def test_what_the_base_would_write_comes_first() -> None:
-    engine = scripted_engine(["foo"])
-    engine.script.base_text = "aoo"  # the second candidate: `a` is what the script puts after it
-    fills = engine.fill(Prompt("x = "), FillOptions(candidates=3))
-    assert fills[0].text == "aoo"
+    assert len({one.text for one in fills}) == 3
+    assert [one.probability for one in fills] == sorted(
+        (one.probability for one in fills), reverse=True
+    )
+    assert [(one.checks, one.timings.base) for one in fills] == [(0, 0.0)] * 3
