@@ -1,13 +1,17 @@
 """How probable a fill is, line by line."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from engine import Engine, Fill, FillOptions, Finish, Mode, Prompt
 from engine.certainty import line_probabilities
+from engine.denoise import proposal_of, spelling
 from engine.fake import scripted_engine
+from engine.healing import Healing
+from engine.model import Proposal
 
 LONG = "a_name_that_is_longer_than(any, canvas, of=the, model) and goes on + 1234567890"
 PIECES = ["a", " = ", "1", "\n", "b\n\n", "c", "d"]
@@ -82,6 +86,19 @@ def test_every_mode_tells_the_probability_of_each_line(shipped: Engine, mode: Mo
         assert len(one.line_probabilities) == one.text.count("\n") + 1
         assert list(one.line_probabilities) == sorted(one.line_probabilities, reverse=True)
         assert 0 < one.probability <= 1
+
+
+def test_what_spells_the_text_taken_back_is_certain_together() -> None:
+    """`b` and `bc` may stand there, `a` and `d` may not: the two have all of the probability."""
+    pieces = [b"", b"a", b"b", b"bc", b"d"]
+    healing = Healing(SimpleNamespace(pieces=pieces), len(pieces))
+    chances = np.log(np.array([[[0.6, 0.03, 0.01, 0.1]]], np.float32))
+    ids = np.array([[[1, 2, 3, 4]]])
+    nothing = np.zeros((1, 1), np.float32)
+    proposal = proposal_of(Proposal(ids, chances, nothing, nothing), 0)
+    found, log_probs = spelling(proposal, 0, b"b", healing)
+    assert found.tolist() == [2, 3]
+    assert np.exp(log_probs) == pytest.approx([0.75, 0.25])
 
 
 @pytest.mark.model
