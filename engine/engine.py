@@ -128,9 +128,6 @@ class Engine:
         with clock.measured("tokenize"):
             gap = self._surroundings(prompt)
             cut = self._healing.cut(gap.prefix, self.card.start_id)
-            base = Base(
-                self._model, self._cache, self._tokenizer, cut, cancelled=cancelled, clock=clock
-            )
         trace = Trace(self._tokenizer, cut, on_step) if on_step else None
         filling = Filling(
             model=self._model,
@@ -144,12 +141,17 @@ class Engine:
             critic=critic,
             trace=trace,
         )
-        if options.mode is Mode.LEFT_TO_RIGHT:
-            found = LeftToRight(base, options, self.card.end_id).fills(trace)
-        elif options.mode is Mode.VERIFIED:
-            found = Verified(base, filling).fills(replace(gap, prefix=cut.ids))
+        gap = replace(gap, prefix=cut.ids)
+        if options.mode is Mode.DIFFUSION:
+            found = filling.fills(gap)
         else:
-            found = filling.fills(replace(gap, prefix=cut.ids))
+            base = Base(
+                self._model, self._cache, self._tokenizer, cut, cancelled=cancelled, clock=clock
+            )
+            if options.mode is Mode.VERIFIED:
+                found = Verified(base, filling).fills(gap)
+            else:
+                found = LeftToRight(base, options, self.card.end_id).fills(trace)
         best = ranked(found)
         self._last = prompt.prefix, best[0].text
         return tuple(replace(fill, timings=clock.timings()) for fill in best)
