@@ -31,6 +31,11 @@ CANVAS = 32
 TYPED = "    qz = kx_tavu(values) * 7 - wo_pim[3] + values.hyg(jb)"
 """What is typed at the end of a file, with a request after each key. No model foresees it, so no
 answer is what is left of the one before, which would cost nothing."""
+APART = 60
+"""Lines between two places where nothing was typed yet, so that little is read for both."""
+REST_S = 0.5
+"""How long the cursor stands at a place before the first key there."""
+URI = "file:///bench.py"
 SERVE = "import sys; from lsp_server.cli import main; sys.exit(main(['serve']))"
 INSTANT = """
 import sys
@@ -119,6 +124,7 @@ async def server_figures(rounds: int) -> dict[str, float]:
     large = await session(INSTANT, (source * 3)[: 200 * 1000], lines=5000)
     return {
         "keystroke_ms": real["keystroke_ms"],
+        **await new_places(source, rounds),
         "outside_engine_ms": large["keystroke_ms"],
         "initialize_ms": statistics.median(starts),
         "rss_mb": real["rss_mb"],
@@ -148,17 +154,23 @@ async def connected(program: str) -> LanguageClient:
     return client
 
 
+async def opened(program: str, source: str) -> LanguageClient:
+    """A client with a file open, whose server has loaded its model."""
+    client = await connected(program)
+    client.initialized(types.InitializedParams())
+    item = types.TextDocumentItem(URI, "python", 0, source)
+    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    while (await client.protocol.send_request_async("lacuna/getStatus", {})).state == "loading":
+        await asyncio.sleep(0.05)
+    return client
+
+
 async def session(program: str, source: str, lines: int | None = None) -> dict[str, float]:
     """Types at the end of a file, waiting for the answer to each key; then does nothing."""
     source = "\n".join(source.split("\n")[:lines]) + "\n\n\ndef total(values):\n"
-    client = await connected(program)
-    client.initialized(types.InitializedParams())
-    item = types.TextDocumentItem("file:///bench.py", "python", 0, source)
-    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    client = await opened(program, source)
     row = source.count("\n")
-    while (await client.protocol.send_request_async("lacuna/getStatus", {})).state == "loading":
-        await asyncio.sleep(0.05)
-    waits = [await key(client, row, column) for column in range(len(TYPED))]
+    waits = [await key(client, types.Position(row, n), TYPED[n], n + 1) for n in range(len(TYPED))]
     process = psutil.Process(client._server.pid)  # type: ignore[union-attr]
     process.cpu_percent()
     await asyncio.sleep(2)
@@ -171,18 +183,42 @@ async def session(program: str, source: str, lines: int | None = None) -> dict[s
     return figures
 
 
-async def key(client: LanguageClient, row: int, column: int) -> float:
+async def new_places(source: str, rounds: int) -> dict[str, float]:
+    """The first key at places where nothing was typed yet: told of before or not, in turn."""
+    lines = source.split("\n")
+    rows = [row for row in range(2 * APART, len(lines)) if not lines[row].strip()]
+    places = [rows[0]]
+    for row in rows:
+        if row - places[-1] >= APART and len(places) < 2 * rounds:
+            places.append(row)
+    client = await opened(SERVE, source)
+    waits: dict[bool, list[float]] = {False: [], True: []}
+    for index, row in enumerate(places):
+        at, told = types.Position(row, len(lines[row])), bool(index % 2)
+        if told:
+            place = {"line": at.line, "character": at.character}
+            params = {"textDocument": {"uri": URI}, "position": place}
+            client.protocol.notify("lacuna/readAhead", params)
+        await asyncio.sleep(REST_S)
+        waits[told].append(await key(client, at, "s", index + 1))
+    await leave(client)
+    return {
+        "new_place_ms": statistics.median(waits[False]),
+        "read_ahead_ms": statistics.median(waits[True]),
+    }
+
+
+async def key(client: LanguageClient, at: types.Position, text: str, version: int) -> float:
     """One key and the request after it: ms until the answer."""
     start = time.perf_counter()
-    at = types.Position(row, column)
-    event = types.TextDocumentContentChangePartial(types.Range(at, at), TYPED[column])
-    document = types.VersionedTextDocumentIdentifier(column + 1, "file:///bench.py")
+    event = types.TextDocumentContentChangePartial(types.Range(at, at), text)
+    document = types.VersionedTextDocumentIdentifier(version, URI)
     client.text_document_did_change(types.DidChangeTextDocumentParams(document, [event]))
     await client.text_document_inline_completion_async(
         types.InlineCompletionParams(
             types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
-            types.TextDocumentIdentifier("file:///bench.py"),
-            types.Position(row, column + 1),
+            types.TextDocumentIdentifier(URI),
+            types.Position(at.line, at.character + 1),
         )
     )
     return (time.perf_counter() - start) * 1e3

@@ -113,23 +113,30 @@ class Runs:
         """Keys and values of `ids` at positions 0..n-1: only what no kept run begins with is read,
         and where that is no more than `spare` tokens behind others, it is left out.
 
-        The result is valid until the next call. Raises CancelledError between two passes.
+        The result is valid until the next call. Raises CancelledError between two passes; what was
+        read until then is kept.
         """
         run = self._run_for(ids)
         known = run.shared(ids)
         if known and len(ids) - known <= spare:
             ids = ids[:known]
-        for at in range(known, len(ids), CHUNK):
-            if cancelled():
-                raise CancelledError("cancelled while the context was read")
-            part = ids[at : at + CHUNK]
-            past = run.first(at) if at else None
-            if self._drafts and at + CHUNK >= len(ids):
-                run.put(part, at, *self._model.encode_ahead(part, at, past))
-            else:
-                run.put(part, at, self._model.encode(part, at, past))
-        self._keep(run)
+        try:
+            for at in range(known, len(ids), CHUNK):
+                if cancelled():
+                    raise CancelledError("cancelled while the context was read")
+                self._read_on(run, ids, at)
+        finally:
+            self._keep(run)
         return run.first(len(ids))
+
+    def _read_on(self, run: Run, ids: Ids, at: int) -> None:
+        """One pass over the tokens from index `at` on."""
+        part = ids[at : at + CHUNK]
+        past = run.first(at) if at else None
+        if self._drafts and at + CHUNK >= len(ids):
+            run.put(part, at, *self._model.encode_ahead(part, at, past))
+        else:
+            run.put(part, at, self._model.encode(part, at, past))
 
     def start(self, ids: Ids) -> Start | None:
         """What drafts behind `ids`, of which all or most were read last."""
@@ -189,16 +196,20 @@ class ContextCache:
         """
         return self._prefixes.read(ids, cancelled)
 
+    def read(self, gap: Surroundings, cancelled: Cancelled) -> tuple[KeyValues, KeyValues]:
+        """Keys and values of the prefix, less its last token and perhaps a few new ones before it,
+        and of the suffix; valid until the cache is asked again. Raises CancelledError."""
+        # A pass over one token takes as long as one over ten: a few new ones go with the canvas.
+        prefix = self._prefixes.read(gap.prefix[:-1], cancelled, spare=TAIL)
+        return prefix, self._suffixes.read(gap.suffix, cancelled)
+
     def around(self, gap: Surroundings, size: int, cancelled: Cancelled) -> Context:
         """What stands around a canvas of `size`: the prefix without its last token, the suffix.
 
         The suffix stands at positions n + size, n + size + 1, ... Raises CancelledError.
         """
-        ids = gap.prefix[:-1]
-        # A pass over one token takes as long as one over ten: a few new ones go with the canvas.
-        prefix = self._prefixes.read(ids, cancelled, spare=TAIL)
-        read = len(prefix)
-        suffix = self._suffixes.read(gap.suffix, cancelled)
+        prefix, suffix = self.read(gap, cancelled)
         moved = self.model.rotate(suffix.keys, len(gap.prefix) + size)
+        ids, read = gap.prefix[:-1], len(prefix)
         start = self._prefixes.start(ids)
         return Context(prefix, KeyValues(moved, suffix.values), ids[:read], ids[read:], start)

@@ -106,6 +106,16 @@ class Engine:
         """A small fill, so that the first real one is not slow."""
         self.fill(Prompt("def f(x):\n    return ", "\n"), FillOptions(max_tokens=4, steps=1))
 
+    def read(self, prompt: Prompt, *, cancelled: Cancelled = never) -> None:
+        """Reads what stands around a gap, so that a fill asked for there later need not.
+
+        `cancelled` is asked before each forward pass. Raises CancelledError (what was read until
+        then is kept) and EngineFailedError.
+        """
+        gap = self._surroundings(prompt)
+        cut = self._healing.cut(gap.prefix, self.card.start_id)
+        self._cache.read(replace(gap, prefix=cut.ids), cancelled)
+
     def fill(
         self,
         prompt: Prompt,

@@ -19,12 +19,13 @@ from engine.errors import CancelledError, LacunaError
 from engine.prompt import Cancelled
 from lsp_server import globs, spans
 from lsp_server.document import Document
-from lsp_server.host import Host
+from lsp_server.host import AHEAD, Host
 from lsp_server.infill import Nothing, Suggestion, infill
 from lsp_server.offers import Lines, Offer, Offers
+from lsp_server.prompt import prompt_around
 from lsp_server.request import Request
 from lsp_server.settings import Settings
-from lsp_server.spans import NoSpan
+from lsp_server.spans import NoSpan, Span
 from lsp_server.status import Counts, State, Status
 
 DISABLED = Nothing("disabled", "Lacuna is switched off in the settings.")
@@ -134,6 +135,18 @@ class Completer:
             self._on_status(status)
 
     # Suggestions
+
+    async def read_ahead(self, request: Request) -> None:
+        """Reads what stands around a cursor where a request is likely. Any request cuts it short;
+        one that meets the same failure tells of it."""
+        if self._refusal(request.document):
+            return
+        try:
+            await self._host.turn(AHEAD, partial(_read_around, request))
+        except LacunaError as error:
+            logger.debug("Nothing was read ahead: %s", error)
+        except Exception:
+            logger.exception("Nothing was read ahead")
 
     async def suggest(self, request: Request) -> tuple[Offer, ...]:
         """Offers for a cursor, best first; empty when there is nothing to offer (see `why`)."""
@@ -268,6 +281,14 @@ def _search(
         steps.append(step)
 
     return infill(document, span, engine, options, cancelled=cancelled, on_step=keep)
+
+
+def _read_around(request: Request, engine: Engine, cancelled: Cancelled) -> None:
+    """Reads the text around a cursor, on the engine's thread; less what would be replaced there."""
+    document, offset = request.completed()
+    span = spans.choose(document, offset)
+    start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
+    engine.read(prompt_around(document, start, end), cancelled=cancelled)
 
 
 def _lines_key(uri: str) -> Hashable:

@@ -18,6 +18,8 @@ from engine.prompt import Cancelled
 from lsp_server.settings import Settings
 
 T = TypeVar("T")
+AHEAD = "ahead"
+"""The key of what is done before anybody asks; it is no document's."""
 Opener = Callable[[Settings], Engine]
 Job = Callable[[Engine, Cancelled], T]
 
@@ -46,8 +48,8 @@ class Host:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a job runs or waits."""
-        return bool(self._turns)
+        """Whether a job that somebody waits for runs or waits."""
+        return any(key != AHEAD for key in self._turns)
 
     def drop(self) -> None:
         """Cancels every job and gives the engine up."""
@@ -67,13 +69,15 @@ class Host:
             self.engine = engine
 
     def turn(self, key: Hashable, job: Job[T]) -> asyncio.Future[T]:
-        """Runs a job with the engine, which must be open; the one of the same key is cancelled.
+        """Runs a job with the engine, which must be open. The one of the same key is cancelled, and
+        so is what is done ahead.
 
         The future raises CancelledError when the job was cancelled, and what the job raises. To
         cancel the future is to cancel the job.
         """
         assert self.engine is not None
         self.cancel(key)
+        self.cancel(AHEAD)
         cancelled = self._turns[key] = Event()
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, _run, job, self.engine, cancelled)

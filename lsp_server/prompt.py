@@ -25,9 +25,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def prompt_for(document: Document, span: Span) -> Prompt:
-    r"""The prompt for a gap: whole lines where lines are not huge, line ends as \n, no BOM."""
-    prefix = document.text[_prefix_start(document, span.start) : span.start]
-    suffix = document.text[span.end : _suffix_end(document, span.end)]
+    """The prompt for a gap."""
+    return prompt_around(document, span.start, span.end)
+
+
+def prompt_around(document: Document, start: int, end: int) -> Prompt:
+    r"""The text around start..end: whole lines unless they are huge, line ends as \n, no BOM."""
+    prefix = document.text[_prefix_start(document, start) : start]
+    suffix = document.text[end : _suffix_end(document, end)]
     return Prompt(_plain(prefix), _plain(suffix))
 
 

@@ -199,6 +199,16 @@ async def inline_completion(
     )
 
 
+async def read_ahead(ls: Server, params: Any) -> None:
+    line, character = (
+        wire.param(params, f"position.{name}", int) for name in ("line", "character")
+    )
+    document = ls.completer.documents.get(wire.param(params, "textDocument.uri", str))
+    if document is not None:
+        position = types.Position(line, character)
+        await ls.completer.read_ahead(wire.request(document, position, ls.encoding))
+
+
 async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList:
     document = ls.document(params)
     if document is None:
@@ -259,6 +269,7 @@ _FEATURES: dict[str, tuple[Any, Any]] = {
     types.SHUTDOWN: (shutdown, None),
     # Without options pygls would not announce it.
     types.TEXT_DOCUMENT_INLINE_COMPLETION: (inline_completion, types.InlineCompletionOptions()),
+    "lacuna/readAhead": (read_ahead, None),
     "lacuna/fillLines": (fill_lines, None),
     "lacuna/shown": (shown, None),
     "lacuna/accepted": (accepted, None),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine import FillOptions, Finish, Prompt, Step
-from engine.context import HOP, window
+from engine.context import CHUNK, HOP, window
 from engine.engine import tail
 from engine.errors import CancelledError, EngineFailedError, PromptError
 from engine.fake import CARD, ByteTokenizer, ScriptedEngine, ScriptedModel, scripted_engine
@@ -136,6 +136,23 @@ def test_the_rest_of_a_fill_that_is_typed_out_is_put_forward() -> None:
     assert rest.steps < again.steps
     other = engine.fill(Prompt("y" + text[:7]))[0]
     assert (other.text, other.steps) == (again.text, again.steps), "another text expects nothing"
+
+
+def test_what_was_read_before_is_not_read_by_the_fill() -> None:
+    engine, prompt = scripted_engine(["x"]), Prompt("def f(a):\n    re", "\n\n")
+    engine.read(prompt)
+    assert sum(engine.script.encoded) == len(prompt.prefix) - 2 + len(prompt.suffix)
+    engine.script.encoded.clear()
+    engine.fill(prompt)
+    assert engine.script.encoded == []
+
+
+def test_reading_goes_on_where_it_was_cancelled() -> None:
+    engine, prompt = scripted_engine(["x"]), Prompt("a" * 300, "b" * 150)
+    with pytest.raises(CancelledError):
+        engine.read(prompt, cancelled=lambda: len(engine.script.encoded) == 2)
+    engine.fill(prompt)
+    assert engine.script.encoded == [CHUNK, CHUNK, 300 - 2 * CHUNK - 2, CHUNK, 150 - CHUNK]
 
 
 def test_going_back_reads_nothing() -> None:

@@ -1,7 +1,8 @@
 """The real server process with a scripted model: `python scripted_server.py SCRIPT` (JSON).
 
-Keys: texts, step_seconds, fail_on (see engine.fake), tcp; load_gate, step_gate: a path, and loading
-and each step wait until there is such a file; crash: requests meet an error nobody has thought of.
+Keys: texts, step_seconds, fail_on (see engine.fake), tcp; load_gate, read_gate, step_gate: a path,
+and loading, reading context and each step wait until there is such a file; read_fails: reading
+context does; crash: requests meet an error nobody has thought of.
 """
 
 import json
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import Engine
+from engine.errors import EngineFailedError
 from engine.fake import scripted_engine
 from lsp_server import server
 from lsp_server.settings import Settings
@@ -36,13 +38,21 @@ def main(script: dict[str, Any]) -> int:
             step_seconds=script.get("step_seconds", 0),
             fail_on=script.get("fail_on", ()),
         )
-        denoise = engine.script.denoise
+        denoise, encode = engine.script.denoise, engine.script.encode
+
+        def read(*given: Any) -> Any:
+            print("a pass over context")
+            wait_for(script.get("read_gate"))
+            if script.get("read_fails"):
+                raise EngineFailedError("the script says that reading fails")
+            return encode(*given)
 
         def gated(*given: Any) -> Any:
             print("a denoising step")
             wait_for(script.get("step_gate"))
             return denoise(*given)
 
+        engine.script.encode = read  # type: ignore[method-assign]
         engine.script.denoise = gated  # type: ignore[method-assign]
         if script.get("crash"):
             engine.script.begin = crash  # type: ignore[method-assign]

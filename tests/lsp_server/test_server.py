@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Scripted
-from lsp_editor import URI
+from lsp_editor import URI, Editor
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
@@ -236,6 +236,69 @@ async def test_cancelling_stops_the_model(scripted: Scripted, gate: Path) -> Non
     [item] = await editor.ask(at)
     assert item.insert_text in ("two", "a" * 30)  # the first may not have begun
     assert (await editor.counts())["cancelled"] == 1
+
+
+# What is read before anybody asks
+
+LONG = "# as long as several passes\n" * 10 + SOURCE
+PASSES = 4
+"""Over what stands before and after the cursor, a byte a token."""
+
+
+def read_ahead(editor: Editor, at: types.Position) -> None:
+    position = {"line": at.line, "character": at.character}
+    editor.tell("lacuna/readAhead", textDocument={"uri": URI}, position=position)
+
+
+async def read(editor: Editor, passes: int) -> None:
+    """Waits until the model has begun so many passes over context."""
+    async with asyncio.timeout(30):
+        while editor.log.count(b"a pass over context\n") < passes:
+            await asyncio.sleep(0.01)
+
+
+async def test_what_was_read_ahead_is_not_read_again(scripted: Scripted) -> None:
+    editor = await scripted("fill")
+    at = editor.open(LONG)
+    read_ahead(editor, at)
+    await read(editor, PASSES)
+    assert len(await editor.ask(at)) == 1
+    await editor.leave()
+    assert editor.log.count(b"a pass over context\n") == PASSES
+    assert [status.state for status in editor.statuses].count("computing") == 1, "for the request"
+
+
+async def test_a_request_goes_on_from_what_it_cuts_short(scripted: Scripted, gate: Path) -> None:
+    editor = await scripted("fill", read_gate=str(gate))
+    at = editor.open(LONG)
+    read_ahead(editor, at)
+    await read(editor, 1)
+    answer = editor.ask(at)
+    await editor.until("computing")
+    gate.touch()
+    assert len(await answer) == 1
+    await editor.leave()
+    assert editor.log.count(b"a pass over context\n") == PASSES
+
+
+async def test_nothing_is_read_ahead_of_files_that_are_left_alone(scripted: Scripted) -> None:
+    editor = await scripted("fill", options={"disabledLanguages": ["python"]})
+    read_ahead(editor, editor.open(LONG))
+    await editor.counts()
+    await editor.leave()
+    assert b"a pass over context" not in editor.log
+
+
+async def test_a_failure_to_read_ahead_is_told_by_the_request_that_meets_it(
+    scripted: Scripted,
+) -> None:
+    editor = await scripted("fill", read_fails=True)
+    at = editor.open(LONG)
+    read_ahead(editor, at)
+    await read(editor, 1)
+    assert (await editor.call("lacuna/getStatus")).state == "ready"
+    assert await editor.ask(at) == []
+    assert await editor.why() == "engine-failed"
 
 
 # While the model loads, and when it fails
