@@ -63,6 +63,10 @@ class Base:
         """See Cut.text."""
         return self._cut.text(tokens)
 
+    def rest(self, tokens: Sequence[int]) -> bytes:
+        """See Cut.rest."""
+        return self._cut.rest(tokens)
+
     def adds(self, tokens: Sequence[int]) -> bool:
         """See Cut.adds."""
         return self._cut.adds(tokens)

@@ -65,6 +65,12 @@ class Canvas:
         held = np.flatnonzero(~self.open[: self.length])
         return int(held[-1]) if len(held) else -1
 
+    @property
+    def beginning(self) -> Canvas:
+        """What stands before the first open position, on a canvas of its own."""
+        count = int(np.argmax(np.append(self.open, True)))
+        return replace(self, ids=self.ids[:count], log_probs=self.log_probs[:count])
+
     def commit(self, where: NDArray[np.bool_], tokens: Ids, log_probs: Floats) -> Canvas:
         """Puts tokens [C] at the positions `where` [C]; an end id closes all to its right."""
         ids = np.where(where, tokens, self.ids)

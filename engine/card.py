@@ -132,6 +132,8 @@ class Card:
         """Raises ModelFolderError for values of the right type that make no sense together."""
         if self.family not in FAMILIES:
             raise keys.wrong("family", f"is {self.family!r}; known: {', '.join(FAMILIES)}")
+        if not self.logit_shift:
+            raise keys.wrong("logit_shift", "is false; only models with it are run")
         for name in ("mask_id", "end_id", "start_id"):
             if not 0 <= getattr(self, name) < self.vocabulary:
                 raise keys.wrong(name, f"is outside the vocabulary of {self.vocabulary}")

@@ -28,6 +28,10 @@ class Policy(StrEnum):
     ONE = "one"
 
 
+SURE = 0.9
+"""Probability that is as good as certain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A policy with its numbers."""
@@ -44,6 +48,11 @@ class Choice:
     """Nats a step may risk for ENTROPY."""
     divergence: float = 0.01
     """Nats below which a distribution has to have moved at each of the last steps for STABLE."""
+
+    @property
+    def certain(self) -> float:
+        """From what probability on an end is taken at once behind a text that has no gaps."""
+        return self.threshold if self.policy in (Policy.THRESHOLD, Policy.STABLE) else SURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class Runs:
 
     def _keep(self, run: Run) -> None:
         """Puts a run in front and forgets the oldest beyond the capacity, never this one."""
-        self._runs = [run, *(other for other in self._runs if other is not run)]
+        self._runs = [run, *(o for o in self._runs if o is not run and len(o.ids))]
         while len(self._runs) > 1 and self.tokens > self._capacity:
             self._runs.pop()
 

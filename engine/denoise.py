@@ -6,7 +6,7 @@ Several canvases over one context run as one batch. `reference.py` does the same
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -41,7 +41,7 @@ class Rules:
 
     choice: Choice
     steps: int | None
-    """Forward passes a canvas may take; None: as many as it needs."""
+    """Forward passes a canvas may take until a critic doubts it; None: as many as it needs."""
     temperature: float
     newline: NDArray[np.bool_] | None
     """[vocabulary] tokens that end the text when committed; None: it may have several lines."""
@@ -72,10 +72,11 @@ ENDS = -1
 
 @dataclass(slots=True)
 class Candidate:
-    """One canvas on its way, with its own random numbers."""
+    """One canvas on its way."""
 
     canvas: Canvas
-    random: np.random.Generator
+    seed: int
+    """Of what is drawn for it, with a temperature."""
     passes: int = 0
     """Forward passes so far (NFE)."""
     draft: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -173,10 +174,10 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
         proposal = without(seen, candidate.banned, canvas.end_id, rules)
     else:
         proposal = hold.narrowed(canvas, seen, candidate.banned)
-    tokens, log_probs, length = guess(canvas, proposal, rules, candidate.random)
+    tokens, log_probs, length = guess(canvas, proposal, rules, candidate.seed)
     places = np.arange(len(canvas))
     spelling = np.zeros(len(canvas), bool)
-    spelling[spell(canvas, proposal, rules, candidate.random, tokens, log_probs)] = True
+    spelling[spell(canvas, proposal, rules, candidate.seed, tokens, log_probs)] = True
     eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
     moved = divergence(candidate.previous, proposal)
     beliefs = Beliefs(
@@ -211,9 +212,9 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     tokens = np.full(len(canvas), canvas.end_id, np.int64)
     log_probs = np.full(len(canvas), -np.inf, np.float32)
     tokens[:size], log_probs[:size] = drawn(
-        proposal.ids[:size], proposal.log_probs[:size], rules, candidate.random
+        proposal.ids[:size], proposal.log_probs[:size], rules, candidate.seed
     )
-    spell(canvas, proposal, rules, candidate.random, tokens, log_probs)
+    spell(canvas, proposal, rules, candidate.seed, tokens, log_probs)
     stand = start + agreed(fed, tokens[start:size])
     places = np.arange(len(canvas))
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)
@@ -269,7 +270,7 @@ def spell(
     canvas: Canvas,
     proposal: Proposal,
     rules: Rules,
-    random: np.random.Generator,
+    seed: int,
     tokens: Ids,
     log_probs: Floats,
 ) -> slice:
@@ -285,7 +286,7 @@ def spell(
         if not owed:
             break
         ids, scores = spelling(proposal, place, owed, rules.cut.healing)
-        tokens[[place]], log_probs[[place]] = drawn(ids[None], scores[None], rules, random)
+        tokens[[place]], log_probs[[place]] = drawn(ids[None], scores[None], rules, seed, place)
         place += 1
     return slice(start, place)
 
@@ -307,7 +308,8 @@ def spelling(proposal: Proposal, place: int, owed: bytes, healing: Healing) -> t
 
 
 def without(proposal: Proposal, banned: Ids, end_id: int, rules: Rules) -> Proposal:
-    """The proposal with no chance left for what is banned [n, C]."""
+    """The proposal with no chance left for what is banned [n, C]; as it was where that is all that
+    is proposed."""
     if not len(banned):
         return proposal
     ids = proposal.ids
@@ -315,6 +317,8 @@ def without(proposal: Proposal, banned: Ids, end_id: int, rules: Rules) -> Propo
     hit = (ids[None] == banned[:, :, None]).any(axis=0)
     goes_on = (banned == ENDS).any(axis=0)
     hit |= ends & goes_on[:, None]
+    stuck = (hit | ~np.isfinite(proposal.log_probs)).all(axis=1)
+    hit[stuck], goes_on[stuck] = False, False
     return replace(
         proposal,
         log_probs=np.where(hit, -np.inf, proposal.log_probs),
@@ -322,9 +326,7 @@ def without(proposal: Proposal, banned: Ids, end_id: int, rules: Rules) -> Propo
     )
 
 
-def guess(
-    canvas: Canvas, proposal: Proposal, rules: Rules, random: np.random.Generator
-) -> tuple[Ids, Floats, int]:
+def guess(canvas: Canvas, proposal: Proposal, rules: Rules, seed: int) -> tuple[Ids, Floats, int]:
     """The token proposed for each position [C], its log-probability [C], and the length.
 
     Before the length tokens of the text are proposed, at it the end; with a temperature the text's
@@ -332,7 +334,7 @@ def guess(
     """
     text = proposal.ids != canvas.end_id
     scores = np.where(text, proposal.log_probs, -np.inf)
-    tokens, log_probs = drawn(proposal.ids, scores, rules, random)
+    tokens, log_probs = drawn(proposal.ids, scores, rules, seed)
     length = _length(canvas, proposal, rules)
     if length < len(canvas):
         tokens[length] = canvas.end_id
@@ -340,13 +342,18 @@ def guess(
     return tokens, log_probs, length
 
 
-def drawn(
-    ids: Ids, scores: Floats, rules: Rules, random: np.random.Generator
-) -> tuple[Ids, Floats]:
-    """One of K tokens [n, K] of these log-probabilities for each of n positions, and its own."""
+def drawn(ids: Ids, scores: Floats, rules: Rules, seed: int, first: int = 0) -> tuple[Ids, Floats]:
+    """One of K tokens [n, K] of these log-probabilities for each of n positions from `first` on,
+    and its own. A position's noise is its own too, so that what is drawn there does not depend on
+    how many passes went over it, or what they were given."""
     noisy = scores
     if rules.temperature > 0:
-        noisy = scores / rules.temperature + random.gumbel(size=scores.shape).astype(np.float32)
+        noisy = scores / rules.temperature + np.stack(
+            [
+                np.random.default_rng((seed, first + n)).gumbel(size=len(row))
+                for n, row in enumerate(ids)
+            ]
+        )
     rows, best = np.arange(len(ids)), noisy.argmax(axis=1)
     return ids[rows, best], scores[rows, best]
 
@@ -362,12 +369,11 @@ def _length(canvas: Canvas, proposal: Proposal, rules: Rules) -> int:
 
 
 def _shortened(canvas: Canvas, proposal: Proposal, rules: Rules) -> Canvas:
-    """Closes the open tail behind a text with no gaps where the end is as certain as the threshold
-    asks: it costs no step."""
+    """Closes the open tail behind a text with no gaps where the end is certain, at no step."""
     tail = np.arange(len(canvas)) > canvas.last_committed
     if canvas.open[~tail].any():
         return canvas
-    certain = canvas.open & tail & (np.exp(proposal.end_log_prob) >= rules.choice.threshold)
+    certain = canvas.open & tail & (np.exp(proposal.end_log_prob) >= rules.choice.certain)
     certain &= np.cumsum(canvas.open) == 1
     if rules.hold is not None:
         canvas = rules.hold.closed(canvas)
@@ -432,28 +438,31 @@ def divergence(before: Proposal | None, now: Proposal) -> Floats:
     return found
 
 
-def begun(first: Candidate, proposal: Proposal, seeds: list[int], rules: Rules) -> list[Candidate]:
-    """All candidates after the first pass, which they share: their canvases were all the same.
+def proposed(candidate: Candidate, forward: Forward, rules: Rules) -> Proposal:
+    """What a pass over one candidate alone proposes."""
+    return proposal_of(forward(*inputs([candidate], rules)), 0)
 
-    With a temperature each draws its own tokens, with seeds[1:]. Without one, each other candidate
-    is held to the next most probable token where text is first added, so that they differ where a
-    reader looks first; there may be fewer of them than seeds.
-    """
-    blank, draft, passes = first.canvas, first.draft, first.passes
-    if rules.temperature > 0:
-        others = []
-        for seed in seeds[1:]:
-            other = Candidate(blank, np.random.default_rng(seed), passes, draft)
-            step(other, proposal, rules)
-            others.append(other)
-        step(first, proposal, rules)
-        return [first, *others]
-    step(first, proposal, rules)
-    place = first_added(first.canvas, rules)
-    if place == len(proposal.ids):
-        return [first]
-    before = np.arange(len(blank)) < place
-    started = blank.commit(before, first.canvas.ids, first.canvas.log_probs)
+
+def drawn_apart(
+    first: Candidate, proposal: Proposal, seeds: Sequence[int], rules: Rules
+) -> list[Candidate]:
+    """Other candidates after the pass that `first` is about to take its step from: their canvases
+    were the same, and with a temperature each draws its own tokens."""
+    others = [replace(first, seed=seed) for seed in seeds]
+    for other in others:
+        step(other, proposal, rules)
+    return others
+
+
+def held_apart(first: Candidate, proposal: Proposal, most: int, rules: Rules) -> list[Candidate]:
+    """At most `most` other candidates, each held to another of the most probable tokens where the
+    first one has first added text by its last pass: they differ where a reader looks first."""
+    canvas, place = first.canvas, first_added(first.canvas, rules)
+    if place == len(proposal.ids) or (rules.checks(first.passes) and canvas.open[place]):
+        return []
+    before = np.arange(len(canvas)) < place
+    blank = Canvas.masked(len(canvas), canvas.mask_id, canvas.end_id)
+    started = blank.commit(before, canvas.ids, canvas.log_probs)
     if rules.hold is not None:
         proposal = rules.hold.narrowed(started, proposal, first.banned)
     ids, scores = proposal.ids[place], proposal.log_probs[place]
@@ -463,13 +472,24 @@ def begun(first: Candidate, proposal: Proposal, seeds: list[int], rules: Rules) 
         ids, scores = spelling(proposal, place, owed, rules.cut.healing)
     order = np.argsort(-scores, kind="stable")
     text = order[(ids[order] != blank.end_id) & np.isfinite(scores[order])]
+    # Where a policy has left the place open its most probable token will be the first one's.
+    own = canvas.ids[place] if not canvas.open[place] else ids[text[:1]]
     where = np.arange(len(blank)) == place
     others = []
-    for index in text[1 : len(seeds)]:
+    for index in text[ids[text] != own][:most]:
         tokens, log_probs = np.full(len(blank), ids[index]), np.full(len(blank), scores[index])
-        canvas = _cut_after_newline(started.commit(where, tokens, log_probs), rules)
-        others.append(Candidate(canvas, first.random, passes=passes + 1, previous=proposal))
-    return [first, *others]
+        held = _cut_after_newline(started.commit(where, tokens, log_probs), rules)
+        others.append(Candidate(held, first.seed, first.passes, previous=proposal))
+    return others
+
+
+def has_begun(candidate: Candidate, rules: Rules) -> bool:
+    """Whether it is known what a candidate first adds, or that nothing more comes of it; where
+    drafts are not checked, that may come in any order."""
+    canvas, place = candidate.canvas, first_added(candidate.canvas, rules)
+    if not rules.checks(candidate.passes) or not goes_on(canvas, rules):
+        return True
+    return place < len(canvas) and not canvas.open[place]
 
 
 def first_added(canvas: Canvas, rules: Rules) -> int:

@@ -18,7 +18,7 @@ from .automaton import Automaton
 from .base import Base
 from .canvas import Canvas
 from .card import Card
-from .choose import Choice, Policy
+from .choose import SURE, Choice, Policy
 from .clock import Clock
 from .context import ContextCache, Surroundings, window
 from .denoise import Rules
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 DEFAULT_MODEL = "lacuna-135m"
-SURE = 0.9
-"""Probability at which several tokens are committed at once where a format is kept: there they are
-not checked."""
 CHARACTERS_PER_TOKEN = 16
 """Text further from the gap than this times the token limit is not even tokenized."""
 
@@ -147,7 +144,7 @@ class Engine:
             cancelled=cancelled,
             clock=clock,
             cut=cut,
-            expected=self._expected(prompt.prefix, cut),
+            expected=self._expected(prompt.prefix, cut) if not options.steps else cut.ids[:0],
             critic=critic,
             trace=trace,
         )
@@ -194,6 +191,7 @@ class Engine:
             options.policy, options.threshold, top_k=options.top_k, entropy=options.entropy
         )
         if options.format is not None and options.policy is Policy.SELF_CHECK:
+            # There nothing is checked, so what is committed at once has to be certain.
             choice = replace(choice, policy=Policy.THRESHOLD, threshold=SURE)
         return Rules(
             choice=choice,
@@ -238,6 +236,7 @@ LEAST = {
     "max_tokens": 1,
     "steps": 1,
     "candidates": 1,
+    "seed": 0,
     "top_k": 1,
     "temperature": 0.0,
     "entropy": 0.0,

@@ -24,12 +24,15 @@ from .denoise import (
     Forward,
     Observe,
     Rules,
-    begun,
     denoise,
+    drawn_apart,
     first_draft,
-    inputs,
-    proposal_of,
+    has_begun,
+    held_apart,
+    proposed,
+    step,
 )
+from .errors import CancelledError
 from .extent import end_of
 from .healing import Cut
 from .model import Context, Ids, Model, Proposal
@@ -54,8 +57,10 @@ class Draft:
     def after(self, candidate: Candidate, max_prefix: int) -> Draft:
         """The draft with one more canvas."""
         canvas = candidate.canvas
+        finish = Finish.END if canvas.is_closed else None
+        if not canvas.is_full:  # given up; what stands behind a gap says nothing without it
+            canvas, finish = canvas.beginning, Finish.UNSURE
         held = canvas.log_probs[: canvas.length + canvas.is_closed]
-        finish = Finish.END if canvas.is_closed else None if canvas.is_full else Finish.UNSURE
         return Draft(
             self.gap.followed_by(np.array(canvas.tokens, np.int64), max_prefix),
             (*self.tokens, *canvas.tokens),
@@ -111,19 +116,42 @@ class Filling:
             forward = self._forward(gap, context)
             first = self._candidate(size, context, rules, self.expected)
             first.passes, blank = passes, first.canvas
-            proposal = proposal_of(forward(*inputs([first], rules)), 0)
+            proposal = proposed(first, forward, rules)
             ends = proposal.end_log_prob
             if rules.checks(passes) or size == sizes[-1]:
                 break
             if most_likely_length(ends, 0, size) < size:
                 break
-        candidates = begun(first, proposal, seeds, rules)
+        others = drawn_apart(first, proposal, seeds[1:], rules) if rules.temperature else []
+        step(first, proposal, rules)
         observe = self.trace.after_step if self.trace else None
         if observe:
             observe(first, blank, (time.perf_counter() - start) * 1e3)
+        if not rules.temperature and seeds[1:]:
+            others = self._held_apart(first, proposal, forward, rules, observe)
+        candidates = [first, *others]
         denoise(candidates, forward, rules, self.cancelled, observe)
         self._repair(candidates, forward, rules, self.critic, observe)
         return [Draft(gap).after(c, self.model.card.max_prefix) for c in candidates]
+
+    def _held_apart(
+        self,
+        first: Candidate,
+        proposal: Proposal,
+        forward: Forward,
+        rules: Rules,
+        observe: Observe | None,
+    ) -> list[Candidate]:
+        """The other candidates, once it is known what the first one adds."""
+        while not has_begun(first, rules):
+            if self.cancelled():
+                raise CancelledError("cancelled between two denoising steps")
+            before, start = first.canvas, time.perf_counter()
+            proposal = proposed(first, forward, rules)
+            step(first, proposal, rules)
+            if observe:
+                observe(first, before, (time.perf_counter() - start) * 1e3)
+        return held_apart(first, proposal, self.options.candidates - 1, rules)
 
     def _rules(self, draft: Draft, cut: Cut) -> Rules:
         """The rules for the next canvas of a draft."""
@@ -179,9 +207,11 @@ class Filling:
         assert draft.finish is not None
         spelling = len(draft.tokens) - self.cut.count(draft.tokens)
         most, finish = spelling + self.options.max_tokens, draft.finish
-        tokens = draft.tokens[:most]
-        if len(draft.tokens) > most:
-            finish = Finish.LENGTH
+        if self.options.format is not None:
+            most = len(draft.tokens)  # the hold has kept it short; a part of it would not fit
+        tokens, log_probs = draft.tokens, draft.log_probs
+        if len(tokens) > most:
+            tokens, log_probs, finish = tokens[:most], log_probs[:most], Finish.LENGTH
         # A character may be cut in two where the limit fell.
         text = self.cut.text(tokens)
         if self.options.format is None:
@@ -193,15 +223,15 @@ class Filling:
             tokens=len(tokens) - spelling + (finish is Finish.END),
             steps=draft.steps,
             finish=finish,
-            mean_log_prob=float(np.mean(draft.log_probs)) if draft.log_probs else 0.0,
-            line_probabilities=line_probabilities(text, tokens, draft.log_probs, self.cut.text),
+            mean_log_prob=float(np.mean(log_probs)) if log_probs else 0.0,
+            line_probabilities=line_probabilities(text, tokens, log_probs, self.cut.text),
         )
 
     def _candidate(self, size: int, context: Context, rules: Rules, expected: Ids) -> Candidate:
         """An open canvas, with what its first pass checks."""
         card = self.model.card
         blank = Canvas.masked(size, card.mask_id, card.end_id)
-        candidate = Candidate(blank, np.random.default_rng(self.options.seed))
+        candidate = Candidate(blank, self.options.seed)
         if rules.checks(0):
             with self.clock.measured("denoise"):
                 start = context.start and partial(context.start, context)

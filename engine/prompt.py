@@ -44,7 +44,8 @@ class FillOptions:
     max_tokens: int = 96
     """Most tokens of one fill, over all canvases."""
     steps: int | None = None
-    """Denoising steps allowed for one canvas; None: as many as it needs."""
+    """Denoising steps allowed for one canvas, those of repairs not counted; None: as many as it
+    needs."""
     policy: Policy = Policy.SELF_CHECK
     """How a step chooses what it commits; see choose.py."""
     threshold: float = 0.05

@@ -110,9 +110,11 @@ class Verified:
         return reading, agreed
 
     def _goes_on(self, kept: tuple[int, ...]) -> bool:
-        """Whether a rest can be drafted behind tokens: no end, no character cut in two."""
+        """Whether a rest can be drafted behind tokens: no end, all spelled that was taken back, no
+        character cut in two."""
         if (
             kept[-1] == self.filling.model.card.end_id
+            or self.base.rest(kept)
             or self.base.count(kept) >= self.filling.options.max_tokens
         ):
             return False

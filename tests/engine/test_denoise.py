@@ -1,12 +1,25 @@
 """The loop over a scripted model: how many passes a policy takes, and what it does at each."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import Candidate, Rules, denoise, divergence
+from engine.denoise import (
+    ENDS,
+    Candidate,
+    Rules,
+    denoise,
+    divergence,
+    has_begun,
+    held_apart,
+    without,
+)
 from engine.engine import never
+from engine.healing import Cut, Healing
 from engine.model import Floats, Ids, Proposal
 
 END, MASK, SIZE = 0, 1, 7
@@ -39,7 +52,7 @@ class Script:
 
 
 def denoised(script: Script, choice: Choice, steps: int | None = None, remask: float = 0) -> Canvas:
-    candidate = Candidate(Canvas.masked(SIZE, MASK, END), np.random.default_rng(0))
+    candidate = Candidate(Canvas.masked(SIZE, MASK, END), 0)
     rules = Rules(choice, steps, temperature=0.0, newline=None, remask=remask)
     denoise([candidate], script, rules, never)
     assert candidate.canvas.is_full
@@ -113,6 +126,62 @@ def test_one_token_a_step_leaves_no_room_to_go_back() -> None:
     script = Script(0.95, current=0.1)
     denoised(script, Choice(Policy.ONE), remask=0.5)
     assert script.committed() == list(range(SIZE))
+
+
+def test_the_reference_does_not_end_where_an_end_is_hardly_likely() -> None:
+    class Ending(Script):
+        def __call__(self, canvases: Ids, wanted: object) -> Proposal:
+            proposal = super().__call__(canvases, wanted)
+            return replace(proposal, end_log_prob=np.log(np.full((1, SIZE), 0.1, np.float32)))
+
+    assert denoised(Ending(0.6), Choice(Policy.ONE)).length == SIZE
+
+
+# Candidates that differ where text is first added
+
+PIECES = [b"", b"", b"wi", b"th", b"x", b"out", b"with"]
+CUT = Cut(np.array([4]), np.array([2, 3]), Healing(SimpleNamespace(pieces=PIECES), len(PIECES)))
+CHECKED = Rules(Choice(), None, 0.0, None, cut=CUT, drafter=True)
+
+
+def row(*tokens: int) -> Proposal:
+    """The same tokens proposed everywhere, the most probable first."""
+    ids = np.tile(np.array(tokens), (SIZE, 1))
+    chances = np.log(np.linspace(0.5, 0.1, len(tokens), dtype=np.float32))
+    nothing = np.full(SIZE, -9, np.float32)
+    return Proposal(ids, np.tile(chances, (SIZE, 1)), nothing, nothing)
+
+
+def begun(*tokens: int) -> Candidate:
+    ids = np.array([*tokens, *[MASK] * (SIZE - len(tokens))])
+    return Candidate(Canvas(ids, np.zeros(SIZE, np.float32), MASK, END), 0, passes=1)
+
+
+def test_a_candidate_that_only_spells_what_was_typed_has_not_begun() -> None:
+    assert not has_begun(begun(2, 3), CHECKED)
+    assert held_apart(begun(2, 3), row(4, 5), 2, CHECKED) == [], "a row after a draft it refused"
+    assert has_begun(begun(2, 3, 5), CHECKED)
+    assert has_begun(begun(6, 4), CHECKED)
+    assert has_begun(begun(2, 3), replace(CHECKED, least_log_prob=1.0)), "it is given up"
+
+
+def test_others_take_the_most_probable_tokens_that_the_first_did_not() -> None:
+    def firsts(first: Candidate) -> list[int]:
+        others = held_apart(first, row(4, 5, 6, END), 2, CHECKED)
+        return [other.canvas.tokens[2] for other in others]
+
+    assert firsts(begun(2, 3, 4)) == [5, 6]
+    assert firsts(begun(2, 3, 5)) == [4, 6]
+    assert firsts(begun(2, 3, *[END] * (SIZE - 2))) == [4, 5]
+
+
+def test_what_is_banned_has_no_chance_unless_nothing_else_is_known() -> None:
+    banned = np.full((2, SIZE), -2)
+    banned[0, 0], banned[:, 1], banned[0, 2] = 4, (4, 5), ENDS
+    left = np.isfinite(without(row(4, 5), banned, END, CHECKED).log_probs)
+    assert left[:3].tolist() == [[False, True], [True, True], [True, True]]
+    ends = np.isfinite(without(row(END), banned, END, CHECKED).end_log_prob)
+    assert ends[2], "all that is proposed there ends the text"
 
 
 def test_divergence_is_that_of_now_from_before() -> None:

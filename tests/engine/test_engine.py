@@ -110,6 +110,20 @@ def test_sampling_is_the_same_for_the_same_seed() -> None:
     assert scripted_engine(["abcdefgh"]).fill(Prompt("x"), other)[0].text not in texts
 
 
+def test_what_is_drawn_does_not_depend_on_what_was_filled_before() -> None:
+    engine, options = scripted_engine(["abcdefgh"]), FillOptions(temperature=3.0, seed=5)
+    [first], [again] = (engine.fill(Prompt("x = "), options) for _ in range(2))
+    assert first.text == again.text
+    assert first.steps > again.steps, "the second checks a longer draft"
+
+
+def test_the_probability_of_a_text_cut_short_is_that_of_what_is_left() -> None:
+    [cut] = scripted_engine(["abcdefgh"]).fill(Prompt("x = "), FillOptions(max_tokens=2))
+    assert (cut.text, cut.finish) == ("ab", Finish.LENGTH)
+    whole = scripted_engine(["ab"]).fill(Prompt("x = "), FillOptions(max_tokens=3))[0]
+    assert 1.0 > cut.probability > whole.probability, "an end counts too"
+
+
 def test_typing_on_reads_only_the_new_tokens() -> None:
     engine = scripted_engine(["x"])
     engine.fill(Prompt("def f(a):\n    re", "\n\n"))
@@ -219,6 +233,7 @@ def test_the_trace_tells_what_happened_to_each_position() -> None:
         (FillOptions(max_tokens=0), "max_tokens"),
         (FillOptions(steps=0), "steps"),
         (FillOptions(candidates=0), "candidates"),
+        (FillOptions(seed=-1), "seed"),
         (FillOptions(threshold=1.5), "threshold"),
         (FillOptions(least_probability=-0.1), "least_probability"),
         (FillOptions(temperature=-1.0), "temperature"),

@@ -13,7 +13,7 @@ from engine import Engine, FillOptions, Finish, Prompt
 from engine.automaton import Automaton
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import Candidate, Rules, begun, denoise, proposal_of
+from engine.denoise import Candidate, Rules, denoise, drawn_apart, held_apart, proposed, step
 from engine.engine import never
 from engine.errors import FormatError, PromptError
 from engine.fake import scripted_engine
@@ -112,9 +112,11 @@ def test_whatever_is_committed_first_the_text_fits_or_nothing_does(seed: int) ->
         return
     hold.check(blank)
     rules, forward = any_rules(draw, hold), Whims(seed)
-    first = Candidate(blank, np.random.default_rng(seed))
-    proposal = proposal_of(forward(blank.ids[None], None), 0)
-    candidates = begun(first, proposal, [seed, seed + 1, seed + 2], rules)
+    first = Candidate(blank, seed)
+    proposal = proposed(first, forward, rules)
+    drawn = drawn_apart(first, proposal, [seed + 1, seed + 2], rules) if rules.temperature else []
+    step(first, proposal, rules)
+    candidates = [first, *(drawn or held_apart(first, proposal, 2, rules))]
     denoise(candidates, forward, rules, never)
     for _ in range(2):
         for candidate in candidates:
@@ -220,6 +222,14 @@ def test_the_model_is_held_to_an_expression(
 ) -> None:
     for fill in shipped.fill(LOADS, replace(options, format=Format.matching(regex))):
         assert re.fullmatch(regex, fill.text, re.ASCII)
+
+
+@pytest.mark.model
+def test_a_token_that_goes_on_from_what_was_typed_does_not_cut_the_format(shipped: Engine) -> None:
+    prompt = Prompt("def mean(values):\n    total = sum(values)\n    ret", "\n")
+    options = FillOptions(max_tokens=6, format=Format.one_of(["urn 12345"]))
+    [fill] = shipped.fill(prompt, options)
+    assert fill.text == "urn 12345"
 
 
 @pytest.mark.model
