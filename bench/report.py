@@ -52,7 +52,11 @@ quartiles; above 1 is slower. *Tokens/s* and *tokens a pass*: sums by sums, the 
 letter for letter, with the 95 % interval. *As shown*: the share of spans in which the edit that an
 editor would show makes the file what it was. *Parses*: with the raw fill the file has no more
 errors than it had. *Peak MB*: the most resident memory of the system's process, mapped files
-included; Lacuna's runs all modes in one. *n*: spans.
+included; Lacuna's runs all modes in one, so it is not what a server takes (the README has that).
+*n*: spans.
+
+*llama.cpp* reads the base's file as it is published, *llama.cpp Q8_0* the same weights in eight
+bits, as wide as Lacuna's, for which it has faster kernels; *transformers* has them in bfloat16.
 
 All systems and modes go through all spans warm and through every second one cold and typed; the
 points of the curve go through every third.
@@ -87,7 +91,8 @@ def header(log: Log) -> str:
     lines += [f"- {line}." for start in log.starts[-1:] for line in _systems(start)]
     if log.starts:
         when = [log.starts[0]["time"], log.starts[-1]["time"]]
-        lines.append(f"- Started {len(log.starts)} times: {' to '.join(dict.fromkeys(when))}.")
+        often = "once" if len(log.starts) == 1 else f"{len(log.starts)} times"
+        lines.append(f"- Started {often}: {' to '.join(dict.fromkeys(when))}.")
     lines.append(
         f"- Load while it ran: median {np.median(loads):.1f}, at most {max(loads):.1f}; the run "
         "itself makes one busy thread a core, so what is above that was other work."
