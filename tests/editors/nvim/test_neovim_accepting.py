@@ -71,6 +71,22 @@ def test_lengths_are_told_in_the_units_of_the_protocol(desk: Desk) -> None:
     assert last["acceptedLength"] == len('x = "😀é'.encode())  # Neovim and pygls agree on UTF-8
 
 
+def test_what_is_accepted_in_a_dos_file_has_no_carriage_returns(desk: Desk) -> None:
+    nvim = desk.sit(TARGET.rstrip("\n").replace("\n", "\r\n"), lines=3)
+    nvim.rpc.command("setlocal fileformat=dos")
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)\nreturn total")
+    nvim.keys("<M-l><M-l>")
+    nvim.holds("total = price * count\nprint(total)")
+    nvim.shows("\nreturn total")
+    nvim.until(lambda: len(desk.told("partiallyAccepted")) == 2, "the server told")
+    last = desk.told("partiallyAccepted")[-1]
+    typed = str(last["id"]).split(":")[2]
+    assert last["acceptedLength"] == len("total = price * count\r\nprint(total)") - len(typed)
+    nvim.keys("<Tab>")
+    nvim.holds(TARGET.rstrip("\n"))
+
+
 def test_undo_takes_back_the_suggestion_and_not_what_was_typed(desk: Desk) -> None:
     nvim = desk.sit(TARGET, lines=2)
     nvim.type("total = ")

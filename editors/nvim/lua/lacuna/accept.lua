@@ -70,10 +70,12 @@ local function insert(text, replaced)
 end
 
 ---@param text string
----@return integer length in units of the position encoding
-local function length(text)
+---@param line_end string of the server
+---@return integer length on the server, in units of the position encoding
+local function length(text, line_end)
   local lsp = client.get()
-  return vim.str_utfindex(text, lsp and lsp.offset_encoding or 'utf-8')
+  local sent = text:gsub('\n', line_end)
+  return vim.str_utfindex(sent, lsp and lsp.offset_encoding or 'utf-8')
 end
 
 --- Put a piece of the suggestion into the buffer. False when none is shown that fits the buffer as
@@ -92,7 +94,7 @@ function M.accept(piece)
     suggestion.clear()
     suggestion.report('lacuna/accepted', { id = current.id })
   else
-    local accepted = length(fit.typed .. text)
+    local accepted = length(fit.typed .. text, current.line_end)
     suggestion.report('lacuna/partiallyAccepted', { id = current.id, acceptedLength = accepted })
     suggestion.redraw()
   end

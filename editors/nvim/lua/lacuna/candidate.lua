@@ -5,7 +5,8 @@ local M = {}
 
 ---@class lacuna.Candidate
 ---@field id? string the server's name for it
----@field text string
+---@field text string its lines end in \n, as those of a buffer do
+---@field line_end string what they end in on the server
 ---@field row integer 0-based line where its range starts
 ---@field col integer byte column where its range starts
 ---@field replaced integer bytes after the cursor that it replaces
@@ -124,7 +125,8 @@ function M.from_item(item, buf, row, col, encoding)
   local arguments = item.command and item.command.arguments or {}
   return {
     id = arguments[1],
-    text = text,
+    text = text:gsub('\r\n?', '\n'),
+    line_end = text:match('\r\n?') or '\n',
     row = row,
     col = first,
     replaced = last - col,
