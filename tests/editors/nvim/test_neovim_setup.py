@@ -41,6 +41,35 @@ def test_a_key_that_was_mapped_before_keeps_its_work(editor: Opener, scripted: S
     nvim.holds("before")
 
 
+def mapped(nvim: Neovim, key: str) -> str:
+    """What `key` does in Insert mode, by the description of its mapping."""
+    return str(nvim.lua("return vim.fn.maparg(..., 'i', false, true).desc or ''", key))
+
+
+def test_another_setup_gives_back_the_keys_of_the_one_before(
+    editor: Opener, scripted: Scripted
+) -> None:
+    setup = f"require('lacuna').setup({{ cmd = {scripted.command}, keys = %s }})"
+    nvim = editor(f"{{ cmd = {scripted.command} }}")
+    nvim.lua("vim.keymap.set('i', '<C-y>', 'mine', { desc = 'mine' })")
+    nvim.lua("vim.keymap.set('i', '<M-l>', function() end, { desc = 'also mine' })")
+    nvim.lua(setup % "true")
+    nvim.lua(setup % "{ accept = '<C-y>' }")
+    assert mapped(nvim, "<C-y>") == "Lacuna: accept"
+    assert mapped(nvim, "<M-l>") == "also mine"
+    assert mapped(nvim, "<M-w>") == ""
+    nvim.open("a.py", "")
+    nvim.keys("i<C-y>")
+    nvim.holds("mine")
+
+    nvim.lua(setup % "{ next = '<C-y>', dismiss = '<C-l>' }")
+    nvim.lua("vim.keymap.set('i', '<C-l>', 'new', { desc = 'new' })")
+    nvim.lua(setup % "false")
+    assert mapped(nvim, "<C-y>") == "mine"
+    assert mapped(nvim, "<C-l>") == "new"
+    assert "Lacuna" not in nvim.lua(KEYS)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

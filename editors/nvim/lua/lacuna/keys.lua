@@ -3,55 +3,84 @@
 
 local M = {}
 
---- What a key did before it became Lacuna's: a mapping of ours that holds what was mapped, or the
---- key itself.
----@class lacuna.Before
----@field keys string
----@field mapped boolean
+--- A key that became Lacuna's.
+---@class lacuna.Taken
+---@field key string
+---@field run fun() what it is mapped to now
+---@field before? table<string, any> its mapping before, as maparg() has it
 
----@param verb string
+local taken = {} ---@type lacuna.Taken[]
+
 ---@param key string
----@return lacuna.Before
-local function before(verb, key)
-  local kept = ('<Plug>(lacuna-before-%s)'):format(verb)
+---@return table<string, any>? mapping
+local function global_mapping(key)
   local mapping = vim.fn.maparg(key, 'i', false, true)
-  if vim.startswith(mapping.desc or '', 'Lacuna:') then -- setup() was called before
-    local mapped = vim.fn.maparg(kept, 'i') ~= ''
-    return { keys = mapped and kept or key, mapped = mapped }
-  elseif vim.tbl_isempty(mapping) or mapping.buffer == 1 then
-    return { keys = key, mapped = false }
-  end
-  mapping.lhs, mapping.lhsraw, mapping.lhsrawalt = kept, vim.keycode(kept), nil
-  vim.fn.mapset('i', false, mapping)
-  return { keys = kept, mapped = true }
+  return mapping.buffer == 0 and mapping or nil
 end
 
----@param what lacuna.Before
-local function replay(what)
-  local flags = what.mapped and 'im' or 'in'
+--- Keep a mapping under a name of its own. Never one that was used before: who has wrapped a
+--- mapping of ours may still come to what it kept.
+---@param mapping table<string, any>
+---@return string name
+local function keep(mapping)
+  local name, number = '', 0
+  repeat
+    number = number + 1
+    name = ('<Plug>(lacuna-before-%d)'):format(number)
+  until vim.fn.maparg(name, 'i') == ''
+  local copy = vim.tbl_extend('force', mapping, { lhs = name, lhsraw = vim.keycode(name) })
+  copy.lhsrawalt = nil
+  vim.fn.mapset('i', false, copy)
+  return name
+end
+
+--- Do what the key did before it became Lacuna's.
+---@param keys string the key, or the name its mapping is kept under
+---@param mapped boolean
+local function replay(keys, mapped)
+  local flags = mapped and 'im' or 'in'
   -- As if typed, or <M-x> would not be <Esc>x; but a macro being recorded would then hold it twice.
-  local typed = vim.fn.reg_recording() == '' and not what.mapped
-  vim.api.nvim_feedkeys(vim.keycode(what.keys), flags .. (typed and 't' or ''), false)
+  local typed = vim.fn.reg_recording() == '' and not mapped
+  vim.api.nvim_feedkeys(vim.keycode(keys), flags .. (typed and 't' or ''), false)
 end
 
 --- Not an <expr> mapping: Neovim evaluates those ahead of their time, before the key typed just
 --- before is in the buffer.
 ---@param verb string
 ---@param key string
----@param run fun(): boolean
-local function map(verb, key, run)
-  local what = before(verb, key)
-  vim.keymap.set('i', key, function()
-    if not run() then
-      replay(what)
+---@param act fun(): boolean
+local function map(verb, key, act)
+  local before = global_mapping(key)
+  local keys = before and keep(before) or key
+  local function run()
+    if not act() then
+      replay(keys, before ~= nil)
     end
-  end, { desc = 'Lacuna: ' .. verb:gsub('_', ' ') })
+  end
+  table.insert(taken, { key = key, run = run, before = before })
+  vim.keymap.set('i', key, run, { desc = 'Lacuna: ' .. verb:gsub('_', ' ') })
 end
 
---- Take the keys of the configuration, and no others.
+--- Put back what a key was mapped to, unless another has mapped it since.
+---@param one lacuna.Taken
+local function give_back(one)
+  local now = global_mapping(one.key)
+  if not now or now.callback ~= one.run then
+    return
+  end
+  vim.keymap.del('i', one.key)
+  if one.before then
+    vim.fn.mapset('i', false, one.before)
+  end
+end
+
+--- Take the keys of the configuration, and no others: those taken before are given back.
 ---@param keys lacuna.Keys
 ---@param verbs table<string, fun(): boolean> what each does; false when there was nothing to do
 function M.take(keys, verbs)
+  while #taken > 0 do
+    give_back(table.remove(taken))
+  end
   for verb, key in pairs(keys) do
     map(verb, key, verbs[verb])
   end
