@@ -70,6 +70,19 @@ def test_another_setup_gives_back_the_keys_of_the_one_before(
     assert "Lacuna" not in nvim.lua(KEYS)
 
 
+def test_a_mapping_that_the_buffer_hides_is_kept_too(editor: Opener, scripted: Scripted) -> None:
+    nvim = editor(
+        "(function()\n"
+        "  vim.keymap.set('i', '<C-y>', 'everywhere')\n"
+        "  vim.keymap.set('i', '<C-y>', 'here', { buffer = true })\n"
+        f"  return {{ cmd = {scripted.command}, keys = {{ accept = '<C-y>' }} }}\n"
+        "end)()"
+    )
+    nvim.rpc.command("new")
+    nvim.keys("i<C-y>")
+    nvim.holds("everywhere")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

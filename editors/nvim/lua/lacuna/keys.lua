@@ -12,10 +12,15 @@ local M = {}
 local taken = {} ---@type lacuna.Taken[]
 
 ---@param key string
----@return table<string, any>? mapping
+---@return table<string, any>? mapping, also where a mapping of the buffer hides it
 local function global_mapping(key)
   local mapping = vim.fn.maparg(key, 'i', false, true)
-  return mapping.buffer == 0 and mapping or nil
+  if mapping.buffer == 1 then
+    return vim.iter(vim.api.nvim_get_keymap('i')):find(function(global)
+      return global.lhsraw == mapping.lhsraw
+    end)
+  end
+  return not vim.tbl_isempty(mapping) and mapping or nil
 end
 
 --- Keep a mapping under a name of its own. Never one that was used before: who has wrapped a
