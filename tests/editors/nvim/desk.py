@@ -47,6 +47,10 @@ class Scripted:
         """The text before the cursor in each request."""
         return [str(event["before"]) for event in self.events("request")]
 
+    def read_ahead(self) -> list[str]:
+        """The text before the cursor at each place it was to read around."""
+        return [str(event["before"]) for event in self.events("readAhead")]
+
 
 @dataclass
 class Desk:

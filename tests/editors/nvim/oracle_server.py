@@ -91,6 +91,13 @@ def accepted_command(name: str) -> None:
     log("command", id=name)
 
 
+@server.feature("lacuna/readAhead")
+def read_ahead(ls: LanguageServer, params: Any) -> None:
+    document = ls.workspace.get_text_document(params.textDocument.uri)
+    position = types.Position(params.position.line, params.position.character)
+    log("readAhead", before=document.source[: document.offset_at_position(position)])
+
+
 def listen(method: str) -> None:
     @server.feature(f"lacuna/{method}")
     def hear(params: Any) -> None:

@@ -5,6 +5,7 @@
 --- Without `keys` no key is taken; map the functions below to your own. See :help lacuna.
 
 local accept = require('lacuna.accept')
+local ahead = require('lacuna.ahead')
 local builtin = require('lacuna.builtin')
 local client = require('lacuna.client')
 local config = require('lacuna.config')
@@ -133,6 +134,7 @@ local function watch_buffers(group)
       client.consider(args.buf)
     end
   )
+  on(group, { 'CursorMoved', 'BufEnter' }, 'read where the cursor rests', ahead.rest)
   on(group, 'ColorScheme', 'keep its colours', ghost.highlights)
 end
 
@@ -173,12 +175,12 @@ function M.setup(options)
     drawer = builtin
     watch_for_builtin(group)
     client.on_ready = {}
-    status.on_loaded = {}
+    status.on_loaded = { ahead.here }
   else
     drawer = own
     watch_typing(group)
     client.on_ready = { builtin.leave_to_us }
-    status.on_loaded = { suggestion.ask_again }
+    status.on_loaded = { suggestion.ask_again, ahead.rested }
   end
   keys.take(config.current.keys, M)
   client.begin()

@@ -4,6 +4,7 @@
 
 local candidate = require('lacuna.candidate')
 local client = require('lacuna.client')
+local scope = require('lacuna.scope')
 
 local M = {}
 
@@ -47,6 +48,14 @@ end
 ---@return boolean
 local function still(asked)
   return M.inserting() and vim.deep_equal(asked, M.moment())
+end
+
+--- The client to which an automatic request for this buffer may be sent, or nil.
+---@param buf integer
+---@return vim.lsp.Client?
+function M.welcome(buf)
+  local lsp = client.of(buf)
+  return lsp and not scope.left_alone(buf) and not scope.quiet(buf) and lsp or nil
 end
 
 --- Forget the waiting request and cancel the running one on the server.

@@ -1,13 +1,13 @@
 --- The suggestion on the screen: asked for as the user types, kept while they type along, cleared
 --- when it no longer fits.
 
+local ahead = require('lacuna.ahead')
 local candidate = require('lacuna.candidate')
 local client = require('lacuna.client')
 local config = require('lacuna.config')
 local debounce = require('lacuna.debounce')
 local ghost = require('lacuna.ghost')
 local request = require('lacuna.request')
-local scope = require('lacuna.scope')
 
 local M = {}
 
@@ -115,15 +115,16 @@ local function show_automatic(found)
   show(found, false)
 end
 
---- Ask after the pause that the user's typing calls for.
+--- Ask after the pause that the user's typing calls for, during which the server reads ahead.
 ---@param deleted boolean the last key removed text; who holds Backspace wants nothing meanwhile
 local function ask_later(deleted)
-  local buf = vim.api.nvim_get_current_buf()
-  if not client.of(buf) or scope.left_alone(buf) or scope.quiet(buf) then
+  local lsp = request.welcome(vim.api.nvim_get_current_buf())
+  if not lsp then
     return request.cancel()
   end
   local bounds = config.current.debounce
   request.later(deleted and bounds.max or debounce.wait(rhythm, bounds), show_automatic)
+  ahead.tell(lsp)
 end
 
 ---@alias lacuna.Change 'none'|'moved'|'typed'|'deleted'

@@ -1,0 +1,69 @@
+"""The server is told where a request is likely, before it is asked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from desk import Desk, Opener, Scripted
+from driver import Neovim
+
+LINES = "one\ntwo\nthree\n"
+NOTIFY = "require('lacuna.client').notifications['lacuna/status'](...)"
+
+
+def at_rest(nvim: Neovim, server: Scripted) -> None:
+    """Opens a file in Normal mode; the server has read at its start, and the log begins anew."""
+    server.tell("")
+    nvim.open("lines.py", LINES, at=(1, 1))
+    nvim.until(server.read_ahead, "read where the cursor is")
+    server.tell("")
+
+
+def test_what_stands_before_the_cursor_is_read_before_it_is_asked_about(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.type('"😀" + x')
+    nvim.until(lambda: '"😀" + x' in desk.requests(), "a request")
+    log = [json.loads(line) for line in desk.server.log.read_text().splitlines()]
+    happened = [event["event"] for event in log if event.get("before") == '"😀" + x']
+    assert happened == ["readAhead", "request"]
+
+
+def test_where_the_cursor_rests_is_read_once_after_several_movements(desk: Desk) -> None:
+    at_rest(desk.nvim, desk.server)
+    desk.nvim.type("jjl", gap=0.03)
+    desk.nvim.until(desk.server.read_ahead, "read where the cursor is")
+    desk.nvim.never(lambda: len(desk.server.read_ahead()) > 1, "read more than once", 0.5)
+    assert desk.server.read_ahead() == ["one\ntwo\nt"]
+    assert desk.requests() == []
+
+
+def test_nothing_is_read_ahead_while_paused(desk: Desk) -> None:
+    at_rest(desk.nvim, desk.server)
+    desk.nvim.rpc.command("LacunaPause")
+    try:
+        desk.nvim.type("jl")
+        desk.nvim.never(desk.server.read_ahead, "read while paused", 0.5)
+        desk.nvim.type("ix")
+        desk.nvim.never(desk.server.read_ahead, "read while paused", 0.5)
+    finally:
+        desk.nvim.rpc.command("LacunaResume")
+
+
+def test_where_the_cursor_is_is_read_once_the_model_is_loaded(desk: Desk) -> None:
+    at_rest(desk.nvim, desk.server)
+    desk.nvim.lua(NOTIFY, {"state": "loading", "message": "Loading."})
+    desk.nvim.never(desk.server.read_ahead, "read by no model", 0.3)
+    desk.nvim.lua(NOTIFY, {"state": "ready", "message": "Ready."})
+    desk.nvim.until(lambda: desk.server.read_ahead() == [""], "read where the cursor is")
+
+
+@pytest.mark.parametrize("ghost", ["own", "builtin"])
+def test_whoever_draws_the_place_where_the_cursor_rests_is_read(
+    editor: Opener, scripted: Scripted, ghost: str
+) -> None:
+    nvim = editor(f"{{ cmd = {scripted.command}, ghost = '{ghost}' }}")
+    nvim.open("lines.py", LINES, at=(1, 1))
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.type("j")
+    nvim.until(lambda: scripted.read_ahead()[-1:] == ["one\n"], "read where the cursor is")
