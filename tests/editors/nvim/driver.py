@@ -195,13 +195,14 @@ class Neovim:
         """All messages the plugin has shown."""
         return "\n".join(message for _, message in self.lua("return notices"))
 
+    def servers(self) -> list[psutil.Process]:
+        """The processes of language servers."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if "serve" in " ".join(child.cmdline())]
+
     def server(self) -> psutil.Process:
         """The language server's process."""
-        servers = [
-            child
-            for child in psutil.Process(self.process.pid).children(recursive=True)
-            if "serve" in " ".join(child.cmdline())
-        ]
+        servers = self.servers()
         assert len(servers) == 1, servers
         return servers[0]
 

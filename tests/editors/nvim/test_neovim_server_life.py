@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from desk import Desk, Opener, Scripted
 from driver import Neovim
+from get_neovim import neovim_0_12
 
 RESTARTS = 5
 
@@ -78,6 +79,36 @@ def test_stopping_is_for_good_until_asked_to_start(editor: Opener, scripted: Scr
     nvim.says(":LacunaRestart starts it")
     nvim.rpc.command("LacunaRestart")
     nvim.until(nvim.attached, "the server has the buffer")
+
+
+def test_neovims_own_restart_of_the_server_is_gone_along_with(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    setup = f"{{ cmd = {scripted.command} }}"
+    with Neovim(neovim_0_12(), tmp_path / "home", setup) as nvim:  # 0.11 has no :lsp
+        nvim.open("a.py", "")
+        nvim.until(nvim.attached, "the server has the buffer")
+        first = nvim.server()
+        nvim.rpc.command("lsp restart lacuna")
+        first.wait(10)
+        nvim.until(nvim.attached, "the new server has the buffer")
+        second = nvim.server()
+        scripted.tell("total = 1\n")
+        nvim.keys("i")
+        nvim.type("total")
+        nvim.shows(" = 1")
+        nvim.keys("<Esc>")
+        nvim.rpc.command("LacunaRestart")
+        second.wait(10)
+        nvim.until(nvim.attached, "the third server has the buffer")
+        assert "the server ended" not in nvim.notices()
+
+        third = nvim.server()
+        nvim.rpc.command("lsp restart lacuna")
+        nvim.rpc.command("LacunaStop")
+        third.wait(10)
+        nvim.until(lambda: len(scripted.events("started")) == 2, "a fourth server")
+        nvim.until(lambda: not nvim.servers(), "no server left")
 
 
 def test_a_server_that_is_not_installed_is_named_with_the_remedy(editor: Opener) -> None:

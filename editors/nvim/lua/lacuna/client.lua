@@ -14,7 +14,7 @@ local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 ---@class lacuna.Server
 ---@field id? integer the vim.lsp client
 ---@field wanted boolean it should be running
----@field process? table identity of the running process, unless it was stopped on purpose
+---@field process? vim.lsp.rpc.PublicClient the way to it, unless it was stopped on purpose
 ---@field restarts integer since the user last started it
 ---@field gone? string why it is not running
 ---@field log_from? integer where its part of the log begins
@@ -137,8 +137,7 @@ end
 ---@return vim.lsp.rpc.PublicClient
 local function connect(dispatchers)
   local on_exit = dispatchers.on_exit
-  local process = {}
-  server.process = process
+  local process ---@type vim.lsp.rpc.PublicClient
   local ours = vim.tbl_extend('force', dispatchers, {
     on_exit = function(code, signal)
       on_exit(0, 0)
@@ -149,7 +148,9 @@ local function connect(dispatchers)
       end)
     end,
   })
-  return vim.lsp.rpc.start(logged(config.current.cmd), ours)
+  process = vim.lsp.rpc.start(logged(config.current.cmd), ours)
+  server.process = process
+  return process
 end
 
 ---@return lsp.ClientCapabilities
@@ -170,6 +171,28 @@ local function handlers()
   return all
 end
 
+local function consider_all()
+  for _, buf in ipairs(vim.api.nvim_list_bufs()) do
+    M.consider(buf)
+  end
+end
+
+--- A client is ready: the one launched here, or the one that Neovim's `:lsp restart` has put in its
+--- place. One that was stopped or replaced meanwhile has no business any more.
+---@param client vim.lsp.Client
+local function ready(client)
+  if not server.wanted or client.rpc ~= server.process then
+    return client:stop()
+  end
+  if server.id ~= client.id then
+    server.id = client.id
+    consider_all()
+  end
+  for _, hear in ipairs(M.on_ready) do
+    hear(client)
+  end
+end
+
 ---@return vim.lsp.ClientConfig
 local function client_config()
   return {
@@ -183,11 +206,7 @@ local function client_config()
     get_language_id = function(_, filetype)
       return scope.language_id(filetype)
     end,
-    on_init = function(client)
-      for _, hear in ipairs(M.on_ready) do
-        hear(client)
-      end
-    end,
+    on_init = ready,
   }
 end
 
@@ -233,9 +252,7 @@ end
 function M.start()
   server.wanted = true
   server.gone = nil
-  for _, buf in ipairs(vim.api.nvim_list_bufs()) do
-    M.consider(buf)
-  end
+  consider_all()
 end
 
 ---@param reason string
