@@ -25,11 +25,17 @@ class Scripted:
         self.tell("")
 
     def tell(
-        self, target: str, *, delay: float = 0.0, lines: int = 1, die_on: str | None = None
+        self,
+        target: str,
+        *,
+        delay: float = 0.0,
+        lines: int = 1,
+        die_on: str | None = None,
+        hang_on: str | None = None,
     ) -> None:
         """What it does from its next request on; see oracle_server.py. The log begins anew."""
-        script = {"target": target, "delay": delay, "lines": lines, "die_on": die_on}
-        self.script.write_text(json.dumps(script))
+        script = {"target": target, "delay": delay, "lines": lines}
+        self.script.write_text(json.dumps({**script, "die_on": die_on, "hang_on": hang_on}))
         self.log.write_text("")
 
     @property

@@ -7,8 +7,8 @@ not be made.
     python oracle_server.py SCRIPT LOG
 
 SCRIPT is read at each request: JSON with `target`, the text to suggest from; `lines` of it to
-suggest at once; `delay` in seconds; `die_on`, a word at which to die. What happens is written to
-LOG, one JSON object a line.
+suggest at once; `delay` in seconds; `die_on`, a word at which to die, and `hang_on`, one at which
+to hear nothing more. What happens is written to LOG, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,8 @@ async def inline_completion(
     if script["die_on"] and script["die_on"] in before:
         print("the script says so", file=sys.stderr, flush=True)
         os._exit(7)
+    if script["hang_on"] and script["hang_on"] in before:
+        time.sleep(3600)
     # Of the text as it is now, or a late reply would not be a stale one.
     found = items(script, document, before, params.position)
     try:

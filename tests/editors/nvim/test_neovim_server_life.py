@@ -81,6 +81,20 @@ def test_stopping_is_for_good_until_asked_to_start(editor: Opener, scripted: Scr
     nvim.until(nvim.attached, "the server has the buffer")
 
 
+def test_restarting_ends_a_server_that_hangs(editor: Opener, scripted: Scripted) -> None:
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    hung = nvim.server()
+    scripted.tell("", hang_on="boom")
+    nvim.keys("iboom")
+    nvim.until(scripted.requests, "a request")
+    nvim.keys("<Esc>:LacunaRestart<CR>")
+    hung.wait(10)
+    nvim.until(nvim.attached, "the server has the buffer")
+    assert "the server ended" not in nvim.notices()
+
+
 def test_neovims_own_restart_of_the_server_is_gone_along_with(
     tmp_path: Path, scripted: Scripted
 ) -> None:

@@ -7,6 +7,7 @@ local scope = require('lacuna.scope')
 local M = {}
 
 local MOST_RESTARTS = 5
+local STOP_MS = 2000 -- given to a server to end by itself
 local FIRST_DELAY_MS = 200 -- doubled at each restart
 local LOG_BYTES = 1000000 -- a longer log is begun anew
 local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
@@ -255,12 +256,23 @@ function M.start()
   consider_all()
 end
 
+--- Ask it to end, and end it when it does not.
+---@param client vim.lsp.Client
+local function finish(client)
+  client:stop()
+  vim.defer_fn(function()
+    if not client.rpc.is_closing() then
+      client.rpc.terminate()
+    end
+  end, STOP_MS)
+end
+
 ---@param reason string
 local function stop(reason)
   local client = server.id and vim.lsp.get_client_by_id(server.id)
   server = { wanted = false, restarts = 0, gone = reason }
   if client then
-    client:stop()
+    finish(client)
   end
   for _, hear in ipairs(M.on_gone) do
     hear()
