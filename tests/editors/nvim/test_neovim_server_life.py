@@ -125,6 +125,22 @@ def test_neovims_own_restart_of_the_server_is_gone_along_with(
         nvim.until(lambda: not nvim.servers(), "no server left")
 
 
+def test_before_setup_nothing_is_stopped_or_started(editor: Opener, scripted: Scripted) -> None:
+    nvim = editor(
+        "(function()\n"
+        "  local client = require('lacuna.client')\n"
+        "  client.stop()\n"
+        "  client.restart()\n"
+        "  before = client.gone()\n"
+        f"  return {{ cmd = {scripted.command} }}\n"
+        "end)()"
+    )
+    assert "setup() has not been called" in str(nvim.lua("return before"))
+    assert nvim.notices().count("setup() has not been called") == 2
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+
+
 def test_a_server_that_is_not_installed_is_named_with_the_remedy(editor: Opener) -> None:
     nvim = editor("{ cmd = { 'no-such-lacuna', 'serve' } }")
     nvim.open("a.py", "")

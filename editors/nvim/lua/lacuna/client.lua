@@ -281,6 +281,9 @@ end
 
 --- Stop the server on purpose; it is not started again.
 function M.stop()
+  if server.gone == NOT_SET_UP then
+    return notice.warn(NOT_SET_UP)
+  end
   stop('You stopped the server; :LacunaRestart starts it.')
 end
 
