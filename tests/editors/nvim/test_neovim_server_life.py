@@ -184,6 +184,36 @@ def test_what_the_user_excludes_never_reaches_the_server(
     left_alone(nvim, scripted, "gen/a.py", reason)
 
 
+@pytest.mark.parametrize("disabled", ["python", "python.django"])
+def test_a_filetype_of_several_parts_is_disabled_by_its_name_or_its_first_part(
+    editor: Opener, scripted: Scripted, disabled: str
+) -> None:
+    nvim = opened(editor, scripted, f"settings = {{ disabledLanguages = {{ '{disabled}' }} }}")
+    nvim.open("views", "")
+    nvim.rpc.command("setfiletype python.django")
+    nvim.never(nvim.attached, "shown to the server", 0.3)
+    nvim.rpc.command("LacunaWhy")
+    nvim.says("(disabled-language)")
+
+
+@pytest.mark.parametrize(
+    ("filetype", "language"),
+    [
+        ("python.django", "python"),
+        ("sh.zsh", "shellscript"),
+        ("javascript.jsx", "javascriptreact"),
+    ],
+)
+def test_the_server_is_told_the_language_of_a_filetype_of_several_parts(
+    desk: Desk, filetype: str, language: str
+) -> None:
+    desk.server.tell("")
+    desk.nvim.open(f"{language}_script", "")
+    desk.nvim.rpc.command(f"setfiletype {filetype}")
+    opened = desk.nvim.until(lambda: desk.server.events("opened"), "the server has the buffer")
+    assert [event["language"] for event in opened] == [language]
+
+
 def test_a_file_that_outgrows_the_limit_is_asked_about_no_more(
     editor: Opener, scripted: Scripted
 ) -> None:

@@ -10,12 +10,31 @@ local M = {}
 ---@field detail string a sentence for people
 
 -- Neovim's filetypes that LSP names otherwise.
-local LANGUAGE_IDS = { sh = 'shellscript', cs = 'csharp', text = 'plaintext', tex = 'latex' }
+local LANGUAGE_IDS = {
+  sh = 'shellscript',
+  cs = 'csharp',
+  text = 'plaintext',
+  tex = 'latex',
+  ['javascript.jsx'] = 'javascriptreact',
+  ['typescript.tsx'] = 'typescriptreact',
+}
 
+--- The language of a filetype; of one of several parts, such as python.django, that of the first.
 ---@param filetype string
 ---@return string
 function M.language_id(filetype)
-  return LANGUAGE_IDS[filetype] or filetype
+  local first = filetype:match('^[^.]*') --[[@as string]]
+  return LANGUAGE_IDS[filetype] or LANGUAGE_IDS[first] or first
+end
+
+---@param filetype string
+---@return string? its name, whole or as a language, that the user has disabled
+local function disabled_name(filetype)
+  for _, name in ipairs({ filetype, M.language_id(filetype) }) do
+    if vim.list_contains(config.current.settings.disabledLanguages, name) then
+      return name
+    end
+  end
 end
 
 ---@type table<string, vim.lpeg.Pattern>
@@ -63,17 +82,18 @@ end
 function M.left_alone(buf)
   local settings = config.current.settings
   local name = vim.api.nvim_buf_get_name(buf)
-  local language = M.language_id(vim.bo[buf].filetype)
+  local filetype = vim.bo[buf].filetype
+  local disabled = disabled_name(filetype)
   if vim.bo[buf].buftype ~= '' or not vim.bo[buf].modifiable then
     return because('not-a-file', 'This buffer is not an ordinary file.')
   elseif name == '' then
     return because('no-name', 'This buffer has no name; give it one with :file or :write.')
-  elseif language == '' then
+  elseif filetype == '' then
     return because('no-filetype', 'This buffer has no filetype; set one with :setfiletype.')
-  elseif vim.list_contains(settings.disabledLanguages, language) then
+  elseif disabled then
     return because(
       'disabled-language',
-      ('"%s" is one of settings.disabledLanguages.'):format(language)
+      ('"%s" is one of settings.disabledLanguages.'):format(disabled)
     )
   end
   local glob = excluding_glob(name)
