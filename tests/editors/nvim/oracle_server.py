@@ -89,6 +89,11 @@ def did_open(_: LanguageServer, params: types.DidOpenTextDocumentParams) -> None
     log("opened", uri=params.text_document.uri, language=params.text_document.language_id)
 
 
+@server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
+def did_close(_: LanguageServer, params: types.DidCloseTextDocumentParams) -> None:
+    log("closed", uri=params.text_document.uri)
+
+
 @server.command("lacuna.accepted")
 def accepted_command(name: str) -> None:
     log("command", id=name)

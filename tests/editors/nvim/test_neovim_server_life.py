@@ -214,6 +214,42 @@ def test_the_server_is_told_the_language_of_a_filetype_of_several_parts(
     assert [event["language"] for event in opened] == [language]
 
 
+def named(events: list[dict[str, object]]) -> list[str]:
+    """The names of the files in these events."""
+    return [Path(str(event["uri"])).name for event in events]
+
+
+def test_a_buffer_with_another_name_is_suggested_in_at_once(desk: Desk) -> None:
+    nvim = desk.sit("total = 1\n")
+    nvim.keys("<Esc>")
+    nvim.rpc.command("file renamed.py")
+    nvim.keys("i")
+    nvim.type("total")
+    nvim.shows(" = 1")
+    assert named(desk.server.events("closed")) == [f"{desk.files}.py"]
+    assert named(desk.server.events("opened")) == ["renamed.py"]
+
+
+def test_a_buffer_that_is_refused_another_name_is_still_suggested_in(desk: Desk) -> None:
+    desk.nvim.open("taken.py", "")
+    nvim = desk.sit("total = 1\n")
+    nvim.keys("<Esc>")
+    nvim.rpc.command("silent! file taken.py")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("i")
+    nvim.type("total")
+    nvim.shows(" = 1")
+
+
+def test_a_buffer_that_is_given_a_secret_name_is_closed_on_the_server(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.keys("<Esc>")
+    nvim.rpc.command("file secrets.py")
+    nvim.until(lambda: desk.server.events("closed"), "the buffer closed")
+    nvim.never(nvim.attached, "shown to the server", 0.3)
+    assert named(desk.server.events("closed")) == [f"{desk.files}.py"]
+
+
 def test_a_file_that_outgrows_the_limit_is_asked_about_no_more(
     editor: Opener, scripted: Scripted
 ) -> None:

@@ -249,6 +249,18 @@ function M.consider(buf)
   end
 end
 
+--- The buffer is about to get another name: close it on the server under the one it has. It is
+--- opened again by BufFilePost, and also when the new name is refused, which no event tells.
+---@param buf integer
+function M.rename(buf)
+  if M.of(buf) then
+    vim.lsp.buf_detach_client(buf, server.id)
+    vim.schedule(function()
+      M.consider(buf)
+    end)
+  end
+end
+
 --- Have the server run as long as there is a buffer it may see.
 function M.start()
   server.wanted = true

@@ -134,6 +134,9 @@ local function watch_buffers(group)
       client.consider(args.buf)
     end
   )
+  on(group, 'BufFilePre', 'have the server close what gets another name', function(args)
+    client.rename(args.buf)
+  end)
   on(group, { 'CursorMoved', 'BufEnter' }, 'read where the cursor rests', ahead.rest)
   on(group, 'ColorScheme', 'keep its colours', ghost.highlights)
 end
