@@ -19,11 +19,17 @@ local LANGUAGE_IDS = {
   ['typescript.tsx'] = 'typescriptreact',
 }
 
+---@param filetype string
+---@return string its first part
+local function first_part(filetype)
+  return filetype:match('^[^.]*') --[[@as string]]
+end
+
 --- The language of a filetype; of one of several parts, such as python.django, that of the first.
 ---@param filetype string
 ---@return string
 function M.language_id(filetype)
-  local first = filetype:match('^[^.]*') --[[@as string]]
+  local first = first_part(filetype)
   return LANGUAGE_IDS[filetype] or LANGUAGE_IDS[first] or first
 end
 
@@ -135,7 +141,8 @@ end
 ---@param buf integer
 ---@return lacuna.Reason?
 function M.quiet(buf)
-  local filetype = vim.bo[buf].filetype
+  local whole = vim.bo[buf].filetype
+  local filetype = paused.filetypes[whole] and whole or first_part(whole)
   if paused.everywhere then
     return because('paused', 'You paused Lacuna everywhere; :LacunaResume resumes it.')
   elseif paused.filetypes[filetype] then
