@@ -8,6 +8,7 @@ import { fillLines } from "./fillLines";
 import { FillPreview } from "./fillPreview";
 import { togglePauseEverywhere, togglePauseForLanguage } from "./pause";
 import { partiallyAcceptedNotification, shownNotification } from "./protocol";
+import { ReadAhead } from "./readAhead";
 import { Server } from "./server";
 import { changedSettings, type Manifest, serverPackage, serverSettings } from "./settings";
 import { showMenu, StatusBar } from "./statusBar";
@@ -19,7 +20,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const environment = vscode.Uri.joinPath(context.globalStorageUri, "server").fsPath;
   const manifest = context.extension.packageJSON as Manifest;
 
-  const suggestions = new Suggestions(reports(() => server));
+  const readAhead = new ReadAhead(() => server);
+  const suggestions = new Suggestions(reports(() => server), readAhead);
   const server: Server = new Server({
     log,
     environment,
@@ -50,7 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
   for (const [name, run] of Object.entries(commands)) {
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
   }
-  context.subscriptions.push(log, suggestions, server, preview, denoising, new StatusBar(server));
+  context.subscriptions.push(log, readAhead, suggestions, server, preview, denoising, new StatusBar(server));
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration((event) => {
       settingsChanged(event, server);

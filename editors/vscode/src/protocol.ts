@@ -1,6 +1,6 @@
 /** What goes over the wire beyond LSP itself; docs/protocol.md is the contract. */
 
-import { NotificationType, RequestType, type TextEdit } from "vscode-languageclient/node";
+import { NotificationType, RequestType, type TextDocumentPositionParams, type TextEdit } from "vscode-languageclient/node";
 
 export interface Status {
   readonly state: "loading" | "ready" | "computing" | "off" | "error";
@@ -50,6 +50,8 @@ export interface Trace {
 }
 
 export const statusNotification = new NotificationType<Status>("lacuna/status");
+/** That a request at this place is likely. */
+export const readAheadNotification = new NotificationType<TextDocumentPositionParams>("lacuna/readAhead");
 export const shownNotification = new NotificationType<{ id: string }>("lacuna/shown");
 export const partiallyAcceptedNotification = new NotificationType<{
   id: string;

@@ -15,6 +15,9 @@ import { MOST_RESTARTS, Restarts } from "./restarts";
 import { ServerProcess } from "./serverProcess";
 import { serverPath } from "./settings";
 
+/** The documents that the server is told of. */
+export const SERVED = [{ scheme: "file" }, { scheme: "untitled" }];
+
 const STARTING = "the server is being started.";
 
 export interface ServerOptions {
@@ -115,7 +118,7 @@ export class Server implements vscode.Disposable {
   private connect(process: ServerProcess): LanguageClient {
     const { log, settings, middleware } = this.options;
     const options: LanguageClientOptions = {
-      documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+      documentSelector: SERVED,
       outputChannel: log,
       initializationOptions: settings,
       middleware,

@@ -7,6 +7,7 @@ import type { Middleware } from "vscode-languageclient/node";
 import { Pace } from "./pace";
 import { pausedEverywhere, pausedFor } from "./pause";
 import { ACCEPTED_COMMAND } from "./protocol";
+import type { ReadAhead } from "./readAhead";
 import { type Suggestion, partlyAccepted, typedAlong } from "./suggestion";
 
 /** A suggestion still offered this long after it was handed over counts as shown. */
@@ -33,7 +34,10 @@ export class Suggestions implements vscode.Disposable {
   private lastShown: string | undefined;
   private readonly listener: vscode.Disposable;
 
-  constructor(private readonly reports: Reports) {
+  constructor(
+    private readonly reports: Reports,
+    private readonly readAhead: ReadAhead,
+  ) {
     this.listener = vscode.workspace.onDidChangeTextDocument((event) => {
       this.changed(event);
     });
@@ -64,6 +68,7 @@ export class Suggestions implements vscode.Disposable {
         this.watch(document, token);
         return kept;
       }
+      this.readAhead.at(document, position);
       await wait(this.pace.waitMs, token);
     }
     if (token.isCancellationRequested) {

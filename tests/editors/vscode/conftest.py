@@ -117,11 +117,11 @@ class Scripted:
                 archive.writestr(name, text)
         return path
 
-    def heard(self, event: str) -> list[dict[str, Any]]:
-        """The events of this name, oldest first."""
+    def heard(self, *names: str) -> list[dict[str, Any]]:
+        """The events of these names, oldest first."""
         path = self.folder / "heard.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
-        return [heard for heard in map(json.loads, lines) if heard["event"] == event]
+        return [heard for heard in map(json.loads, lines) if heard["event"] in names]
 
 
 @pytest.fixture

@@ -75,6 +75,12 @@ def accepted(name: str) -> None:
     hear("accepted", id=name)
 
 
+@server.feature("lacuna/readAhead")
+def read_ahead(params: Any) -> None:
+    name = Path(params.textDocument.uri).name
+    hear("readAhead", file=name, line=params.position.line, character=params.position.character)
+
+
 @server.feature("lacuna/shown")
 def shown(params: Any) -> None:
     hear("shown", id=params.id)

@@ -95,6 +95,33 @@ def test_keys_in_a_run_are_waited_for(opened: Opener, scripted: Scripted) -> Non
     assert len(asked) <= 4, "one, and few more if this machine held keys back"
 
 
+def test_where_a_request_is_waited_for_the_server_reads_ahead(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(texts=["um(values)"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    typed(page, "s")
+    page.page.wait_for_timeout(500)
+    heard = scripted.heard("readAhead", "request")
+    assert [event["event"] for event in heard[-2:]] == ["readAhead", "request"], "and not again"
+    assert (heard[-2]["line"], heard[-2]["character"]) == (1, len("    return s"))
+
+
+def test_where_the_cursor_comes_to_rest_the_server_reads_ahead(
+    opened: Opener, scripted: Scripted
+) -> None:
+    page = opened({"a.py": SOURCE * 20}, scripted.program)
+    page.wait_for_status("is ready")
+    page.to_line_end(1)
+    last = {"event": "readAhead", "file": "a.py", "line": 0, "character": len("def total(values):")}
+    until(lambda: scripted.heard("readAhead")[-1:] == [last], "it is told of the first line")
+    told = len(scripted.heard("readAhead"))
+    page.keys(*["ArrowDown"] * 12)
+    until(lambda: scripted.heard("readAhead")[-1]["line"] == 12, "it is told of where it rests")
+    assert len(scripted.heard("readAhead")) - told <= 3, "one, and few more on a busy machine"
+    assert scripted.heard("request") == []
+
+
 def test_a_pause_asks_nothing_and_shows_in_the_status_bar(
     opened: Opener, scripted: Scripted
 ) -> None:
@@ -104,10 +131,12 @@ def test_a_pause_asks_nothing_and_shows_in_the_status_bar(
     page.command("Lacuna: Pause or Resume for This Language")
     page.wait_for_status("paused for python")
     until(lambda: last_settings(scripted)["disabledLanguages"] == ["python"], "the server knows")
+    told = len(scripted.heard("readAhead"))
     page.to_line_end(2)
     page.type("s")
     page.page.wait_for_timeout(1000)
     assert (page.ghost(), scripted.heard("request")) == ("", [])
+    assert len(scripted.heard("readAhead")) == told
     page.command("Lacuna: Why Was Nothing Suggested?")
     page.notification("it is paused for python")
     page.command("Lacuna: Pause or Resume for This Language")
