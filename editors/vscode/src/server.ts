@@ -52,9 +52,13 @@ export class Server implements vscode.Disposable {
 
   /** Stops a server that runs, and starts one afresh. */
   async restart(): Promise<void> {
-    await this.stop();
-    this.restarts.reset();
-    await this.start(this.turn);
+    const stopped = this.stop();
+    const { turn } = this;
+    await stopped;
+    if (turn === this.turn) {
+      this.restarts.reset();
+      await this.start(turn);
+    }
   }
 
   async stop(why = "the server is stopped."): Promise<void> {

@@ -97,7 +97,7 @@ class Scripted:
         self.tell()
 
     def tell(self, **script: Any) -> None:
-        """What to do from now on: texts, after, why, lines, die."""
+        """What to do from now on: texts, after, why, lines, die, ends_after_s."""
         (self.folder / "script.json").write_text(json.dumps({"texts": [], **script}))
 
     def wheel(self) -> Path:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def initialized(ls: LanguageServer, _: types.InitializedParams) -> None:
     hear("started", pid=os.getpid())
     die("start")
     ls.protocol.notify("lacuna/status", {"state": "ready", "message": "Ready to suggest."})
+
+
+@server.feature(types.SHUTDOWN)
+def shutdown(_: None) -> None:
+    time.sleep(script().get("ends_after_s", 0))
 
 
 @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())

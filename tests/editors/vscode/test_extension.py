@@ -7,6 +7,7 @@ import os
 import signal
 from typing import Any
 
+import psutil
 from conftest import Opener, Scripted
 from workbench import CodeServer, Workbench, until
 
@@ -170,6 +171,22 @@ def test_a_dead_server_is_restarted_and_the_reason_is_shown(
     until(lambda: len(scripted.heard("started")) == 2, "the server is restarted")
     page.wait_for_status("is ready")
     assert typed(page, "s") == "um(values)"
+
+
+def test_restarts_that_overlap_leave_one_server(
+    opened: Opener, scripted: Scripted, code_server: CodeServer
+) -> None:
+    keys = [{"key": "ctrl+alt+l", "command": "lacuna.restartServer"}]
+    (code_server.folder / "data/User/keybindings.json").write_text(json.dumps(keys))
+    scripted.tell(ends_after_s=1)
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("is ready")
+    page.to_line_end(1)
+    page.keys(*["Control+Alt+l"] * 3)
+    until(lambda: len(scripted.heard("started")) > 1, "another server is started")
+    page.page.wait_for_timeout(3000)
+    pids = [event["pid"] for event in scripted.heard("started")]
+    assert [psutil.pid_exists(pid) for pid in pids] == [False] * (len(pids) - 1) + [True]
 
 
 def test_a_server_that_keeps_dying_is_left_after_five_restarts_with_the_reason(
