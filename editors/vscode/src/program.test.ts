@@ -40,6 +40,14 @@ test("a setting that names no program is said to, and nothing else is run instea
   assert.match(found.missing, /lacuna\.server\.path .*nowhere.* not a program/);
 });
 
+test("a folder of the program's name is passed over", async () => {
+  const folder = scratch();
+  mkdirSync(join(folder, "path", name), { recursive: true });
+  const onPath = program(join(folder, "further"));
+  const search = [join(folder, "path"), join(folder, "further")].join(delimiter);
+  assert.deepEqual(await findProgram("", folder, search), { command: onPath });
+});
+
 test("a file that may not be run is passed over on PATH", { skip: process.platform === "win32" }, async () => {
   const folder = scratch();
   program(join(folder, "path"), 0o644);

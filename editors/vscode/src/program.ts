@@ -1,7 +1,7 @@
 /** Where the server's program is: the setting, PATH, or the extension's own environment, in this order. */
 
 import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 
@@ -46,8 +46,10 @@ async function named(setting: string): Promise<Program> {
 }
 
 async function runs(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
 }
