@@ -52,7 +52,7 @@ export function activate(context: vscode.ExtensionContext): void {
   for (const [name, run] of Object.entries(commands)) {
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
   }
-  context.subscriptions.push(log, readAhead, suggestions, server, preview, denoising, new StatusBar(server));
+  context.subscriptions.push(log, readAhead, suggestions, server, preview, denoising, new StatusBar(server), tickWalkthrough(server));
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration((event) => {
       settingsChanged(event, server);
@@ -71,6 +71,17 @@ function reports(server: () => Server): Reports {
       void server().client?.sendNotification(partiallyAcceptedNotification, { id, acceptedLength });
     },
   };
+}
+
+/** The walkthrough's first step is done when a server is ready for the first time. */
+function tickWalkthrough(server: Server): vscode.Disposable {
+  const listener = server.onStatus(({ state }) => {
+    if (state === "ready") {
+      listener.dispose();
+      void vscode.commands.executeCommand("setContext", "lacuna.serverRunning", true);
+    }
+  });
+  return listener;
 }
 
 async function offerInstall(): Promise<void> {

@@ -101,5 +101,14 @@ def test_the_walkthrough_names_files_and_commands_that_are_there() -> None:
         assert set(re.findall(r"command:([\w.]+)", step["description"])) <= shown
 
 
+def test_what_the_walkthrough_waits_for_is_set_somewhere() -> None:
+    source = "".join(path.read_text() for path in (EXTENSION / "src").glob("*.ts"))
+    steps = MANIFEST["contributes"]["walkthroughs"][0]["steps"]
+    awaited = re.findall(r"onContext:([\w.]+)", json.dumps(steps))
+    assert awaited
+    for key in awaited:
+        assert f'"setContext", "{key}", true' in source
+
+
 def test_the_lock_file_names_no_registry() -> None:
     assert '"resolved"' not in (EXTENSION / "package-lock.json").read_text()
