@@ -22,7 +22,7 @@ export function pausePhrase(language: string | undefined): string | undefined {
 }
 
 export async function togglePauseEverywhere(): Promise<void> {
-  await configuration().update(EVERYWHERE, pausedEverywhere(), vscode.ConfigurationTarget.Global);
+  await update(EVERYWHERE, pausedEverywhere());
 }
 
 export async function togglePauseForLanguage(): Promise<void> {
@@ -34,7 +34,14 @@ export async function togglePauseForLanguage(): Promise<void> {
   const languages = pausedFor(language)
     ? pausedLanguages().filter((other) => other !== language)
     : [...pausedLanguages(), language];
-  await configuration().update(LANGUAGES, languages, vscode.ConfigurationTarget.Global);
+  await update(LANGUAGES, languages);
+}
+
+/** Writes where the setting has its value from; elsewhere a workspace that sets it would outrank what is written. */
+async function update(key: string, value: unknown): Promise<void> {
+  const inWorkspace = configuration().inspect(key)?.workspaceValue !== undefined;
+  const { Workspace, Global } = vscode.ConfigurationTarget;
+  await configuration().update(key, value, inWorkspace ? Workspace : Global);
 }
 
 function pausedLanguages(): readonly string[] {

@@ -67,6 +67,7 @@ def opened(
         folder = tmp_path / "workspace"
         folder.mkdir()
         for name, text in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text)
         code_server.configure({}, {"lacuna.server.path": str(program or ""), **machine})
         pages.append(Workbench(browser, code_server, [folder / name for name in files]))

@@ -147,6 +147,22 @@ def test_a_pause_asks_nothing_and_shows_in_the_status_bar(
     assert page.wait_for_ghost() == "um(values)"
 
 
+def test_what_the_workspace_pauses_is_resumed_in_the_workspace(
+    opened: Opener, scripted: Scripted
+) -> None:
+    paused = {"lacuna.enabled": False, "lacuna.disabledLanguages": ["python"]}
+    files = {"a.py": SOURCE, ".vscode/settings.json": json.dumps(paused)}
+    page = opened(files, scripted.program)
+    page.open("a.py")
+    page.wait_for_status("paused everywhere")
+    page.command("Lacuna: Pause or Resume Everywhere")
+    page.wait_for_status("paused for python")
+    page.command("Lacuna: Pause or Resume for This Language")
+    page.wait_for_status("is ready")
+    resumed = {"lacuna.enabled": True, "lacuna.disabledLanguages": []}
+    assert json.loads(page.files["settings.json"].read_text()) == resumed
+
+
 def last_settings(scripted: Scripted) -> dict[str, Any]:
     heard = scripted.heard("configured")
     return heard[-1]["settings"]["lacuna"] if heard else {"disabledLanguages": None}
