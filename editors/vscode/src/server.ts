@@ -1,5 +1,6 @@
 /** The running server and the client that speaks to it; brings it up again when it dies. */
 
+import { isDeepStrictEqual } from "node:util";
 import * as vscode from "vscode";
 import {
   CloseAction,
@@ -111,8 +112,13 @@ export class Server implements vscode.Disposable {
     const client = this.connect(process);
     this.running = { client, process };
     void process.ended.then((how) => this.died(how, turn));
+    // What changes from here on is told when the server runs: before, it may have been given the settings already.
+    const settings = this.options.settings();
     try {
       await client.start();
+      if (!isDeepStrictEqual(settings, this.options.settings())) {
+        this.configure();
+      }
     } catch (error) {
       log.error(`The server was not initialized: ${String(error)}`);
       await process.end();

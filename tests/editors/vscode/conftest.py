@@ -98,8 +98,11 @@ class Scripted:
         self.tell()
 
     def tell(self, **script: Any) -> None:
-        """What to do from now on: texts, after, why, lines, die, ends_after_s."""
-        (self.folder / "script.json").write_text(json.dumps({"texts": [], **script}))
+        """What to do from now on: texts, after, why, lines, die, hold, ends_after_s."""
+        # At once, since the server may be reading it.
+        written = self.folder / "script.json.new"
+        written.write_text(json.dumps({"texts": [], **script}))
+        written.replace(self.folder / "script.json")
 
     def wheel(self) -> Path:
         """A Python package that installs the server, as `lacuna-ls` installs Lacuna's."""

@@ -41,6 +41,13 @@ def die(when: str) -> None:
         os._exit(7)
 
 
+@server.feature(types.INITIALIZE)
+def initialize(_: types.InitializeParams) -> None:
+    hear("initializing")
+    while script().get("hold"):
+        time.sleep(0.05)
+
+
 @server.feature(types.INITIALIZED)
 def initialized(ls: LanguageServer, _: types.InitializedParams) -> None:
     hear("started", pid=os.getpid())

@@ -168,6 +168,21 @@ def last_settings(scripted: Scripted) -> dict[str, Any]:
     return heard[-1]["settings"]["lacuna"] if heard else {"disabledLanguages": None}
 
 
+def test_a_setting_changed_while_the_server_starts_is_told_when_it_runs(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(hold=True)
+    page = opened({"a.py": SOURCE}, scripted.program)
+    until(lambda: scripted.heard("initializing"), "the server is being initialized")
+    page.command("Lacuna: Pause or Resume for This Language")
+    page.wait_for_status("paused for python")
+    scripted.tell()
+    until(lambda: last_settings(scripted)["disabledLanguages"] == ["python"], "the server knows")
+    page.command("Lacuna: Pause or Resume for This Language")
+    page.wait_for_status("is ready")
+    assert len(scripted.heard("configured")) <= 2
+
+
 def test_why_gives_the_servers_reason(opened: Opener, scripted: Scripted) -> None:
     reason = {"reason": "breaks-syntax", "detail": "The suggestion would not have parsed."}
     scripted.tell(why=reason)
