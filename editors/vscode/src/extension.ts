@@ -7,10 +7,11 @@ import { installServer } from "./environment";
 import { fillLines } from "./fillLines";
 import { FillPreview } from "./fillPreview";
 import { togglePauseEverywhere, togglePauseForLanguage } from "./pause";
+import { passedOver } from "./program";
 import { partiallyAcceptedNotification, shownNotification } from "./protocol";
 import { ReadAhead } from "./readAhead";
 import { Server } from "./server";
-import { changedSettings, type Manifest, serverPackage, serverSettings } from "./settings";
+import { changedSettings, type Manifest, serverPackage, serverPath, serverSettings } from "./settings";
 import { showMenu, StatusBar } from "./statusBar";
 import { type Reports, Suggestions } from "./suggestions";
 import { showWhy } from "./why";
@@ -94,8 +95,12 @@ async function offerInstall(): Promise<void> {
 async function install(server: Server, environment: string, log: vscode.LogOutputChannel): Promise<void> {
   // On some systems a running program cannot be replaced.
   await server.stop("the server is being installed.");
-  await installServer(environment, serverPackage(), log);
+  const installed = await installServer(environment, serverPackage(), log);
   await server.restart();
+  const instead = installed ? await passedOver(serverPath(), environment) : undefined;
+  if (instead !== undefined) {
+    void vscode.window.showWarningMessage(`Lacuna: ${instead}`);
+  }
 }
 
 /** `run`, but not twice at a time: a call while it runs waits for that run. */

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 
-import { findProgram, scripts } from "./program";
+import { findProgram, passedOver, scripts } from "./program";
 
 const name = process.platform === "win32" ? "lacuna.exe" : "lacuna";
 
@@ -30,6 +30,25 @@ test("the setting comes before PATH, PATH before the environment", async () => {
   assert.deepEqual(await findProgram(named, environment, search), { command: named });
   assert.deepEqual(await findProgram("", environment, search), { command: onPath });
   assert.deepEqual(await findProgram("", environment, ""), { command: own });
+});
+
+test("an installed program that another one is run instead of is said to be passed over, and why", async () => {
+  const folder = scratch();
+  const named = program(join(folder, "named"));
+  const onPath = program(join(folder, "path"));
+  const own = program(scripts(join(folder, "environment")));
+  const environment = join(folder, "environment");
+  const search = join(folder, "path");
+  assert.equal(
+    await passedOver(named, environment, search),
+    `${named} is run and not what was installed, since the setting lacuna.server.path names it. Clear the setting to run what was installed.`,
+  );
+  assert.equal(
+    await passedOver("", environment, search),
+    `${onPath} is run and not what was installed, since it is on PATH. Set lacuna.server.path to ${own} to run what was installed.`,
+  );
+  assert.equal(await passedOver("", environment, ""), undefined);
+  assert.equal(await passedOver(own, environment, search), undefined);
 });
 
 test("a setting that names no program is said to, and nothing else is run instead", async () => {

@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 
 const WINDOWS = process.platform === "win32";
+const NAME = WINDOWS ? "lacuna.exe" : "lacuna";
 
 /** The program to run as `lacuna`, or a sentence that says why there is none and what to do. */
 export type Program =
@@ -22,12 +23,30 @@ export async function findProgram(
   }
   const folders = [...searchPath.split(delimiter).filter(Boolean), scripts(environment)];
   for (const folder of folders) {
-    const command = join(folder, WINDOWS ? "lacuna.exe" : "lacuna");
+    const command = join(folder, NAME);
     if (await runs(command)) {
       return { command };
     }
   }
   return { missing: "The server is not installed. Click to install it.", installable: true };
+}
+
+/** Which program is run instead of the installed one, why, and what to do; undefined where that one is run. */
+export async function passedOver(
+  setting: string,
+  environment: string,
+  searchPath: string = process.env.PATH ?? "",
+): Promise<string | undefined> {
+  const program = await findProgram(setting, environment, searchPath);
+  const installed = join(scripts(environment), NAME);
+  if ("missing" in program || program.command === installed) {
+    return undefined;
+  }
+  const [why, remedy] =
+    setting === ""
+      ? ["it is on PATH", `Set lacuna.server.path to ${installed}`]
+      : ["the setting lacuna.server.path names it", "Clear the setting"];
+  return `${program.command} is run and not what was installed, since ${why}. ${remedy} to run what was installed.`;
 }
 
 /** The folder in which a virtual environment keeps its programs. */

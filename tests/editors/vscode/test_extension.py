@@ -254,6 +254,16 @@ def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scr
     assert typed(page, "s") == "um(values)"
 
 
+def test_an_installation_that_is_passed_over_says_what_is_run_instead(
+    opened: Opener, scripted: Scripted
+) -> None:
+    package = {"lacuna.server.package": str(scripted.wheel())}
+    page = opened({"a.py": SOURCE}, scripted.program, **package)
+    page.wait_for_status("is ready")
+    page.command("Lacuna: Install or Update the Server")
+    page.notification(f"{scripted.program} is run and not what was installed")
+
+
 def test_an_installation_that_fails_says_why(opened: Opener, scripted: Scripted) -> None:
     page = opened(
         {"a.py": SOURCE}, None, **{"lacuna.server.package": str(scripted.folder / "no.whl")}
