@@ -4,16 +4,17 @@ import { build } from "esbuild";
 
 const production = process.argv.includes("--production");
 const shared = { bundle: true, minify: production, sourcemap: !production, logLevel: "warning" };
-const node = { ...shared, platform: "node", format: "cjs", target: "node20", external: ["vscode"] };
+const node = { ...shared, platform: "node", format: "cjs", target: "node20" };
 
 if (process.argv.includes("--tests")) {
   rmSync("out", { recursive: true, force: true });
   const tests = readdirSync("src").filter((name) => name.endsWith(".test.ts"));
-  await build({ ...node, entryPoints: tests.map((name) => `src/${name}`), outdir: "out" });
+  const alias = { vscode: "./src/fakes/vscode.ts" };
+  await build({ ...node, entryPoints: tests.map((name) => `src/${name}`), outdir: "out", alias });
 } else {
   rmSync("dist", { recursive: true, force: true });
   const entryPoints = ["src/extension.ts"];
-  const { metafile } = await build({ ...node, entryPoints, outdir: "dist", metafile: true });
+  const { metafile } = await build({ ...node, entryPoints, outdir: "dist", metafile: true, external: ["vscode"] });
   const page = { ...shared, platform: "browser", format: "iife", target: "es2022" };
   await build({ ...page, entryPoints: ["src/webview/denoising.ts"], outdir: "dist" });
   // The package carries the repository's licence.

@@ -36,7 +36,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const commands: Record<string, () => unknown> = {
     "lacuna.suggest": () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger"),
     "lacuna.fillLines": () => fillLines(server, preview),
-    "lacuna.applyFill": () => preview.apply(),
+    "lacuna.applyFill": alone(() => preview.apply()),
     "lacuna.discardFill": () => preview.discard(),
     "lacuna.showDenoising": () => denoising.show(),
     "lacuna.why": () => showWhy(server),

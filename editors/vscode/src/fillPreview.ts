@@ -72,7 +72,10 @@ export class FillPreview implements vscode.Disposable, vscode.TextDocumentConten
     }
     const change = new vscode.WorkspaceEdit();
     change.set(pending.document.uri, [...pending.edits]);
-    await vscode.workspace.applyEdit(change);
+    if (!(await vscode.workspace.applyEdit(change))) {
+      void vscode.window.showWarningMessage("Lacuna: VS Code did not apply the fill. It is kept here: apply it again, or discard it.");
+      return;
+    }
     await this.discard();
     const editor = await vscode.window.showTextDocument(pending.document);
     const start = pending.edits[0]?.range.start;
