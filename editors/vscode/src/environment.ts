@@ -1,4 +1,4 @@
-/** The extension's own virtual environment: made and filled with one click, in its storage folder. */
+/** The extension's own virtual environment: made and filled by one command, in its storage folder. */
 
 import { spawn } from "node:child_process";
 import { access, rm } from "node:fs/promises";

@@ -85,10 +85,16 @@ function tickWalkthrough(server: Server): vscode.Disposable {
   return listener;
 }
 
+const NOT_INSTALLED =
+  "Lacuna: the server is not installed. Set lacuna.server.path to the .venv/bin/lacuna of a checkout, " +
+  "or set lacuna.server.package to -e /path/to/checkout[cpu] and install it.";
+
 async function offerInstall(): Promise<void> {
-  const answer = await vscode.window.showWarningMessage("Lacuna: the server is not installed.", "Install");
+  const answer = await vscode.window.showWarningMessage(NOT_INSTALLED, "Install", "Open Settings");
   if (answer === "Install") {
     await vscode.commands.executeCommand("lacuna.installServer");
+  } else if (answer === "Open Settings") {
+    await vscode.commands.executeCommand("workbench.action.openSettings", "lacuna.server");
   }
 }
 
