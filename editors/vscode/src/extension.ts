@@ -28,7 +28,7 @@ export function activate(context: vscode.ExtensionContext): void {
     environment,
     settings: () => serverSettings(manifest),
     middleware: suggestions.middleware,
-    offerInstall: () => void offerInstall(),
+    offerInstall: () => void offerInstall(context),
   });
   const preview = new FillPreview();
   const denoising = new DenoisingPanel(server, context.extensionUri);
@@ -89,12 +89,21 @@ const NOT_INSTALLED =
   "Lacuna: the server is not installed. Set lacuna.server.path to the .venv/bin/lacuna of a checkout, " +
   "or set lacuna.server.package to -e /path/to/checkout[cpu] and install it.";
 
-async function offerInstall(): Promise<void> {
-  const answer = await vscode.window.showWarningMessage(NOT_INSTALLED, "Install", "Open Settings");
+/** Where it is kept that the user wants no offer; the status bar says all the same that there is no server. */
+const NO_OFFER = "lacuna.noOfferToInstall";
+
+async function offerInstall({ globalState }: vscode.ExtensionContext): Promise<void> {
+  if (globalState.get<boolean>(NO_OFFER, false)) {
+    return;
+  }
+  const answers = ["Install", "Open Settings", "Don't Ask Again"];
+  const answer = await vscode.window.showWarningMessage(NOT_INSTALLED, ...answers);
   if (answer === "Install") {
     await vscode.commands.executeCommand("lacuna.installServer");
   } else if (answer === "Open Settings") {
     await vscode.commands.executeCommand("workbench.action.openSettings", "lacuna.server");
+  } else if (answer === "Don't Ask Again") {
+    await globalState.update(NO_OFFER, true);
   }
 }
 

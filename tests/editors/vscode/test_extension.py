@@ -242,6 +242,18 @@ def test_a_wrong_path_is_an_error_that_says_what_to_do(opened: Opener, scripted:
     page.page.locator(".quick-input-list", has_text="Install or Update the Server").wait_for()
 
 
+def test_the_offer_to_install_is_not_made_again_when_the_user_says_so(
+    opened: Opener, scripted: Scripted
+) -> None:
+    page = opened({"a.py": SOURCE}, None)
+    page.notification("the server is not installed").get_by_text("Don't Ask Again").click()
+    page.page.locator(".notification-toast").wait_for(state="detached")
+    page.command("Lacuna: Restart the Server")
+    page.wait_for_status("The server is not installed")
+    page.page.wait_for_timeout(1000)
+    assert page.page.locator(".notification-toast").count() == 0
+
+
 def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scripted) -> None:
     scripted.tell(texts=["um(values)"], after="return s")
     page = opened({"a.py": SOURCE}, None, **{"lacuna.server.package": str(scripted.wheel())})
