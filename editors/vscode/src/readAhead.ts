@@ -57,7 +57,7 @@ export class ReadAhead implements vscode.Disposable {
   private rested(): void {
     const editor = vscode.window.activeTextEditor;
     // The cursor rests after typing too, where the server has just been told and asked.
-    if (editor?.selection.isEmpty === true && !this.isTold(editor)) {
+    if (editor?.selection.isEmpty === true && showsSuggestions(editor.document) && !this.isTold(editor)) {
       this.at(editor.document, editor.selection.active);
     }
   }
@@ -68,4 +68,9 @@ export class ReadAhead implements vscode.Disposable {
       told?.document === document && told.version === document.version && told.position.isEqual(selection.active)
     );
   }
+}
+
+/** Where the editor shows none, nothing is likely to be asked. */
+function showsSuggestions(document: vscode.TextDocument): boolean {
+  return vscode.workspace.getConfiguration("editor", document).get("inlineSuggest.enabled", true);
 }
