@@ -210,9 +210,11 @@ def _emit(text: str) -> None:
 
 
 def _emit_patch(patch: str) -> None:
+    """In colours on a terminal, whose width cuts nothing off."""
     if sys.stdout.isatty():
         from rich.syntax import Syntax
 
-        Console().print(Syntax(patch, "diff", theme="ansi_dark", background_color="default"))
+        colours = Syntax("", "diff", theme="ansi_dark", background_color="default")
+        Console().print(colours.highlight(patch), soft_wrap=True, end="")
     else:
         _emit(patch)

@@ -100,6 +100,38 @@ def test_a_diff_can_be_applied(script: Any, source: Path, capsys: Captured) -> N
     assert source.read_text().endswith("data = json.load(f)\n    return data")
 
 
+class Screen(io.TextIOWrapper):
+    """What says of itself that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def seen(self) -> bytes:
+        """What was written there, less its colours."""
+        self.flush()
+        assert isinstance(self.buffer, io.BytesIO)
+        return re.sub(rb"\x1b\[[\d;]*m", b"", self.buffer.getvalue())
+
+
+def test_a_diff_on_a_terminal_has_colours_and_is_whole(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script("json.load(f)")
+    path = tmp_path / "wide.py"
+    path.write_text(f"import json\n# {'long ' * 40}\ndata = \n\n\n")
+    screen = Screen(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "20")
+    assert main(["fill", str(path), "--at", "3:8", "--diff"]) == 0
+    _, _, *lines = screen.seen.decode().splitlines(keepends=True)
+    before = path.read_text().splitlines(keepends=True)
+    assert lines[1:3] == [f" {line}" for line in before[:2]]
+    assert lines[3:] == ["-data = \n", "+data = json.load(f)\n", " \n", " \n"]
+    assert b"\x1b[" in screen.buffer.getvalue()
+
+
 def test_write_changes_the_file_and_says_where(script: Any, source: Path, capsys: Captured) -> None:
     script("json.load(f)")
     assert main(["fill", str(source), "--at", "5:12", "--write"]) == 0
