@@ -210,11 +210,20 @@ def _emit(text: str) -> None:
 
 
 def _emit_patch(patch: str) -> None:
-    """In colours on a terminal, whose width cuts nothing off."""
-    if sys.stdout.isatty():
+    """In colours on a terminal that has all its characters; its width cuts nothing off."""
+    if sys.stdout.isatty() and _has_all(sys.stdout.encoding, patch):
         from rich.syntax import Syntax
 
         colours = Syntax("", "diff", theme="ansi_dark", background_color="default")
         Console().print(colours.highlight(patch), soft_wrap=True, end="")
     else:
         _emit(patch)
+
+
+def _has_all(encoding: str, text: str) -> bool:
+    """Whether every character of a text can be said in an encoding."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -132,6 +132,18 @@ def test_a_diff_on_a_terminal_has_colours_and_is_whole(
     assert b"\x1b[" in screen.buffer.getvalue()
 
 
+def test_a_diff_that_the_terminal_cannot_show_in_colours_is_printed_as_it_stands(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script("b")
+    path = tmp_path / "emoji.py"
+    path.write_text('a = "😋", \n', "utf-8")
+    screen = Screen(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", screen)
+    assert main(["fill", str(path), "--at", "1:10", "--diff"]) == 0
+    assert screen.buffer.getvalue().decode().endswith('-a = "😋", \n+a = "😋", b\n')
+
+
 def test_write_changes_the_file_and_says_where(script: Any, source: Path, capsys: Captured) -> None:
     script("json.load(f)")
     assert main(["fill", str(source), "--at", "5:12", "--write"]) == 0
