@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FormatError
-from .formats import Format, pointed
+from .formats import MOST_STATES, Format, pointed, too_large
 from .model import Ids
 
 Bools = NDArray[np.bool_]
 Table = NDArray[np.int32]
 
-MOST_STATES = 20_000
 MOST_MOVES = 20_000_000
-"""Beyond these a format is refused: a step would take seconds and the tables gigabytes."""
+"""Beyond these a format is refused as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def by_bytes(form: Format) -> tuple[int, Bools, Table]:
         raise FormatError(pointed(form.written, 0, f"it is no automaton ({error})")) from None
     moves, final = index.get_transitions(), index.get_final_states()
     if len(moves) > MOST_STATES:
-        raise _too_large(form.told)
+        raise too_large(form.told)
     dead = len(moves)
     number = {state: place for place, state in enumerate(moves)}
     table = np.full((dead + 1, 256), dead, np.int32)
@@ -175,7 +174,7 @@ def _walked(words: Sequence[bytes], table: Table, told: str) -> tuple[list[int],
         moves.append(move)
         total += len(move[0])
         if total > MOST_MOVES:
-            raise _too_large(told)
+            raise too_large(told)
     sources, targets = zip(*moves, strict=True)
     return [len(source) for source in sources], np.concatenate(sources), np.concatenate(targets)
 
@@ -206,9 +205,3 @@ def shared(one: bytes, other: bytes) -> int:
     """How many bytes two words begin with alike."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _too_large(told: str) -> FormatError:
-    return FormatError(
-        f"a text that {told} is too much to hold a fill to; use shorter repetitions or fewer texts"
-    )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from re import _parser  # type: ignore[attr-defined]  # its public name is deprecated
+from typing import Any
 
 from .errors import FormatError
 
@@ -37,6 +39,11 @@ BARRED = {
     "verbose": "the flag x cannot be used",
 }
 
+MOST_STATES = 20_000
+"""An automaton with more is refused: a step would take seconds and the tables gigabytes."""
+WIDE = 8
+"""States that a character takes which may be one of any script."""
+
 SETS = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t-\r "}
 """In ASCII: in other scripts a code has hardly ever its digits."""
 
@@ -59,16 +66,21 @@ class Format:
         It may use what an automaton can tell: literals, `.`, classes, `\\d \\w \\s`, groups,
         alternatives, repetitions, and the flags i and s at its start. Greed makes no difference.
 
-        Raises FormatError that points at what is wrong.
+        Raises FormatError that points at what is wrong, or says that it is too much.
         """
+        told = f"matches {regex}"
         try:
             with warnings.catch_warnings(action="ignore", category=FutureWarning):
                 re.compile(regex)
+                repeated = written_out(_parser.parse(regex)) - len(regex)
         except re.error as error:
             raise FormatError(pointed(regex, error.pos or 0, error.msg)) from None
         except (OverflowError, RecursionError):
             raise FormatError(pointed(regex, 0, "it is too large")) from None
-        return cls(PART.sub(_translated, regex), f"matches {regex}", regex)
+        # Else the automaton would be built first, which takes minutes that nothing can interrupt.
+        if repeated > MOST_STATES:
+            raise too_large(told)
+        return cls(PART.sub(_translated, regex), told, regex)
 
     @classmethod
     def one_of(cls, texts: Sequence[str]) -> Format:
@@ -88,6 +100,49 @@ def pointed(regex: str, position: int, problem: str) -> str:
         f"the expression cannot be used: {problem} (character {position + 1})\n"
         f"  {line}\n  {' ' * (position - line_start)}^"
     )
+
+
+def too_large(told: str) -> FormatError:
+    """The refusal of a format whose automaton would be too large."""
+    return FormatError(
+        f"a text that {told} is too much to hold a fill to; use shorter repetitions or fewer texts"
+    )
+
+
+def written_out(parsed: Iterable[tuple[Any, Any]]) -> int:
+    """About how many states an expression that `re` has parsed takes; each copy has its own."""
+    return sum(_states(kind.name, value) for kind, value in parsed)
+
+
+def _states(kind: str, value: Any) -> int:
+    match kind:
+        case "MAX_REPEAT" | "MIN_REPEAT":
+            least, most, repeated = value
+            copies = least + 1 if most is _parser.MAXREPEAT else most
+            return int(copies) * max(1, written_out(repeated))
+        case "SUBPATTERN":
+            return written_out(value[-1])
+        case "BRANCH":
+            return sum(map(written_out, value[1]))
+        case "LITERAL":
+            return len(chr(value).encode("utf-8", "surrogatepass"))
+        case "IN":
+            return 1 if all(_is_ascii(kind.name, member) for kind, member in value) else WIDE
+        case _:
+            return WIDE
+
+
+def _is_ascii(kind: str, member: Any) -> bool:
+    """Whether a member of a class is of ASCII alone."""
+    match kind:
+        case "LITERAL":
+            return bool(member < 128)
+        case "RANGE":
+            return bool(member[1] < 128)
+        case "CATEGORY":
+            return "_NOT_" not in member.name
+        case _:
+            return False
 
 
 def code(character: str) -> str:

@@ -112,6 +112,28 @@ def test_what_cannot_be_used_is_pointed_at(regex: str, position: int, named: str
     assert pointer.index("^") == 2 + position - 1
 
 
+@pytest.mark.parametrize(
+    "regex",
+    [
+        "a{1000000}",
+        "(a{1000}){1000}",
+        "(?:(a|bc?){1,500}){500,}",
+        "[^a]{3000}",
+        r"(\W*é){0,4000}",
+        "(|){99999}",
+        "(?:x{0,3000}?y+){7}|z",
+    ],
+)
+def test_a_repetition_that_is_too_long_is_refused_before_it_is_built(regex: str) -> None:
+    with pytest.raises(FormatError, match="too much to hold a fill to; use shorter repetitions"):
+        Format.matching(regex)
+
+
+@pytest.mark.parametrize("regex", [".{0,1000}", "a{9000}", "(abc|abd){1000}", "a*b+" * 6000])
+def test_a_repetition_that_can_be_kept_is_not_refused(regex: str) -> None:
+    assert Format.matching(regex).written == regex
+
+
 def test_the_pointer_is_under_the_right_line() -> None:
     with pytest.raises(FormatError) as error:
         Format.matching("ab\ncd^e")
