@@ -219,7 +219,7 @@ def _add_model(parser: Any) -> None:
     )
     parser.add_argument(
         "--threads",
-        type=_count(0),
+        type=_count(0, 256),
         default=0,
         metavar="N",
         help="threads of a forward pass (default 0: one for each physical core)",
