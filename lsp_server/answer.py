@@ -53,8 +53,10 @@ class Answer:
     def patch(self) -> str:
         """A unified diff that `patch` and `git apply` take."""
         name = self.file.name.lstrip("/")
-        before = list(io.StringIO(self.file.text, newline="\n"))
-        after = list(io.StringIO(self.edited, newline="\n"))
+        before, after = (
+            list(io.StringIO(self.file.with_bom(text), newline="\n"))
+            for text in (self.file.text, self.edited)
+        )
         lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}")
         return "".join(
             line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

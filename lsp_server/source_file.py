@@ -122,8 +122,12 @@ class SourceFile:
         except OSError as error:
             raise self._unwritable(error) from None
 
+    def with_bom(self, text: str) -> str:
+        """A text with the byte-order mark that this file has, if it has one."""
+        return BOM * self.bom + text
+
     def _encode(self, text: str) -> bytes:
-        return (BOM * self.bom + text).encode("utf-8")
+        return self.with_bom(text).encode("utf-8")
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(f"{self.name}: cannot be written ({error.strerror})")

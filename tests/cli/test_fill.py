@@ -100,6 +100,19 @@ def test_a_diff_can_be_applied(script: Any, source: Path, capsys: Captured) -> N
     assert source.read_text().endswith("data = json.load(f)\n    return data")
 
 
+def test_a_diff_of_a_file_with_a_byte_order_mark_can_be_applied(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    script("b")
+    path = tmp_path / "a.py"
+    path.write_bytes("\ufeffa = \r\nb = 1\r\n".encode())
+    monkeypatch.chdir(tmp_path)
+    assert main(["fill", "a.py", "--at", "1:5", "--diff"]) == 0
+    patch = capsys.readouterr().out.encode()
+    subprocess.run(["git", "apply", "--whitespace=nowarn"], input=patch, check=True)
+    assert path.read_bytes() == "\ufeffa = b\r\nb = 1\r\n".encode()
+
+
 class Screen(io.TextIOWrapper):
     """What says of itself that it is a terminal."""
 
