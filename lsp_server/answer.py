@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import difflib
 import io
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from engine import Fill, Mode
@@ -51,8 +53,8 @@ class Answer:
 
     @property
     def patch(self) -> str:
-        """A unified diff that `patch` and `git apply` take."""
-        name = self.file.name.lstrip("/")
+        """A unified diff that `patch` and `git apply` take, in the folder one stands in."""
+        name = self.file.name if self.file.path is None else _name_in_patch(self.file.name)
         before, after = (
             list(io.StringIO(self.file.with_bom(text), newline="\n"))
             for text in (self.file.text, self.edited)
@@ -101,6 +103,17 @@ class Answer:
                 "base": timings.base,
             }
         return {stage: round(ms, 2) for stage, ms in stages.items()}
+
+
+def _name_in_patch(name: str) -> str:
+    """A path as seen from the folder one stands in, or from the root where it lies elsewhere.
+
+    A tab ends a name with blanks, which `patch` would cut at the first.
+    """
+    path = Path(os.path.abspath(name))  # noqa: PTH100 - a link is kept, while ".." is not
+    here = Path.cwd()
+    seen = path.relative_to(here if path.is_relative_to(here) else path.anchor).as_posix()
+    return f"{seen}\t" if " " in seen else seen
 
 
 def reach(suggestion: Suggestion) -> tuple[int, int]:

@@ -202,8 +202,11 @@ def _emit_texts(texts: list[str], command: Command) -> None:
 
 
 def _emit(text: str) -> None:
-    """Writes text to standard output as UTF-8 with its line ends as they are, and a last one."""
-    sys.stdout.buffer.write(text.encode("utf-8"))
+    """Writes text to standard output as UTF-8 with its line ends as they are, and a last one.
+
+    The name of a file in it may be any bytes.
+    """
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     if not text.endswith("\n"):
         sys.stdout.buffer.write(b"\n")
     sys.stdout.buffer.flush()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -111,6 +112,45 @@ def test_a_diff_of_a_file_with_a_byte_order_mark_can_be_applied(
     patch = capsys.readouterr().out.encode()
     subprocess.run(["git", "apply", "--whitespace=nowarn"], input=patch, check=True)
     assert path.read_bytes() == "\ufeffa = b\r\nb = 1\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("my file.py", b"my file.py\t"),
+        ("./a.py", b"a.py"),
+        ("../here/b/../a.py", b"a.py"),
+        (os.fsdecode(b"n\xff.py"), b"n\xff.py"),
+    ],
+)
+def test_a_patch_names_the_file_so_that_it_applies_here(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, told: bytes
+) -> None:
+    script("b")
+    here = tmp_path / "here"
+    (here / "b").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    Path(given).write_text("a = \nb = 1\n")
+    printed = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stdout", printed)
+    assert main(["fill", given, "--at", "1:5", "--diff"]) == 0
+    patch = printed.buffer.getvalue()
+    assert patch.splitlines()[:2] == [b"--- a/" + told, b"+++ b/" + told]
+    subprocess.run(["git", "apply"], input=patch, check=True)
+    assert Path(given).read_text() == "a = b\nb = 1\n"
+
+
+def test_a_patch_of_a_file_elsewhere_names_it_from_the_root(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    script("b", "b")
+    path = tmp_path / "a.py"
+    path.write_text("a = \n")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for given in ("../a.py", str(path)):
+        assert main(["fill", given, "--at", "1:5", "--diff"]) == 0
+        assert capsys.readouterr().out.startswith(f"--- a{path}\n+++ b{path}\n")
 
 
 class Screen(io.TextIOWrapper):
