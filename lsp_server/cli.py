@@ -3,16 +3,18 @@
 What a subcommand needs is imported when it runs, so that `lacuna --help` is there at once.
 
 Exit codes: 0 done, 1 nothing to suggest (`fill`) or not healthy (`doctor`), 2 what was asked cannot
-be done (bad usage or input, no model, no ONNX Runtime, a failure), 130 interrupted.
+be done (bad usage or input, no model, no ONNX Runtime, a failure), 130 interrupted, 141 nobody read
+the output to its end; the last two are a shell's for the signals.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 EPILOG = """\
 examples:
@@ -40,12 +42,35 @@ exit codes: 0 filled, 1 nothing to suggest, 2 bad usage or input, or no working 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `lacuna` with `argv` (default: those of the process) and returns its exit code."""
-    arguments = vars(_parser().parse_args(argv))
-    run: Callable[..., int] = arguments.pop("run")
     try:
-        return _run(run, arguments)
+        return _done(argv)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        _give_up(sys.stdout)
+        _give_up(sys.stderr)
+        return 141
+    except OSError as error:
+        _give_up(sys.stdout)
+        try:
+            print(f"lacuna: the output cannot be written ({error.strerror})", file=sys.stderr)
+        except OSError:  # it is standard error that cannot be
+            _give_up(sys.stderr)
+        return 2
+
+
+def _done(argv: Sequence[str] | None) -> int:
+    """Runs `lacuna` until all is written. Raises OSError when that cannot be."""
+    try:
+        arguments = vars(_parser().parse_args(argv))
+        return _run(arguments.pop("run"), arguments)
+    except SystemExit as end:
+        # So rich ends a program whose output nobody reads, with 1 as its exit code.
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        raise
+    finally:
+        sys.stdout.flush()
 
 
 def _run(run: Callable[..., int], arguments: dict[str, Any]) -> int:
@@ -56,10 +81,17 @@ def _run(run: Callable[..., int], arguments: dict[str, Any]) -> int:
         return run(**arguments)
     except (InputError, LacunaError) as error:
         print(f"lacuna: {error}", file=sys.stderr)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise  # it is the output's
         # Python's own exit code for these is 1, which here means that there is nothing to suggest.
         sys.excepthook(*sys.exc_info())
     return 2
+
+
+def _give_up(stream: TextIO) -> None:
+    """Else Python tries to write what is left there as it ends, and tells that it cannot."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fill(**arguments: Any) -> int:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,46 @@ def test_an_interrupt_while_it_waits_for_input_is_quiet(command: str) -> None:
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, b"", b"")
+
+
+TELLING = [
+    ["fill", "-", "--at", "1:2", "--json"],
+    ["doctor", "--model", "/nowhere"],
+    ["doctor", "--model", "/nowhere", "--json"],
+    ["--version"],
+]
+"""Commands with an answer that needs no model."""
+
+
+def told(command: str, arguments: list[str], **streams: Any) -> tuple[int, bytes | None]:
+    """The exit code of the real command, its output buffered, and what it says of a failure."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    ran = subprocess.run(
+        [command, *arguments],
+        **{"input": CODE, "stderr": subprocess.PIPE, **streams},
+        timeout=240,
+        env=environment,
+    )
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.parametrize("arguments", TELLING)
+def test_an_output_that_nobody_reads_is_quietly_given_up(
+    command: str, arguments: list[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert told(command, arguments, stdout=writer) == (141, b"")
+    assert told(command, arguments, stdout=writer, stderr=writer)[0] == 141
+    assert told(command, ["fill", "/nowhere", "--at", "1:1"], stderr=writer)[0] == 141
+    os.close(writer)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.parametrize("arguments", TELLING)
+def test_an_output_that_cannot_be_written_is_told(command: str, arguments: list[str]) -> None:
+    complaint = b"lacuna: the output cannot be written (No space left on device)\n"
+    with Path("/dev/full").open("wb") as full:
+        assert told(command, arguments, stdout=full) == (2, complaint)
+        assert told(command, arguments, stdout=full, stderr=full)[0] == 2
+        assert told(command, ["fill", "/nowhere", "--at", "1:1"], stderr=full)[0] == 2
