@@ -42,6 +42,11 @@ exit codes: 0 filled, 1 nothing to suggest, 2 bad usage or input, or no working 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `lacuna` with `argv` (default: those of the process) and returns its exit code."""
+    if sys.stderr is None:  # closed: nobody wants to know
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the program runs
+    if sys.stdout is None:
+        print("lacuna: standard output is closed; it may go to /dev/null", file=sys.stderr)
+        return 2
     try:
         return _done(argv)
     except KeyboardInterrupt:

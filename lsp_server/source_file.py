@@ -39,10 +39,12 @@ class SourceFile:
 
         Raises InputError for what is missing, a folder, unreadable, binary or not UTF-8.
         """
-        if name == "-":
-            return cls._decode("<stdin>", sys.stdin.buffer.read(), None)
+        if name == "-" and sys.stdin is None:
+            raise InputError("standard input is closed; name a file")
         path = Path(name)
         try:
+            if name == "-":
+                return cls._decode("<stdin>", sys.stdin.buffer.read(), None)
             return cls._decode(name, path.read_bytes(), path.resolve())
         except FileNotFoundError:
             raise InputError(f"{name}: no such file") from None

@@ -60,7 +60,12 @@ class Reader(asyncio.StreamReader):
 
 
 def standard_streams() -> Streams:
-    """Standard input and output. What a library prints goes to standard error from now on."""
+    """Standard input and output. What a library prints goes to standard error from now on.
+
+    Raises InputError when standard input is closed.
+    """
+    if sys.stdin is None:
+        raise InputError("standard input is closed; an editor speaks to the server there")
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return Streams(partial(os.read, sys.stdin.fileno()), output)

@@ -164,3 +164,24 @@ def test_an_output_that_cannot_be_written_is_told(command: str, arguments: list[
         assert told(command, arguments, stdout=full) == (2, complaint)
         assert told(command, arguments, stdout=full, stderr=full)[0] == 2
         assert told(command, ["fill", "/nowhere", "--at", "1:1"], stderr=full)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("fill - --at 1:2 <&-", "standard input is closed; name a file"),
+        ("fill /nowhere --at 1:2 --one-of @- <&-", "standard input is closed; name a file"),
+        ("serve <&-", "standard input is closed; an editor speaks to the server there"),
+        ("fill - --at 1:2 --json >&-", "standard output is closed; it may go to /dev/null"),
+        ("serve >&-", "standard output is closed; it may go to /dev/null"),
+        ("doctor >&-", "standard output is closed; it may go to /dev/null"),
+    ],
+)
+def test_a_closed_stream_is_told(command: str, line: str, complaint: str) -> None:
+    assert told("bash", ["-c", f"{command} {line}"]) == (2, f"lacuna: {complaint}\n".encode())
+
+
+def test_what_goes_to_a_closed_standard_error_does_not_come_elsewhere(command: str) -> None:
+    line = f"{command} fill - --at 1:2 2>&-"
+    ran = subprocess.run(["bash", "-c", line], input=CODE, capture_output=True, timeout=240)
+    assert (ran.returncode, ran.stdout) == (1, b"")
