@@ -95,19 +95,22 @@ class SourceFile:
         raise AssertionError("the last line has no line end")
 
     def check_writable(self) -> None:
-        """Raises InputError when `write` would: no file, read-only, changed since it was read.
-
-        Mode bits are looked at as well, since the superuser may write to any file.
-        """
+        """Raises InputError when `write` would: no file, read-only, changed since it was read."""
         if self.path is None:
             raise InputError("--write needs a file; standard input cannot be written to")
+        folder = self.path.parent
         try:
-            writable = self.path.stat().st_mode & 0o222 and os.access(self.path, os.W_OK)
+            writable, has_place = _is_writable(self.path), _is_writable(folder)
             changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:
             raise self._unwritable(error) from None
         if not writable:
             raise InputError(f"{self.name}: is read-only; nothing was written")
+        if not has_place:
+            raise InputError(
+                f"{folder}: is a read-only folder, and {self.name} is written anew in it; "
+                "nothing was written"
+            )
         if changed:
             raise InputError(f"{self.name}: was changed in the meantime; nothing was written")
 
@@ -132,13 +135,21 @@ class SourceFile:
         return self.with_bom(text).encode("utf-8")
 
     def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"{self.name}: cannot be written ({error.strerror})")
+        assert self.path is not None
+        return InputError(
+            f"{self.name}: cannot be written in {self.path.parent} ({error.strerror})"
+        )
+
+
+def _is_writable(path: Path) -> bool:
+    """Mode bits are looked at as well, since the superuser may write to any file."""
+    return bool(path.stat().st_mode & 0o222) and os.access(path, os.W_OK)
 
 
 def _replace(path: Path, content: bytes) -> None:
     """Writes beside `path` and renames over it: a reader sees the old file or the new one."""
     before = path.stat()
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=".lacuna-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -82,6 +82,24 @@ def test_a_read_only_file_is_left_untouched(tmp_path: Path) -> None:
     assert path.read_text() == "a\n"
 
 
+def test_a_read_only_folder_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("a\n")
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(InputError, match=f"^{tmp_path}: is a read-only folder"):
+            SourceFile.read(str(path)).check_writable()
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_a_file_with_the_longest_name_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 252 + ".py")
+    path.write_text("a\n")
+    SourceFile.read(str(path)).write("b\n")
+    assert path.read_text() == "b\n"
+
+
 def test_a_write_that_fails_half_way_leaves_the_old_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
