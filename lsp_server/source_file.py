@@ -100,6 +100,8 @@ class SourceFile:
             raise InputError("--write needs a file; standard input cannot be written to")
         folder = self.path.parent
         try:
+            if not stat.S_ISREG(self.path.stat().st_mode):  # a pipe would be waited for
+                raise InputError(f"{self.name}: is no regular file; nothing was written")
             writable, has_place = _is_writable(self.path), _is_writable(folder)
             changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:

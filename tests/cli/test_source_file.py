@@ -1,5 +1,6 @@
 """Files on disk: what is refused, where positions lie, and that nothing of the user's is lost."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,13 @@ def test_a_file_with_the_longest_name_is_written(tmp_path: Path) -> None:
     path.write_text("a\n")
     SourceFile.read(str(path)).write("b\n")
     assert path.read_text() == "b\n"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.py"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="is no regular file; nothing was written"):
+        SourceFile(str(pipe), "a\n", pipe).check_writable()
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_file(
