@@ -46,7 +46,7 @@ CHARACTERS_PER_TOKEN = 16
 def default_model_folder() -> Path:
     """$LACUNA_MODEL, else the folder shipped beside the code, else that among the user's data."""
     if chosen := os.environ.get("LACUNA_MODEL"):
-        return Path(chosen)
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111 - pathlib's may fail
     shipped = Path(__file__).resolve().parent.parent / "models" / DEFAULT_MODEL
     if shipped.is_dir():
         return shipped

@@ -246,7 +246,7 @@ def _add_doctor(commands: Any) -> None:
 
 def _add_model(parser: Any) -> None:
     parser.add_argument(
-        "--model", type=Path, metavar="FOLDER", help="model folder (default: the shipped one)"
+        "--model", type=_folder, metavar="FOLDER", help="model folder (default: the shipped one)"
     )
     parser.add_argument(
         "--provider",
@@ -278,6 +278,11 @@ def _lines(text: str) -> tuple[int, int]:
     if not (_is_number(first) and _is_number(last)) or int(first) > int(last):
         raise argparse.ArgumentTypeError(f"{text!r} is not A-B, such as 12-15")
     return int(first), int(last)
+
+
+def _folder(text: str) -> Path | None:
+    """A folder, whose path may begin with `~`; none as in the settings, where it is empty."""
+    return Path(os.path.expanduser(text)) if text else None  # noqa: PTH111 - pathlib's may fail
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -6,6 +6,7 @@ The table in docs/protocol.md says the same for people; a test holds the two equ
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -45,7 +46,8 @@ class Settings:
     @property
     def model_folder(self) -> Path | None:
         """The model folder; None for the shipped one."""
-        return Path(self.model).expanduser() if self.model else None
+        # Path.expanduser fails where a person has no home; such a folder is just not there.
+        return Path(os.path.expanduser(self.model)) if self.model else None  # noqa: PTH111
 
     @property
     def fill_options(self) -> FillOptions:

@@ -84,6 +84,21 @@ def test_no_model_folder_is_named(lacuna: Run, tmp_path: Path) -> None:
         assert ran.stderr.decode().startswith(f"lacuna: {gone}: no such model folder")
 
 
+def test_a_model_folder_is_looked_for_at_home(lacuna: Run, tmp_path: Path) -> None:
+    for arguments, environment in [(["--model", "~/gone"], {}), ([], {"LACUNA_MODEL": "~/gone"})]:
+        ran = lacuna(
+            "fill", "-", "--at", "2:12", *arguments, stdin=CODE, HOME=str(tmp_path), **environment
+        )
+        assert ran.stderr.decode().startswith(f"lacuna: {tmp_path}/gone: no such model folder")
+    ran = lacuna("fill", "-", "--at", "2:12", stdin=CODE, LACUNA_MODEL="~noone/gone")
+    assert ran.stderr.decode().startswith("lacuna: ~noone/gone: no such model folder")
+
+
+def test_no_name_of_a_model_folder_means_the_default_one(lacuna: Run, tmp_path: Path) -> None:
+    ran = lacuna("fill", "-", "--at", "2:12", "--model", "", stdin=CODE, LACUNA_MODEL="/gone")
+    assert ran.stderr.decode().startswith("lacuna: /gone: no such model folder")
+
+
 @pytest.mark.model
 def test_a_damaged_model_folder_is_refused_by_file_or_key(lacuna: Run, model_copy: Path) -> None:
     tokenizer, card = model_copy / "tokenizer.json", model_copy / "card.json"

@@ -106,3 +106,10 @@ def test_only_what_an_engine_is_opened_with_needs_another_one() -> None:
     assert Settings().needs_other_engine(Settings(model="m"))
     assert Settings().needs_other_engine(Settings(threads=3))
     assert not Settings().needs_other_engine(Settings(max_tokens=3, enabled=False))
+
+
+def test_a_model_folder_is_looked_for_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home")
+    assert Settings(model="~/model").model_folder == Path("/home/model")
+    assert Settings(model="~noone/model").model_folder == Path("~noone/model")
+    assert Settings().model_folder is None
