@@ -88,6 +88,8 @@ class Command:
             return None
         if not self.one_of.startswith("@"):
             return Format.one_of(self.one_of.split(","))
+        if self.one_of == "@":
+            raise InputError("--one-of @ needs the name of a file of texts, such as @names.txt")
         if self.one_of == "@-" and self.file == "-":
             raise InputError("standard input cannot be both FILE and the texts of --one-of")
         lines = SourceFile.read(self.one_of[1:]).text.splitlines()

@@ -365,6 +365,7 @@ def test_a_fill_is_one_of_some_texts(
         ),
         (["--match", "x", "--mode", "verified"], "mode verified cannot hold a fill to a format"),
         (["--one-of", "@/nowhere"], "/nowhere: no such file"),
+        (["--one-of", "@"], "--one-of @ needs the name of a file of texts, such as @names.txt"),
     ],
 )
 def test_a_format_that_cannot_be_kept_is_refused(
