@@ -267,7 +267,7 @@ def _position(text: str) -> tuple[int, int]:
     """LINE:COLUMN."""
     line, separator, column = text.partition(":")
     if not (separator and _is_number(line) and _is_number(column)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not LINE:COLUMN, such as 12:9")
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not LINE:COLUMN, such as 12:9")
     return int(line), int(column)
 
 
@@ -276,7 +276,7 @@ def _lines(text: str) -> tuple[int, int]:
     first, separator, last = text.partition("-")
     last = last if separator else first
     if not (_is_number(first) and _is_number(last)) or int(first) > int(last):
-        raise argparse.ArgumentTypeError(f"{text!r} is not A-B, such as 12-15")
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not A-B, such as 12-15")
     return int(first), int(last)
 
 
@@ -289,12 +289,19 @@ def _address(text: str) -> tuple[str, int]:
     """HOST:PORT; the server refuses hosts that others can reach."""
     host, separator, port = text.rpartition(":")
     if not (host and separator and _is_number(port) and int(port) < 65536):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 127.0.0.1:2087")
+        raise argparse.ArgumentTypeError(f"{_shown(text)} is not HOST:PORT, such as 127.0.0.1:2087")
     return host.strip("[]"), int(port)
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    """A whole number of no more digits than anything here can have."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _shown(text: str) -> str:
+    """What was given, cut to a length that fits a message."""
+    shown = repr(text)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 def _count(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -303,7 +310,7 @@ def _count(least: int, most: int | None = None) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not _is_number(text) or int(text) < least or (most is not None and int(text) > most):
             bounds = f"at least {least}" if most is None else f"{least} to {most}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number ({bounds})")
+            raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number ({bounds})")
         return int(text)
 
     return parse
@@ -318,7 +325,8 @@ def _number(least: float, most: float) -> Callable[[str], float]:
         except ValueError:
             value = float("nan")
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+            bounds = f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"{_shown(text)} is not a number {bounds}")
         return value
 
     return parse
