@@ -31,6 +31,12 @@ PART = re.compile(
 )
 """What Python's `re` and the automaton's syntax (that of Rust's crate `regex`) read differently."""
 
+SURROGATE = re.compile(
+    r"\\(?:(?P<code>(?:u|U0000)[dD][89a-fA-F][0-9a-fA-F]{2})|.)|(?P<itself>[\ud800-\udfff])",
+    re.DOTALL,
+)
+"""A lone surrogate, or with no group another escape."""
+
 BARRED = {
     "boundary": "the whole fill is matched, so anchors and word boundaries cannot be used",
     "around": "looking ahead or behind cannot be used",
@@ -38,6 +44,8 @@ BARRED = {
     "atomic": "possessive repetitions and atomic groups cannot be used",
     "verbose": "the flag x cannot be used",
 }
+
+NO_TEXT = "a lone surrogate stands in no text"
 
 MOST_STATES = 20_000
 """An automaton with more is refused: a step would take seconds and the tables gigabytes."""
@@ -69,6 +77,9 @@ class Format:
         Raises FormatError that points at what is wrong, or says that it is too much.
         """
         told = f"matches {regex}"
+        for found in SURROGATE.finditer(regex):
+            if found.lastgroup:
+                raise FormatError(pointed(regex, found.start(), NO_TEXT))
         try:
             with warnings.catch_warnings(action="ignore", category=FutureWarning):
                 re.compile(regex)
@@ -84,8 +95,11 @@ class Format:
 
     @classmethod
     def one_of(cls, texts: Sequence[str]) -> Format:
-        """One of some texts, as they stand. Raises FormatError when there are none."""
+        """One of some texts, as they stand. Raises FormatError for none and for what is no text."""
         different = list(dict.fromkeys(texts))
+        for text in different:
+            if re.search(r"[\ud800-\udfff]", text):
+                raise FormatError(f"a fill cannot be {text!a}: {NO_TEXT}")
         if not different:
             raise FormatError("a fill cannot be one of no texts; give at least one")
         shown = ", ".join(different[:3]) + (", ..." if len(different) > 3 else "")

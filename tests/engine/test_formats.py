@@ -100,6 +100,10 @@ def acceptor(form: Format):  # type: ignore[no-untyped-def]
         ("ab++", 3, "possessive"),
         ("(?x) a", 1, "flag x"),
         ("[+--]", 3, "hyphen"),
+        (r"a\\\ud800", 4, "lone surrogate stands in no text"),
+        (r"[\\u\uDFFF]", 5, "lone surrogate stands in no text"),
+        ("a\udc80?", 2, "lone surrogate stands in no text"),
+        (r"\U0000d9aF", 1, "lone surrogate stands in no text"),
         ("(?u:a)(?a:b)", 1, "no automaton"),
     ],
 )
@@ -140,6 +144,11 @@ def test_the_pointer_is_under_the_right_line() -> None:
     assert str(error.value).split("\n")[1:] == ["  cd^e", "    ^"]
 
 
+def test_what_only_looks_like_a_surrogate_can_be_used() -> None:
+    matches = acceptor(Format.matching(r"\\ud800[\\ud8\uD7FF]"))
+    assert matches("\\ud800\ud7ff") and not matches("\ud7ff")
+
+
 def test_texts_stand_for_themselves() -> None:
     matches = acceptor(Format.one_of(["a.b", "", "\\d", "é|x"]))
     assert all(map(matches, ["a.b", "", "\\d", "é|x"]))
@@ -149,3 +158,8 @@ def test_texts_stand_for_themselves() -> None:
 def test_one_of_nothing_is_an_error() -> None:
     with pytest.raises(FormatError, match="at least one"):
         Format.one_of([])
+
+
+def test_one_of_what_is_no_text_is_an_error() -> None:
+    with pytest.raises(FormatError, match=r"cannot be 'a\\udcff': a lone surrogate"):
+        Format.one_of(["b", "a\udcff"])
