@@ -177,8 +177,9 @@ def _add_fill(commands: Any) -> None:
     )
 
     shown = fill.add_argument_group("output (default: the fill's text)")
-    shown.add_argument("--json", action="store_true", help="one JSON object with all figures")
-    shown.add_argument("--diff", action="store_true", help="a patch of the file")
+    form = shown.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON object with all figures")
+    form.add_argument("--diff", action="store_true", help="a patch of the file")
     shown.add_argument("--write", action="store_true", help="change the file, all or nothing")
     shown.add_argument("--watch", action="store_true", help="draw each denoising step")
 

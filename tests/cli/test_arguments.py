@@ -43,6 +43,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["fill", "a.py", "--at", "1:1", "--max-tokens", "0"], "(at least 1)"),
         (["fill", "a.py", "--at", "1:1", "--mode", "x"], "invalid choice: 'x'"),
         (["fill", "a.py", "--at", "1:1", "--provider", "tpu"], "invalid choice: 'tpu'"),
+        (["fill", "a.py", "--at", "1:1", "--json", "--diff"], "--diff: not allowed with"),
         (["doctor", "--threads", "-1"], "(0 to 256)"),
         (["doctor", "--threads", "257"], "(0 to 256)"),
         (["fill", "a.py", "--at", "1:1", "--threads", "100000"], "(0 to 256)"),
