@@ -36,7 +36,13 @@ examples:
   lacuna fill src/app.py --at 12:9 --match '[a-z_]+\\(\\w*\\)'
   lacuna fill src/app.py --at 12:9 --one-of user,account,session
 
-exit codes: 0 filled, 1 nothing to suggest, 2 bad usage or input, or no working model
+exit codes: 0 filled, 1 nothing to suggest, 2 bad usage or input, or no working model,
+130 interrupted, 141 nobody reads the output
+"""
+
+DOCTOR_EPILOG = """\
+exit codes: 0 healthy (slow is), 1 something is wrong, 2 bad usage, 130 interrupted,
+141 nobody reads the output
 """
 
 
@@ -239,7 +245,12 @@ def _add_fill(commands: Any) -> None:
 
 
 def _add_doctor(commands: Any) -> None:
-    doctor = commands.add_parser("doctor", help="check model, runtime and speed; say what to do")
+    doctor = commands.add_parser(
+        "doctor",
+        help="check model, runtime and speed; say what to do",
+        epilog=DOCTOR_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     doctor.set_defaults(run=_doctor)
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     _add_model(doctor)

@@ -1,5 +1,6 @@
 """What the command line takes and refuses. In process: argparse is the same there."""
 
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -63,6 +64,14 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: lis
         main([*command, "--help"])
     assert exit_.value.code == 0
     assert capsys.readouterr().out.startswith(" ".join(["usage: lacuna", *command]))
+
+
+@pytest.mark.parametrize("command", ["fill", "doctor"])
+def test_help_tells_every_exit_code(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    _, told = capsys.readouterr().out.split("exit codes: ")
+    assert re.findall(r"\d+", told) == ["0", "1", "2", "130", "141"]
 
 
 def test_the_modes_offered_are_those_of_the_engine(capsys: pytest.CaptureFixture[str]) -> None:
