@@ -228,10 +228,10 @@ def _add_fill(commands: Any) -> None:
     how.add_argument(
         "--threshold",
         type=_number(0, 1),
-        default=0.1,
+        default=0.05,
         metavar="P",
         help="probability down to which a draft is put forward to be checked; it changes the "
-        "speed, not the text (default: 0.1)",
+        "speed, not the text (default: 0.05)",
     )
     how.add_argument(
         "--temperature",

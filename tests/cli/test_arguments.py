@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 import pytest
 
-from engine import Mode
+from engine import FillOptions, Mode
+from lsp_server import fill
 from lsp_server.cli import main
 
 
@@ -78,6 +79,15 @@ def test_the_modes_offered_are_those_of_the_engine(capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main(["fill", "--help"])
     assert f"--mode {{{','.join(Mode)}}}" in capsys.readouterr().out
+
+
+def test_the_defaults_are_those_of_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(command: fill.Command) -> int:
+        assert command.options == FillOptions(max_tokens=fill.MAX_TOKENS)
+        return 0
+
+    monkeypatch.setattr(fill, "run", run)
+    assert main(["fill", "a.py", "--at", "1:1"]) == 0
 
 
 HELP = """
