@@ -207,7 +207,7 @@ class Completer:
             return DISABLED
         if document.language in settings.disabled_languages:
             return LANGUAGE
-        if globs.matches(unquote(urlsplit(document.uri).path), settings.excluded_globs):
+        if globs.matches(_path_in(document.uri), settings.excluded_globs):
             return EXCLUDED
         if document.size > settings.max_file_bytes:
             return TOO_LARGE
@@ -289,6 +289,14 @@ def _read_around(request: Request, engine: Engine, cancelled: Cancelled) -> None
     span = spans.choose(document, offset)
     start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
     engine.read(prompt_around(document, start, end), cancelled=cancelled)
+
+
+def _path_in(uri: str) -> str:
+    """The path that globs are held against; all of what is no URI."""
+    try:
+        return unquote(urlsplit(uri).path)
+    except ValueError:  # such as a bracket that is not closed
+        return unquote(uri)
 
 
 def _lines_key(uri: str) -> Hashable:

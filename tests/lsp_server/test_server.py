@@ -420,6 +420,17 @@ async def test_files_that_are_left_alone(scripted: Scripted) -> None:
     assert await editor.why("file:///a.md") == "not-open"
 
 
+async def test_a_document_with_a_uri_that_is_none_is_served(scripted: Scripted) -> None:
+    editor = await scripted("one", options={"excludedGlobs": ["**/no/**"]})
+    for uri, offered, reason in (
+        ("http://[bad/no/x.py", 0, "excluded"),
+        ("http://[bad/x.py", 1, None),
+    ):
+        at = editor.open("x = ▮\n", uri=uri)
+        assert len(await editor.ask(at, uri=uri)) == offered
+        assert await editor.why(uri) == reason
+
+
 async def test_one_line_only(scripted: Scripted) -> None:
     editor = await scripted("\n    a()\n    b()", "\n    a()\n    b()")
     at = editor.open("def f():▮\n")
