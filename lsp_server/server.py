@@ -17,8 +17,15 @@ from uuid import uuid4
 
 from lsprotocol import types
 from pygls.capabilities import get_capability
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+)
 from pygls.io_ import StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
+from pygls.protocol.json_rpc import RPCMessage, RPCRequest
 
 from lsp_server import transport, wire
 from lsp_server.completer import NOT_OPEN, STALE, Completer
@@ -31,11 +38,43 @@ TRIGGERS = (".", "(", "=")
 """Where an editor without inline completion asks, besides in words."""
 
 
+class Protocol(LanguageServerProtocol):
+    """pygls' protocol, in which every request has an answer: one whose parameters are not LSP's as
+    well, and one after `shutdown`."""
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """A message as an object. A request that cannot be one is answered here, where its id is
+        still known.
+
+        Raises JsonRpcInvalidParams that says what is wrong.
+        """
+        if "jsonrpc" in data and "method" in data:
+            data.setdefault("params", None)
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            wrong = "; ".join(wire.problems(error.__cause__))
+            refusal = JsonRpcInvalidParams(f"{data.get('method', 'an answer')}: {wrong}")
+            if "id" in data and "method" in data:
+                self._send_response(data["id"], error=refusal.to_response_error())
+            raise refusal from None
+
+    def handle_message(self, message: RPCMessage) -> None:
+        """Handles a message. Raises JsonRpcInvalidRequest for what is none."""
+        if not hasattr(message, "jsonrpc"):
+            raise JsonRpcInvalidRequest("a message must be one object of JSON-RPC")
+        if self._shutdown and isinstance(message, RPCRequest):
+            error = JsonRpcInvalidRequest("the server has been shut down").to_response_error()
+            self._send_response(message.id, error=error)
+        else:
+            super().handle_message(message)
+
+
 class Server(LanguageServer):
     """pygls' server, with Lacuna's completer behind it."""
 
     def __init__(self, opener: Opener) -> None:
-        super().__init__("lacuna", version("lacuna-ls"))
+        super().__init__("lacuna", version("lacuna-ls"), protocol_cls=Protocol)
         self.host = Host(opener)
         self.completer = Completer(self.host, self.tell)
         self.first_settings: object = None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from cattrs import ClassValidationError, transform_error
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
@@ -40,6 +43,16 @@ def optional_param(params: Any, path: str, kind: type[T]) -> T | None:
     if value is not None and type(value) is not kind:
         raise JsonRpcInvalidParams(f"params.{path} must be {kind.__name__}")
     return value
+
+
+def problems(error: BaseException | None) -> Iterator[str]:
+    """What is wrong with a message, each with its place: nothing of what stands there."""
+    if not isinstance(error, ClassValidationError):
+        yield "it cannot be read"
+        return
+    for told in transform_error(error):
+        problem, _, place = told.partition(" @ $.")
+        yield f"{re.sub('_[a-z]', lambda found: found[0][1].upper(), place)}: {problem}"
 
 
 def change(event: types.TextDocumentContentChangeEvent) -> Change:

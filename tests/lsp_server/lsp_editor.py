@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from concurrent.futures import Future
 from typing import Any
 
 from lsprotocol import types
@@ -126,6 +127,17 @@ class Editor(LanguageClient):
     async def call(self, method: str, **params: Any) -> Any:
         """One of Lacuna's own requests."""
         return await self.protocol.send_request_async(method, params)
+
+    async def demand(self, number: int, method: str, **message: Any) -> Any:
+        """A request as it stands, be it none of LSP."""
+        answer: Future[Any] = Future()
+        self.protocol._request_futures[number] = answer
+        self.send({"jsonrpc": "2.0", "id": number, "method": method, **message})
+        return await asyncio.wait_for(asyncio.wrap_future(answer), 30)
+
+    def send(self, message: Any) -> None:
+        """Any message at all."""
+        self.protocol._send_data(message)
 
     def tell(self, method: str, **params: Any) -> None:
         """One of Lacuna's own notifications."""

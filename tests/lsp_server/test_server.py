@@ -486,6 +486,38 @@ async def test_bad_parameters_are_named(scripted: Scripted) -> None:
         assert raised.value.code == types.ErrorCodes.InvalidParams
 
 
+async def test_a_request_that_is_none_of_the_protocol_is_answered(scripted: Scripted) -> None:
+    editor = await scripted()
+    method = types.TEXT_DOCUMENT_INLINE_COMPLETION
+    document, at = {"uri": URI}, {"line": "secret", "character": 0}
+    for number, (params, wrong) in enumerate(
+        (
+            ({"textDocument": document}, "params.position: required field missing"),
+            (
+                {"textDocument": document, "position": at, "context": {"triggerKind": 1}},
+                f"{method}: params.position.line: invalid value for type, expected int",
+            ),
+            ({"textDocument": 3}, "params.textDocument.uri: invalid value for type"),
+            (5, "params: invalid value for type"),
+        )
+    ):
+        with pytest.raises(JsonRpcException, match=wrong) as raised:
+            await editor.demand(number, method, params=params)
+        assert raised.value.code == types.ErrorCodes.InvalidParams
+        assert "secret" not in raised.value.message
+    assert (await editor.demand(9, "lacuna/getStatus")).state == "ready"  # with no parameters
+
+
+async def test_a_request_after_goodbye_is_refused(scripted: Scripted) -> None:
+    editor = await scripted()
+    await editor.shutdown_async(None)
+    with pytest.raises(JsonRpcException, match="the server has been shut down") as raised:
+        await editor.call("lacuna/getStatus")
+    assert raised.value.code == types.ErrorCodes.InvalidRequest
+    editor.exit(None)
+    assert await editor.ended() == 0
+
+
 # Texts of all kinds
 
 
