@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from uuid import uuid4
 from lsprotocol import types
 from pygls.capabilities import get_capability
 from pygls.exceptions import (
+    FeatureRequestError,
     JsonRpcException,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
@@ -102,6 +104,14 @@ class Server(LanguageServer):
             done = asyncio.Event()
             task = asyncio.ensure_future(_show_progress(self, status.message, done))
             self._progress = task, done
+
+    def report_server_error(self, error: Exception, source: type[Exception]) -> None:
+        """Logs what went wrong with a message that has no answer to tell it: a person who types can
+        do nothing about it."""
+        if source is not FeatureRequestError:
+            said = re.sub(r"^pygls[\w.]*: ", "", str(error))
+            message = f"Lacuna could not handle a message of the editor: {said}"
+            self.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
 
     def settings(self, given: object) -> Settings:
         """The settings given; what is wrong with them is told."""

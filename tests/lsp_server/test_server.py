@@ -506,6 +506,24 @@ async def test_a_request_that_is_none_of_the_protocol_is_answered(scripted: Scri
         assert raised.value.code == types.ErrorCodes.InvalidParams
         assert "secret" not in raised.value.message
     assert (await editor.demand(9, "lacuna/getStatus")).state == "ready"  # with no parameters
+    assert editor.messages == []
+
+
+async def test_a_notification_that_is_none_of_the_protocol_is_logged_in_plain_words(
+    scripted: Scripted,
+) -> None:
+    editor = await scripted()
+    editor.send({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {}})
+    editor.tell("lacuna/shown", id=5)
+    editor.send([{"jsonrpc": "2.0", "id": 1, "method": "lacuna/getStatus"}])
+    await editor.call("lacuna/getStatus")
+    prefix = "Lacuna could not handle a message of the editor: "
+    assert editor.logged == [
+        prefix + "textDocument/didOpen: params.textDocument: required field missing",
+        prefix + "params.id must be str",
+        prefix + "a message must be one object of JSON-RPC",
+    ]
+    assert editor.messages == []
 
 
 async def test_a_request_after_goodbye_is_refused(scripted: Scripted) -> None:
