@@ -194,8 +194,8 @@ def _add_fill(commands: Any) -> None:
         "--mode",
         choices=("diffusion", "left-to-right", "verified"),
         default="diffusion",
-        help="what writes: the denoiser, which sees both sides (default); the same weights left to "
-        "right, from what stands before alone; or the denoiser, checked left to right",
+        help="what writes: diffusion sees both sides of the gap (default), left-to-right the text "
+        "before it only, and verified is drafted by diffusion, then checked left to right",
     )
     held = how.add_mutually_exclusive_group()
     held.add_argument(
@@ -231,7 +231,7 @@ def _add_fill(commands: Any) -> None:
         default=0.05,
         metavar="P",
         help="probability down to which a draft is put forward to be checked; it changes the "
-        "speed, not the text (default: 0.05)",
+        "speed, and the text by rounding alone (default: 0.05)",
     )
     how.add_argument(
         "--temperature",
