@@ -206,7 +206,8 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     """Commits what a pass confirms of the tokens put forward, and puts new ones forward."""
     candidate.passes += 1
     canvas, start = candidate.canvas, candidate.canvas.last_committed + 1
-    size = min(len(proposal.ids), start + rules.choice.window)
+    reach = max(rules.choice.window, len(candidate.draft) + 1)
+    size = min(len(proposal.ids), start + reach)
     proposal = without(proposal, candidate.banned[:, : len(proposal.ids)], canvas.end_id, rules)
     fed = row_of(candidate, rules)[0][start:size]
     tokens = np.full(len(canvas), canvas.end_id, np.int64)
