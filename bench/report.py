@@ -52,7 +52,7 @@ quartiles; above 1 is slower. *Tokens/s* and *tokens a pass*: sums by sums, the 
 letter for letter, with the 95 % interval. *As shown*: the share of spans in which the edit that an
 editor would show makes the file what it was. *Parses*: with the raw fill the file has no more
 errors than it had. *Peak MB*: the most resident memory of the system's process, mapped files
-included; Lacuna's runs all modes in one, so it is not what a server takes (the README has that).
+included; Lacuna's runs all modes in one, which a server does not (the README has what it takes).
 *n*: spans.
 
 *llama.cpp* reads the base's file as it is published, *llama.cpp Q8_0* the same weights in eight

@@ -99,8 +99,7 @@ class Lacuna:
 
     def forget(self) -> None:
         """See System.forget."""
-        old = self._engine
-        self._engine = Engine(old._model, old._tokenizer, old.runtime)
+        self._engine.forget()
 
     def read(self, document: Document, span: Span, variant: Variant) -> None:
         """See System.read."""

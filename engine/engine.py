@@ -66,10 +66,8 @@ class Engine:
     def __init__(self, model: Model, tokenizer: Tokenizer, runtime: Runtime) -> None:
         self._model = model
         self._tokenizer = tokenizer
-        self._cache = ContextCache(model)
         self._automaton = lru_cache(maxsize=4)(self._lifted)
-        self._last = "", ""
-        """The prefix of the last request, and what was filled in behind it."""
+        self.forget()
         self.runtime = runtime
         """Where and how the model runs."""
 
@@ -98,6 +96,12 @@ class Engine:
     def count_tokens(self, text: str) -> int:
         """How many tokens a text is."""
         return len(self._tokenizer.encode(text))
+
+    def forget(self) -> None:
+        """Forgets all texts, so that the next one is read anew."""
+        self._cache = ContextCache(self._model)
+        self._last = "", ""
+        """The prefix of the last request, and what was filled in behind it."""
 
     def warm_up(self) -> None:
         """A small fill, so that the first real one is not slow."""

@@ -168,6 +168,17 @@ def test_reading_goes_on_where_it_was_cancelled() -> None:
     assert engine.script.encoded == [CHUNK, CHUNK, 300 - 2 * CHUNK - 2, CHUNK, 150 - CHUNK]
 
 
+def test_what_is_forgotten_is_read_anew_and_expected_no_more() -> None:
+    text = "twelve chars"
+    engine = scripted_engine([text, text[7:]])
+    engine.fill(Prompt("x"))
+    engine.forget()
+    assert engine.cached_tokens == 0
+    [rest] = engine.fill(Prompt("x" + text[:7]))
+    [again] = scripted_engine([text[7:]]).fill(Prompt("x" + text[:7]))
+    assert (rest.text, rest.steps) == (again.text, again.steps)
+
+
 def test_going_back_reads_nothing() -> None:
     engine = scripted_engine(["x"])
     engine.fill(Prompt("def f(a):\n    retu", "\n\n"))
