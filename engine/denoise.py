@@ -6,7 +6,7 @@ Several canvases over one context run as one batch. `reference.py` does the same
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -194,7 +194,7 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
         canvas = canvas.commit(chosen, tokens, log_probs)
     else:
         canvas = hold.committed(canvas, chosen, tokens, log_probs, seen if is_last else None)
-    canvas = _cut_after_newline(_shortened(canvas, proposal, rules), rules)
+    canvas = cut_after_newline(_shortened(canvas, proposal, rules), rules)
     if rules.remask and not is_last:
         canvas = _contradicted_masked(canvas, candidate.canvas, seen, rules.remask)
     candidate.canvas, candidate.guesses = canvas, tokens
@@ -219,7 +219,7 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     stand = start + agreed(fed, tokens[start:size])
     places = np.arange(len(canvas))
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)
-    candidate.canvas = _cut_after_newline(canvas, rules)
+    candidate.canvas = cut_after_newline(canvas, rules)
     candidate.guesses, candidate.probabilities = tokens, np.exp(log_probs)
     if candidate.canvas.is_full:
         return
@@ -385,7 +385,7 @@ def _shortened(canvas: Canvas, proposal: Proposal, rules: Rules) -> Canvas:
     return canvas.closed_at(first, float(proposal.end_log_prob[first]))
 
 
-def _cut_after_newline(canvas: Canvas, rules: Rules) -> Canvas:
+def cut_after_newline(canvas: Canvas, rules: Rules) -> Canvas:
     """Ends a one-line text at its first committed line feed."""
     if rules.newline is None:
         return canvas
@@ -442,61 +442,3 @@ def divergence(before: Proposal | None, now: Proposal) -> Floats:
 def proposed(candidate: Candidate, forward: Forward, rules: Rules) -> Proposal:
     """What a pass over one candidate alone proposes."""
     return proposal_of(forward(*inputs([candidate], rules)), 0)
-
-
-def drawn_apart(
-    first: Candidate, proposal: Proposal, seeds: Sequence[int], rules: Rules
-) -> list[Candidate]:
-    """Other candidates after the pass that `first` is about to take its step from: their canvases
-    were the same, and with a temperature each draws its own tokens."""
-    others = [replace(first, seed=seed) for seed in seeds]
-    for other in others:
-        step(other, proposal, rules)
-    return others
-
-
-def held_apart(first: Candidate, proposal: Proposal, most: int, rules: Rules) -> list[Candidate]:
-    """At most `most` other candidates, each held to another of the most probable tokens where the
-    first one has first added text by its last pass: they differ where a reader looks first."""
-    canvas, place = first.canvas, first_added(first.canvas, rules)
-    if place == len(proposal.ids) or (rules.checks(first.passes) and canvas.open[place]):
-        return []
-    before = np.arange(len(canvas)) < place
-    blank = Canvas.masked(len(canvas), canvas.mask_id, canvas.end_id)
-    started = blank.commit(before, canvas.ids, canvas.log_probs)
-    if rules.hold is not None:
-        proposal = rules.hold.narrowed(started, proposal, first.banned)
-    ids, scores = proposal.ids[place], proposal.log_probs[place]
-    owed = rules.cut.rest(started.tokens) if rules.cut and not rules.hold else b""
-    if owed:
-        assert rules.cut is not None
-        ids, scores = spelling(proposal, place, owed, rules.cut.healing)
-    order = np.argsort(-scores, kind="stable")
-    text = order[(ids[order] != blank.end_id) & np.isfinite(scores[order])]
-    # Where a policy has left the place open its most probable token will be the first one's.
-    own = canvas.ids[place] if not canvas.open[place] else ids[text[:1]]
-    where = np.arange(len(blank)) == place
-    others = []
-    for index in text[ids[text] != own][:most]:
-        tokens, log_probs = np.full(len(blank), ids[index]), np.full(len(blank), scores[index])
-        held = _cut_after_newline(started.commit(where, tokens, log_probs), rules)
-        others.append(Candidate(held, first.seed, first.passes, previous=proposal))
-    return others
-
-
-def has_begun(candidate: Candidate, rules: Rules) -> bool:
-    """Whether it is known what a candidate first adds, or that nothing more comes of it; where
-    drafts are not checked, that may come in any order."""
-    canvas, place = candidate.canvas, first_added(candidate.canvas, rules)
-    if not rules.checks(candidate.passes) or not goes_on(canvas, rules):
-        return True
-    return place < len(canvas) and not canvas.open[place]
-
-
-def first_added(canvas: Canvas, rules: Rules) -> int:
-    """The first position whose token does more than spell what was taken back."""
-    if rules.cut is None:
-        return 0
-    closed = canvas.ids[: canvas.length][np.cumsum(canvas.open[: canvas.length]) == 0].tolist()
-    adding = (n for n in range(len(closed)) if rules.cut.adds(closed[: n + 1]))
-    return next(adding, len(closed))

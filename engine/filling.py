@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from .candidates import drawn_apart, has_begun, held_apart
 from .canvas import Canvas
 from .certainty import line_probabilities
 from .choose import most_likely_length
@@ -25,10 +26,7 @@ from .denoise import (
     Observe,
     Rules,
     denoise,
-    drawn_apart,
     first_draft,
-    has_begun,
-    held_apart,
     proposed,
     step,
 )

@@ -6,18 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from engine.candidates import has_begun, held_apart
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import (
-    ENDS,
-    Candidate,
-    Rules,
-    denoise,
-    divergence,
-    has_begun,
-    held_apart,
-    without,
-)
+from engine.denoise import ENDS, Candidate, Rules, denoise, divergence, without
 from engine.engine import never
 from engine.healing import Cut, Healing
 from engine.model import Floats, Ids, Proposal

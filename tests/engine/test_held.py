@@ -11,9 +11,10 @@ from test_formats import any_regex
 
 from engine import Engine, FillOptions, Finish, Prompt
 from engine.automaton import Automaton
+from engine.candidates import drawn_apart, held_apart
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import Candidate, Rules, denoise, drawn_apart, held_apart, proposed, step
+from engine.denoise import Candidate, Rules, denoise, proposed, step
 from engine.engine import never
 from engine.errors import FormatError, PromptError
 from engine.fake import scripted_engine
