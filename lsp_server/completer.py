@@ -285,7 +285,7 @@ def _search(
 
 def _read_around(request: Request, engine: Engine, cancelled: Cancelled) -> None:
     """Reads the text around a cursor, on the engine's thread; less what would be replaced there."""
-    document, offset = request.completed()
+    document, offset = request.document, request.offset
     span = spans.choose(document, offset)
     start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
     engine.read(prompt_around(document, start, end), cancelled=cancelled)
