@@ -5,7 +5,8 @@ r"""Folders of source code -> a training corpus: clean files, their licences, no
 The corpus is a folder: `LANGUAGE.txt` holds the files' texts joined by NUL, `held-LANGUAGE.txt`
 those of the packages kept for evaluation, `manifest.json` every package with version, licence and
 size, and what was left out and why. Held-out packages (`HELD_OUT`) are kept out by name, and by
-content wherever a copy of them lies; of one's own code (`--own`) every twentieth file is held out.
+content wherever a copy of them lies; of one's own code (`--own`) every twentieth file is held out
+and nothing else, whatever its name.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _SKIPPED_FOLDERS = frozenset(
     {"__pycache__", ".git", "generated_clients", "lib2to3", "idnadata", "kubernetes", "test_data"}
     | {"testdata", "cjkencodings", "locales", "locale", "dist", "umd", "min", "esm5", "bundled"}
 )
+_NOT_OWN = frozenset({"node_modules", "site-packages"})
+"""Folders of others' code within one's own project; and all whose names begin with a dot."""
 _SKIPPED_ENDINGS = (".d.ts", ".d.mts", ".d.cts", ".pyi", ".min.js")
 """Declarations without code, and code without form."""
 _GENERATED = re.compile(
@@ -84,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
         (arguments.to / f"{language}.txt").write_text("\0".join(texts), "utf-8")
     for language, texts in corpus.held_out.items():
         (arguments.to / f"held-{language}.txt").write_text("\0".join(texts), "utf-8")
-    manifest = account(corpus)
+    manifest = account(corpus, own=arguments.own)
     (arguments.to / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     summary = {key: value for key, value in manifest.items() if key != "packages"}
     print(json.dumps(summary | {"packages": len(corpus.packages)}))
@@ -92,10 +95,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def build(roots: Iterable[Path], *, own: bool = False) -> Corpus:
     """Reads every source file under `roots` that passes the checks, each text once."""
-    paths = sorted({path for root in roots for path in source_files(root)}, key=_newest_first)
-    held_lines = {
-        line for path in paths if is_held_out(path) for line in line_hashes(read(path) or "")
-    }
+    found = {path for root in roots for path in source_files(root, own=own)}
+    paths = sorted(found, key=_newest_first)
+    held_back = [] if own else [path for path in paths if is_held_out(path)]
+    held_lines = {line for path in held_back for line in line_hashes(read(path) or "")}
     corpus, seen, held_seen = Corpus(), Sketches(), Sketches()
     for path in paths:
         package = None if own else package_of(path)
@@ -119,8 +122,9 @@ def build(roots: Iterable[Path], *, own: bool = False) -> Corpus:
     return corpus
 
 
-def source_files(root: Path) -> Iterator[Path]:
-    """Files of the languages trained on, without folders of tests' data and build output."""
+def source_files(root: Path, *, own: bool = False) -> Iterator[Path]:
+    """Files of the languages trained on, without folders of tests' data and build output; of one's
+    own project without what others wrote and tools keep in it."""
     for path in root.rglob("*"):
         known = syntax.canonical(syntax.language_of(path)) in LANGUAGES
         if (
@@ -128,8 +132,14 @@ def source_files(root: Path) -> Iterator[Path]:
             and not path.name.endswith(_SKIPPED_ENDINGS)
             and not path.is_symlink()
             and not _SKIPPED_FOLDERS.intersection(path.parts)
+            and not (own and is_foreign(path.relative_to(root)))
         ):
             yield path
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file of a project lies where tools put others' code."""
+    return any(part in _NOT_OWN or part.startswith(".") for part in path.parts)
 
 
 def _newest_first(path: Path) -> tuple[list[int], str]:
@@ -157,7 +167,7 @@ def refusal(
     """Why a file is not trained on, or None."""
     if text is None:
         return "unreadable"
-    if is_held_out(path):
+    if not own and is_held_out(path):
         return "held out"
     if not own and (package is None or not package.is_allowed):
         return "licence"
@@ -217,7 +227,7 @@ class Sketches:
         return False
 
 
-def account(corpus: Corpus) -> dict[str, object]:
+def account(corpus: Corpus, *, own: bool = False) -> dict[str, object]:
     """The manifest: what was taken from where under which licence, and what was left out."""
     return {
         "languages": {
@@ -225,7 +235,7 @@ def account(corpus: Corpus) -> dict[str, object]:
             for language, texts in sorted(corpus.texts.items())
         },
         "left_out": dict(corpus.left_out.most_common()),
-        "held_out": sorted(HELD_OUT | HELD_OUT_JS),
+        "held_out": [] if own else sorted(HELD_OUT | HELD_OUT_JS),
         "packages": [
             {"name": p.name, "version": p.version, "licence": p.licence, "characters": size}
             for p, size in sorted(corpus.packages.items(), key=lambda item: -item[1])

@@ -8,18 +8,17 @@ Shapes: B rows of R places, G key/value heads, J query heads a group, D head siz
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 from .limits import MASK_ID
+from .sight import Attend
 from .weights import Base, Shape
 
 PROJECTIONS = ("q", "k", "v", "o", "gate", "up", "down")
@@ -29,8 +28,6 @@ ALPHA = 32
 Layer = dict[str, Tensor]
 Heads = Sequence[tuple[int, int]]
 """Layer and query head of each, in rising order."""
-Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Queries, keys and values [B, heads, R, D] -> what the places gather."""
 
 
 class Adapter(nn.Module):
@@ -80,46 +77,6 @@ def load_adapter(path: Path) -> dict[str, Tensor]:
 
 def rank_of(state: Mapping[str, Tensor]) -> int:
     return int(state["a.q"].shape[1])
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What the places of rows see: four numbers of each place, [B, R], as in `packing.Batch`."""
-
-    part: Tensor
-    reach: Tensor
-    suffix: Tensor
-    is_open: Tensor
-
-    @property
-    def sees(self) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
-        """Tells of row b (and any head) whether place q sees place k."""
-        part, reach, suffix, is_open = self.part, self.reach, self.suffix, self.is_open
-
-        def sees(b: Tensor, _head: Tensor, q: Tensor, k: Tensor) -> Tensor:
-            its = part[b, k]
-            own = (its == part[b, q]) & ((k <= q) | (is_open[b, q] == 1))
-            window = (its == 0) & (k < reach[b, q])
-            return own | window | (its == suffix[b, q])
-
-        return sees
-
-    def attend(self, *, sparse: bool) -> Attend:
-        """Attention that sees so: over blocks that someone sees (CUDA), or over a whole table."""
-        rows, places = self.part.shape
-        if sparse:
-            device = self.part.device
-            blocks = create_block_mask(self.sees, rows, None, places, places, device=device)
-            return partial(compiled_flex(), block_mask=blocks)
-        at = torch.arange(places, device=self.part.device)
-        row = torch.arange(rows, device=self.part.device)[:, None, None]
-        seen = self.sees(row, row, at[None, :, None], at[None, None, :])
-        return partial(F.scaled_dot_product_attention, attn_mask=seen[:, None])
-
-
-@cache
-def compiled_flex() -> Attend:
-    return torch.compile(flex_attention, dynamic=False)
 
 
 @dataclass(frozen=True)

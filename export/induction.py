@@ -13,9 +13,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from .denoiser import Denoiser, Read, Sight, rotate, rotation
+from .denoiser import Denoiser, Read, rotate, rotation
 from .drafter import Drafter
 from .losses import Arrays
+from .sight import Sight
 
 COUNT = 10
 """Heads that a drafter has."""
@@ -80,6 +81,6 @@ def sight_of(batch: Arrays) -> Sight:
 
 
 def read(model: Denoiser, batch: Arrays, heads: list[tuple[int, int]]) -> Read:
-    attend = sight_of(batch).attend(sparse=batch["ids"].is_cuda)
+    attend = sight_of(batch).attend()
     found: Read = model(batch["ids"], batch["positions"], attend, heads)
     return found

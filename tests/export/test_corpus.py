@@ -69,6 +69,21 @@ def test_of_ones_own_code_every_twentieth_file_or_so_is_held_out(tmp_path):
     assert not set(corpus.texts["python"]) & set(corpus.held_out["python"])
 
 
+def test_ones_own_code_may_be_called_like_a_held_out_package(tmp_path):
+    (tmp_path / "click").mkdir()
+    (tmp_path / "click" / "requests.py").write_text(code(1))
+    corpus = build([tmp_path], own=True)
+    assert corpus.texts == {"python": [code(1)]}
+    assert account(corpus, own=True)["held_out"] == []
+
+
+def test_what_others_wrote_is_not_ones_own(tmp_path):
+    for folder in (".venv/lib/python3.11/site-packages/x", "web/node_modules/y", ".tox", "src"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "code.py").write_text(code(len(folder)))
+    assert build([tmp_path], own=True).texts == {"python": [code(len("src"))]}
+
+
 def test_vendored_code_is_not_taken_under_the_licence_of_its_host(site):
     package(site, "host", "MIT", {"a.py": code(1), "_vendor/other/b.py": code(2)})
     assert build([site]).texts == {"python": [code(1)]}

@@ -11,9 +11,10 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 from engine.model import Context
 from export import packing
-from export.denoiser import PROJECTIONS, Adapter, Denoiser, Sight, load_adapter, save_adapter
+from export.denoiser import PROJECTIONS, Adapter, Denoiser, load_adapter, save_adapter
 from export.limits import END_ID, MASK_ID
 from export.packing import Example, lay_out
+from export.sight import Sight
 from export.torch_model import TorchModel, card_of
 from export.train import arrays
 
@@ -49,7 +50,7 @@ def both_canvases(monkeypatch):
 
 
 def read(model: Denoiser, batch) -> torch.Tensor:
-    found = model(batch["ids"], batch["positions"], sight_of(batch).attend(sparse=False))
+    found = model(batch["ids"], batch["positions"], sight_of(batch).attend())
     hidden, taps = found.hidden, found.taps
     assert taps.shape == (*hidden.shape[:2], 2, hidden.shape[2])
     return hidden[0].detach()
@@ -139,7 +140,7 @@ def test_a_new_adapter_changes_nothing_and_learns_everywhere(base):
     _, logits = plain.read(np.array(WINDOW), 0, None)
     own = torch.nn.functional.linear(hidden[: len(WINDOW)], fresh.embedding)
     torch.testing.assert_close(own, logits, atol=1e-3, rtol=1e-3)
-    out = fresh(batch["ids"], batch["positions"], sight_of(batch).attend(sparse=False)).hidden
+    out = fresh(batch["ids"], batch["positions"], sight_of(batch).attend()).hidden
     out.square().sum().backward()
     for name in PROJECTIONS:
         gradient = fresh.adapter.b[name].grad
@@ -150,12 +151,41 @@ def test_a_new_adapter_changes_nothing_and_learns_everywhere(base):
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without")
-def test_blocks_that_nobody_sees_can_be_left_out(model):
+def test_blocks_that_nobody_sees_can_be_left_out():
     """Forward and uncompiled: this machine's torch has no gradient of it without CUDA."""
-    batch = arrays(lay_out([(WINDOW, GAPS)], Random(0)))
-    sight = sight_of(batch)
-    places = batch["part"].shape[1]
-    blocks = create_block_mask(sight.sees, 1, None, places, places, device="cpu")
-    q, k, v = (torch.randn(1, 3, places, 16) for _ in range(3))
+    sight = sight_of(two_rows())
+    q, k, v = (part.detach() for part in asked(2))
+    places = sight.part.shape[1]
+    blocks = create_block_mask(sight.sees, 2, None, places, places, device="cpu")
     sparse = flex_attention(q, k, v, block_mask=blocks)
-    torch.testing.assert_close(sparse, sight.attend(sparse=False)(q, k, v), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(sparse, by_table(sight, q, k, v), atol=1e-4, rtol=1e-4)
+
+
+def test_attention_by_parts_is_that_of_a_whole_table():
+    sight, asking = sight_of(two_rows()), asked(2)
+    found, wanted = sight.attend()(*asking), by_table(sight, *asking)
+    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    weights = torch.randn_like(found)
+    for mine, its in zip(
+        torch.autograd.grad((found * weights).sum(), asking),
+        torch.autograd.grad((wanted * weights).sum(), asking),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, its, atol=1e-5, rtol=1e-5)
+
+
+def two_rows():
+    """Of different parts; the first gap of each has no suffix."""
+    windows = [(WINDOW, GAPS), (WINDOW[:45], [*GAPS, GAPS[1]])]
+    return arrays(lay_out(windows, Random(0)))
+
+
+def asked(rows: int) -> list[torch.Tensor]:
+    return [torch.randn(rows, 3, packing.ROW, 16, requires_grad=True) for _ in range(3)]
+
+
+def by_table(sight: Sight, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """Attention over all places, by a table of who sees whom."""
+    at, row = torch.arange(q.shape[2]), torch.arange(len(q))[:, None, None]
+    seen = sight.sees(row, row, at[None, :, None], at[None, None, :])
+    return torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=seen[:, None])

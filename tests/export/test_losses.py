@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from export.denoiser import Adapter, Denoiser, Read, Sight
+from export.denoiser import Adapter, Denoiser, Read
 from export.drafter import Drafter
 from export.limits import END_ID
 from export.losses import Meter, drafter_loss, model_loss
 from export.packing import SHARES, Example, lay_out
+from export.sight import Sight
 from export.train import arrays
 
 WINDOW = (list(range(30, 90)) * 2)[:100]
@@ -37,7 +38,7 @@ HEADS = [(0, 3), (1, 0), (1, 5)]
 
 def read(model: Denoiser, batch) -> Read:
     sight = Sight(batch["part"], batch["reach"], batch["suffix"], batch["is_open"])
-    return model(batch["ids"], batch["positions"], sight.attend(sparse=False), HEADS)
+    return model(batch["ids"], batch["positions"], sight.attend(), HEADS)
 
 
 def test_the_loss_is_the_mean_of_each_kind_by_its_share(model, batch):
