@@ -8,12 +8,16 @@ letters one word, so that of a vocabulary of 49,152 only some hundred walks are 
 
 from __future__ import annotations
 
+import marshal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import determine
 from .errors import FormatError
 from .formats import MOST_STATES, Format, pointed, too_large
 from .model import Ids
@@ -21,6 +25,8 @@ from .model import Ids
 Bools = NDArray[np.bool_]
 Table = NDArray[np.int32]
 
+PATIENCE = 10.0
+"""Seconds that an expression has to become deterministic."""
 MOST_MOVES = 20_000_000
 """Beyond these a format is refused as well."""
 
@@ -141,21 +147,12 @@ def by_bytes(form: Format) -> tuple[int, Bools, Table]:
 
     The state S is the dead end. A zero byte, which stands in no text, closes the expression: the
     library follows no alternative further once an earlier one has matched, so nothing may match
-    before the end. An expression that determinism makes exponentially larger, such as
-    `(a|b)*a(a|b){20}`, takes the library as much memory before it is refused.
+    before the end.
     """
-    from outlines_core import Index, Vocabulary
-
-    letters = Vocabulary(256, {bytes([byte]): [byte] for byte in range(256)})
-    try:
-        index = Index(rf"(?:{form.regex})\x00", letters)
-    except ValueError as error:
-        if "no transitions from state" in str(error):  # for an expression that matches nothing
-            return 0, np.zeros(1, bool), np.full((2, 256), 1, np.int32)
-        raise FormatError(pointed(form.written, 0, f"it is no automaton ({error})")) from None
-    moves, final = index.get_transitions(), index.get_final_states()
-    if len(moves) > MOST_STATES:
-        raise too_large(form.told)
+    found = determined(rf"(?:{form.regex})\x00", form)
+    if found is None:
+        return 0, np.zeros(1, bool), np.full((2, 256), 1, np.int32)
+    first, final, moves = found
     dead = len(moves)
     number = {state: place for place, state in enumerate(moves)}
     table = np.full((dead + 1, 256), dead, np.int32)
@@ -164,7 +161,33 @@ def by_bytes(form: Format) -> tuple[int, Bools, Table]:
         accepting[number[state]] = following.get(0) in final
         for byte in following.keys() - {0, 256}:
             table[number[state], byte] = number[following[byte]]
-    return number[index.get_initial_state()], accepting, table
+    return number[first], accepting, table
+
+
+Determined = tuple[int, set[int], dict[int, dict[int, int]]]
+"""The first state, the final ones, and the state after each byte in each."""
+
+
+def determined(regex: str, form: Format) -> Determined | None:
+    """An expression as the library's automaton over bytes; None where nothing matches it.
+
+    Raises FormatError for one that is too large, or would take too long to become one: what
+    determinism makes exponentially larger, such as `(a|b)*a(a|b){20}`.
+    """
+    program = [sys.executable, "-P", determine.__file__, str(MOST_STATES)]
+    try:
+        done = subprocess.run(program, input=regex.encode(), capture_output=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise too_large(form.told) from None
+    reason = done.stderr.decode(errors="replace").strip()
+    if "no transitions from state" in reason:
+        return None
+    if done.returncode < 0 or done.returncode == determine.TOO_LARGE:
+        raise too_large(form.told)
+    if done.returncode:
+        raise FormatError(pointed(form.written, 0, f"it is no automaton ({reason})"))
+    found: Determined = marshal.loads(done.stdout)
+    return found
 
 
 def _walked(words: Sequence[bytes], table: Table, told: str) -> tuple[list[int], Ids, Ids]:

@@ -2,10 +2,13 @@
 
 import random
 import re
+import subprocess
+import sys
 from itertools import product
 
 import pytest
 
+from engine import automaton, determine
 from engine.automaton import by_bytes
 from engine.errors import FormatError
 from engine.formats import Format
@@ -131,6 +134,21 @@ def test_what_cannot_be_used_is_pointed_at(regex: str, position: int, named: str
 def test_a_repetition_that_is_too_long_is_refused_before_it_is_built(regex: str) -> None:
     with pytest.raises(FormatError, match="too much to hold a fill to; use shorter repetitions"):
         Format.matching(regex)
+
+
+@pytest.mark.parametrize("regex", [r"(\w+ ?){5000}", "(a|b)*a(a|b){40}"])
+def test_what_takes_too_long_to_become_deterministic_is_given_up(regex, monkeypatch) -> None:
+    monkeypatch.setattr(automaton, "PATIENCE", 1.0)
+    with pytest.raises(FormatError, match="too much to hold a fill to"):
+        by_bytes(Format.matching(regex))
+
+
+def test_what_takes_too_much_memory_to_become_deterministic_ends_there() -> None:
+    """Where a user has set a limit, that one holds."""
+    program = f"ulimit -v 300000; exec {sys.executable} -P {determine.__file__} 20000"
+    for regex, codes in (("(a|b)*a(a|b){40}", {determine.TOO_LARGE, -6}), ("a+", {0})):
+        done = subprocess.run(["bash", "-c", program], input=regex.encode(), capture_output=True)
+        assert done.returncode in codes
 
 
 @pytest.mark.parametrize("regex", [".{0,1000}", "a{9000}", "(abc|abd){1000}", "a*b+" * 6000])
