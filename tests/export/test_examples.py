@@ -157,7 +157,7 @@ def cut_corpus(corpus, to, healing, monkeypatch, seed: int = 0) -> list[int]:
     to.mkdir(exist_ok=True)
     files = {path.stem: path.read_text().split("\0") for path in corpus.glob("*.txt")}
     monkeypatch.setattr(examples, "cutter_of", lambda *_: Cutter(healing, files, seed))
-    options = argparse.Namespace(corpus=corpus, gguf=None, to=to, seed=seed)
+    options = argparse.Namespace(corpus=corpus, model=None, to=to, seed=seed)
     return list(map(partial(cut_shard, options), shards_of(corpus, seed)))
 
 

@@ -86,8 +86,8 @@ function tickWalkthrough(server: Server): vscode.Disposable {
 }
 
 const NOT_INSTALLED =
-  "Lacuna: the server is not installed. Set lacuna.server.path to the .venv/bin/lacuna of a checkout, " +
-  "or set lacuna.server.package to -e /path/to/checkout[cpu] and install it.";
+  "Lacuna: the server is not installed. Set lacuna.server.package to /path/to/checkout[cpu] and install it, " +
+  "or set lacuna.server.path to where it is.";
 
 /** Where it is kept that the user wants no offer; the status bar says all the same that there is no server. */
 const NO_OFFER = "lacuna.noOfferToInstall";

@@ -144,7 +144,7 @@ def test_before_setup_nothing_is_stopped_or_started(editor: Opener, scripted: Sc
 def test_a_server_that_is_not_installed_is_named_with_the_remedy(editor: Opener) -> None:
     nvim = editor("{ cmd = { 'no-such-lacuna', 'serve' } }")
     nvim.open("a.py", "")
-    nvim.says('"no-such-lacuna" was not found. Install it (pip install lacuna-ls)')
+    nvim.says('"no-such-lacuna" was not found. Install it (:help lacuna-installation)')
 
 
 def left_alone(nvim: Neovim, server: Scripted, name: str, reason: str) -> None:

@@ -259,7 +259,7 @@ def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scr
     page = opened({"a.py": SOURCE}, None, **{"lacuna.server.package": str(scripted.wheel())})
     page.wait_for_status("The server is not installed. Click to install it.")
     warning = page.notification("the server is not installed")
-    assert "-e /path/to/checkout[cpu]" in warning.inner_text()
+    assert "to /path/to/checkout[cpu]" in warning.inner_text()
     warning.get_by_text("Install", exact=True).click()
     page.notification("Installing the Lacuna server")
     page.wait_for_status("is off: the server is being installed")

@@ -214,7 +214,7 @@ end
 local function launch()
   local program = config.current.cmd[1]
   if vim.fn.executable(program) == 0 then
-    local remedy = 'Install it (pip install lacuna-ls), or set cmd in setup().'
+    local remedy = 'Install it (:help lacuna-installation), or set cmd in setup().'
     return stay_off(('"%s" was not found. %s'):format(program, remedy))
   end
   begin_log()

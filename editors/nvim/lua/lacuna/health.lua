@@ -21,7 +21,7 @@ end
 local function check_program()
   local program = config.current.cmd[1]
   if vim.fn.executable(program) == 0 then
-    local advice = 'pip install lacuna-ls, or set cmd in setup(); see :help lacuna-option-cmd'
+    local advice = 'install it (:help lacuna-installation), or set cmd in setup()'
     return health.error(('"%s" is not an executable program'):format(program), advice)
   end
   health.ok(
