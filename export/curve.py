@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 SERIES = {
@@ -30,9 +29,10 @@ def plot(run: Path) -> Path:
     for name, label in series.items():
         steps = [x["step"] for x in lines]
         [drawn] = axes.plot(steps, [x["training"][name] for x in lines], linewidth=0.8, alpha=0.6)
+        looks = [x for x in lines if name in x["held_out"]]
         axes.plot(
-            steps,
-            [x["held_out"].get(name, math.nan) for x in lines],
+            [x["step"] for x in looks],
+            [x["held_out"][name] for x in looks],
             color=drawn.get_color(),
             marker="o",
             markersize=3,

@@ -167,7 +167,7 @@ class Trainer:
         kept = shards_of(arguments.examples, held_out=True)
         held = iter(Rows(kept, arguments.rows, 0)) if kept else iter(())
         self.held = list(islice(held, HELD_BATCHES))
-        self.step, self.before = 0, 0.0
+        self.step, self.before, self.next_look = 0, 0.0, 0.0
         self._resume()
         self.began = self.clock()
 
@@ -198,16 +198,15 @@ class Trainer:
 
     def run(self) -> None:
         self.began = self.clock()
-        meter, logged, wait = Meter(), self.seconds, self.options.every
+        meter, logged = Meter(), self.seconds
         while self.left > 0:
             self._step(next(self.batches), meter)
-            if (now := self.seconds) - logged > wait:
-                self._log(meter.read())
+            if self.left > 0 and self.seconds - logged > self.options.every:
+                self._log(meter.read(), self._look())
                 self._save()
                 logged = self.seconds
-                wait = max(self.options.every, LEARNING * (logged - now))
         if meter.sums:
-            self._log(meter.read())
+            self._log(meter.read(), self._held_out())
         self._save()
 
     def _step(self, batch: Arrays, meter: Meter) -> None:
@@ -231,25 +230,36 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16):
             return loss + drafter_loss(self.drafter, found, batch, meter)
 
+    def _look(self) -> dict[str, float]:
+        """Losses of what is held out, or nothing where that would take too much of the time."""
+        start = self.seconds
+        if start < self.next_look:
+            return {}
+        found = self._held_out()
+        self.next_look = self.seconds + LEARNING * (self.seconds - start)
+        return found
+
     def _held_out(self) -> dict[str, float]:
         meter = Meter()
         for batch in self.held:
             self._loss(self._there(batch), meter)
         return meter.read()
 
-    def _log(self, lately: dict[str, float]) -> None:
+    def _log(self, lately: dict[str, float], held_out: dict[str, float]) -> None:
+        windows = self.step * self.options.rows
         facts = {
             "step": self.step,
-            "windows": self.step * self.options.rows,
+            "windows": windows,
             "seconds": round(self.seconds),
             "left": round(self.left, 4),
             "training": lately,
-            "held_out": self._held_out(),
+            "held_out": held_out,
         }
-        text = json.dumps(facts)
         with (self.options.to / "log.jsonl").open("a") as log:
-            log.write(text + "\n")
-        print(text, flush=True)
+            log.write(json.dumps(facts) + "\n")
+        minutes = f"{self.seconds / 60:.1f} of {self.options.minutes:g} min, {windows} windows"
+        beside = f"; held out {told(held_out)}" if held_out else ""
+        print(f"{minutes}; lately {told(lately)}{beside}", flush=True)
 
     def _save(self) -> None:
         state = {
@@ -275,6 +285,14 @@ class Trainer:
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
         self.step, self.before = state["step"], state["seconds"]
+
+
+TOLD = {"read": "gaps {:.3f} nats", "text": "text {:.3f}", "draft1": "drafts {:.0%} right"}
+"""What a line on the terminal says of losses; the log has all of them."""
+
+
+def told(losses: dict[str, float]) -> str:
+    return ", ".join(how.format(losses[name]) for name, how in TOLD.items() if name in losses)
 
 
 def groups(network: torch.nn.Module) -> list[dict[str, Any]]:
