@@ -71,15 +71,16 @@ class Completer:
     # Documents
 
     def put(self, document: Document) -> None:
-        """A document was opened or has changed: what is being computed for it is stale."""
+        """A document was opened or has changed: what is being computed for it is stale, but for
+        entries of a popup."""
         self.documents[document.uri] = document
         self._host.cancel(document.uri)
         self._host.cancel(_lines_key(document.uri))
 
     def close(self, uri: str) -> None:
         """Forgets a document."""
-        self._host.cancel(uri)
-        self._host.cancel(_lines_key(uri))
+        for key in (uri, _entry_key(uri), _lines_key(uri)):
+            self._host.cancel(key)
         for known in (self.documents, self._last, self._why):
             known.pop(uri, None)
 
@@ -159,7 +160,8 @@ class Completer:
             return rest
         steps: list[Step] = []
         job = partial(_search, request, self.settings, steps)
-        found = await self._turn(uri, request.document, job)
+        key = _entry_key(uri) if request.entry else uri
+        found = await self._turn(key, request.document, job)
         if isinstance(found, Nothing):
             return self._nothing(uri, found)
         items = [(suggestion, request.item(suggestion)) for suggestion in found]
@@ -249,7 +251,8 @@ class Completer:
                 logger.exception("A request failed")
             self._error = str(error) or repr(error)
             return Nothing("engine-failed", self._error)
-        if self.documents.get(document.uri) is not document:
+        now = self.documents.get(document.uri)
+        if now is None or (now is not document and key != _entry_key(document.uri)):
             return STALE
         return found
 
@@ -297,6 +300,12 @@ def _path_in(uri: str) -> str:
         return unquote(urlsplit(uri).path)
     except ValueError:  # such as a bracket that is not closed
         return unquote(uri)
+
+
+def _entry_key(uri: str) -> Hashable:
+    """Entries of a popup take turns of their own: a change does not cancel them. Many an editor
+    asks once for a word, and filters what it gets by the rest of it."""
+    return ("entry", uri)
 
 
 def _lines_key(uri: str) -> Hashable:

@@ -30,6 +30,8 @@ class Request:
     automatic: bool = False
     """Nobody asked: what the model is not sure of is held back."""
     selected: Selected | None = None
+    entry: bool = False
+    """For a popup, whose entries the editor filters by what is typed meanwhile."""
 
     def completed(self) -> tuple[Document, int]:
         """Document and cursor as they would be with the selected entry in place."""

@@ -262,7 +262,8 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     document = ls.document(params)
     if document is None:
         return types.CompletionList(is_incomplete=False, items=[])
-    offers = await ls.completer.suggest(wire.request(document, params.position, ls.encoding))
+    request = replace(wire.request(document, params.position, ls.encoding), entry=True)
+    offers = await ls.completer.suggest(request)
     items = [wire.completion_item(document, offer, ls.encoding) for offer in offers]
     return types.CompletionList(is_incomplete=True, items=items)
 

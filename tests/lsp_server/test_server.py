@@ -123,6 +123,40 @@ async def test_editors_without_ghost_text_get_completions(scripted: Scripted) ->
     assert item.command.command == "lacuna.accepted"
 
 
+async def test_typing_on_does_not_cost_a_popup_its_entry(scripted: Scripted, gate: Path) -> None:
+    """An editor may not ask again while it waits for an answer: it filters that by what is typed
+    meanwhile."""
+    editor = await scripted("f.read()", step_gate=str(gate), inline=False)
+    at = editor.open("def load(f):\n    return ▮\n")
+    params = types.CompletionParams(types.TextDocumentIdentifier(URI), at)
+    asked = asyncio.ensure_future(editor.text_document_completion_async(params))
+    await editor.until("computing")
+    editor.type("f", at)
+    await editor.counts()
+    gate.touch()
+    result = await asked
+    assert isinstance(result, types.CompletionList)
+    [item] = result.items
+    assert item.text_edit == types.TextEdit(types.Range(at, at), "f.read()")
+
+
+async def test_a_document_that_closes_costs_a_popup_its_entry(
+    scripted: Scripted, gate: Path
+) -> None:
+    editor = await scripted("one", step_gate=str(gate), inline=False)
+    at = editor.open("x = ▮\n")
+    document = types.TextDocumentIdentifier(URI)
+    params = types.CompletionParams(document, at)
+    asked = asyncio.ensure_future(editor.text_document_completion_async(params))
+    await editor.until("computing")
+    editor.text_document_did_close(types.DidCloseTextDocumentParams(document))
+    await editor.counts()
+    gate.touch()
+    result = await asked
+    assert isinstance(result, types.CompletionList)
+    assert not result.items
+
+
 async def test_editors_with_ghost_text_are_not_offered_both(scripted: Scripted) -> None:
     editor = await scripted()
     assert editor.capabilities.completion_provider is None
