@@ -52,6 +52,8 @@ class Protocol(LanguageServerProtocol):
         """
         if "jsonrpc" in data and "method" in data:
             data.setdefault("params", None)
+            if data["method"] == types.SHUTDOWN:
+                data.setdefault("id", "shutdown")  # Kate sends it as a notification
         try:
             return super().structure_message(data)
         except JsonRpcException as error:

@@ -652,6 +652,16 @@ async def test_an_editor_that_cannot_be_seen_is_not_waited_for(scripted: Scripte
     assert len(await editor.ask(editor.open("x = ▮\n"))) == 1
 
 
+async def test_a_goodbye_that_wants_no_answer(scripted: Scripted) -> None:
+    """Kate asks for `shutdown` by a notification."""
+    editor = await scripted()
+    editor.send({"jsonrpc": "2.0", "method": "shutdown", "params": {}})
+    editor.exit(None)
+    assert await editor.ended() == 0
+    assert b"Traceback" not in editor.log
+    assert editor.logged == []
+
+
 async def test_goodbye(scripted: Scripted) -> None:
     editor = await scripted("a" * 30, step_seconds=1)
     answer = editor.ask(editor.open("x = ▮\n"))
