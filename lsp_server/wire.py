@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 ACCEPTED = "lacuna.accepted"
 """The command of every item."""
+FIRST = "0"
+"""Sorts before the entries of other servers, which stand in the same popup."""
 
 
 def param(params: Any, path: str, kind: type[T]) -> T:
@@ -95,6 +97,7 @@ def completion_item(document: Document, offer: Offer, encoding: Encoding) -> typ
         label=lines[0] + (" …" if len(lines) > 1 else ""),
         kind=types.CompletionItemKind.Snippet,
         detail="Lacuna",
+        sort_text=FIRST,
         documentation=item.text if len(lines) > 1 else None,
         filter_text=item.filter_text,
         insert_text_mode=types.InsertTextMode.AsIs,

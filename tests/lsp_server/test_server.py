@@ -118,6 +118,8 @@ async def test_editors_without_ghost_text_get_completions(scripted: Scripted) ->
     assert result.is_incomplete
     [item] = result.items
     assert item.label == "return x +\\ …"
+    assert item.sort_text is not None
+    assert item.sort_text < "00000"  # what other servers begin theirs with
     assert item.text_edit == types.TextEdit(types.Range(at, at), "\n    return x +\\\n        1")
     assert item.command is not None
     assert item.command.command == "lacuna.accepted"
