@@ -81,6 +81,24 @@ def test_stopping_is_for_good_until_asked_to_start(editor: Opener, scripted: Scr
     nvim.until(nvim.attached, "the server has the buffer")
 
 
+@pytest.mark.parametrize("forced", ["false", "true"])
+def test_stopping_it_by_neovims_own_means_is_for_good_too(
+    editor: Opener, scripted: Scripted, forced: str
+) -> None:
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    process = nvim.server()
+    nvim.rpc.exec_lua(f"vim.lsp.get_clients({{ name = 'lacuna' }})[1]:stop({forced})")
+    process.wait(10)
+    nvim.never(nvim.attached, "started though stopped", 2)
+    assert "the server ended" not in nvim.notices()
+    nvim.rpc.command("LacunaWhy")
+    nvim.says("You stopped the server; :LacunaRestart starts it")
+    nvim.rpc.command("LacunaRestart")
+    nvim.until(nvim.attached, "the server has the buffer")
+
+
 def test_restarting_ends_a_server_that_hangs(editor: Opener, scripted: Scripted) -> None:
     nvim = opened(editor, scripted)
     nvim.open("a.py", "")

@@ -9,6 +9,7 @@ local M = {}
 local MOST_RESTARTS = 5
 local STOP_MS = 2000 -- given to a server to end by itself
 local FIRST_DELAY_MS = 200 -- doubled at each restart
+local REPLACED_MS = 1000 -- within which one that others stopped is started again by them, or is not
 local LOG_BYTES = 1000000 -- a longer log is begun anew
 local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 
@@ -20,6 +21,7 @@ local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 ---@field gone? string why it is not running
 ---@field log_from? integer where its part of the log begins
 
+local STOPPED = 'You stopped the server; :LacunaRestart starts it.'
 local NOT_SET_UP = 'setup() has not been called; see :help lacuna.'
 
 ---@type lacuna.Server
@@ -132,26 +134,64 @@ local function died(code, signal)
   end, bit.lshift(FIRST_DELAY_MS, server.restarts - 1))
 end
 
+--- Ask it to end, and end it when it does not.
+---@param client vim.lsp.Client
+local function finish(client)
+  client:stop()
+  vim.defer_fn(function()
+    if not client.rpc.is_closing() then
+      client.rpc.terminate()
+    end
+  end, STOP_MS)
+end
+
+---@param reason string
+local function stop(reason)
+  local client = server.id and vim.lsp.get_client_by_id(server.id)
+  server = { wanted = false, restarts = 0, gone = reason }
+  if client then
+    finish(client)
+  end
+  for _, hear in ipairs(M.on_gone) do
+    hear()
+  end
+end
+
 --- vim.lsp's way to a process of ours. It warns at each exit that is not clean; here the user is
 --- told once, so it is told that all are clean.
 ---@param dispatchers vim.lsp.rpc.Dispatchers
 ---@return vim.lsp.rpc.PublicClient
 local function connect(dispatchers)
   local on_exit = dispatchers.on_exit
-  local process ---@type vim.lsp.rpc.PublicClient
+  local way ---@type vim.lsp.rpc.PublicClient
+  local asked = false -- to end, by vim.lsp
   local ours = vim.tbl_extend('force', dispatchers, {
     on_exit = function(code, signal)
       on_exit(0, 0)
-      vim.schedule(function()
-        if server.process == process and vim.v.exiting == vim.NIL then
-          died(code, signal)
+      vim.defer_fn(function()
+        if server.process ~= way or vim.v.exiting ~= vim.NIL then
+          return
         end
-      end)
+        if asked then
+          return stop(STOPPED)
+        end
+        died(code, signal)
+      end, asked and REPLACED_MS or 0)
     end,
   })
-  process = vim.lsp.rpc.start(logged(config.current.cmd), ours)
-  server.process = process
-  return process
+  local process = vim.lsp.rpc.start(logged(config.current.cmd), ours)
+  way = vim.tbl_extend('force', process, {
+    request = function(method, ...)
+      asked = asked or method == 'shutdown'
+      return process.request(method, ...)
+    end,
+    terminate = function()
+      asked = true
+      return process.terminate()
+    end,
+  })
+  server.process = way
+  return way
 end
 
 ---@return lsp.ClientCapabilities
@@ -268,35 +308,12 @@ function M.start()
   consider_all()
 end
 
---- Ask it to end, and end it when it does not.
----@param client vim.lsp.Client
-local function finish(client)
-  client:stop()
-  vim.defer_fn(function()
-    if not client.rpc.is_closing() then
-      client.rpc.terminate()
-    end
-  end, STOP_MS)
-end
-
----@param reason string
-local function stop(reason)
-  local client = server.id and vim.lsp.get_client_by_id(server.id)
-  server = { wanted = false, restarts = 0, gone = reason }
-  if client then
-    finish(client)
-  end
-  for _, hear in ipairs(M.on_gone) do
-    hear()
-  end
-end
-
 --- Stop the server on purpose; it is not started again.
 function M.stop()
   if server.gone == NOT_SET_UP then
     return notice.warn(NOT_SET_UP)
   end
-  stop('You stopped the server; :LacunaRestart starts it.')
+  stop(STOPPED)
 end
 
 --- Start with the present configuration, with all restarts to spend; a server that runs is stopped.
