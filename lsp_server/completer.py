@@ -220,9 +220,14 @@ class Completer:
         return None
 
     def _typed_along(self, request: Request) -> tuple[Offer, ...]:
-        """What is left of the last offer when its beginning was typed since: no model needed."""
+        """What is left of the last offer when its beginning was typed since: no model needed.
+
+        Who asks for it gets all of a fill, and what appeared by itself may have been cut.
+        """
         last = self._last.get(request.document.uri)
         if last is None or request.wanted > 1 or request.selected or last.request.selected:
+            return ()
+        if last.request.automatic and not request.automatic:
             return ()
         before, cursor = last.request.document, last.request.offset
         for offer in last.offers:

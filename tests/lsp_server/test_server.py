@@ -60,6 +60,17 @@ async def test_what_the_model_is_not_sure_of_comes_only_when_asked_for(scripted:
     assert await editor.ask(at)
 
 
+async def test_what_was_cut_for_want_of_probability_is_whole_when_asked_for(
+    scripted: Scripted,
+) -> None:
+    """Its first line has a probability of 0.939, all of it 0.838."""
+    lines = "    a = f(1)\n    return a"
+    editor = await scripted(lines, options={"minProbability": 0.93, "candidates": 1})
+    at = editor.open("def load(path):\n▮\n\n\nx = 1\n")
+    assert [item.insert_text for item in await editor.ask(at)] == ["    a = f(1)"]
+    assert [item.insert_text for item in await editor.ask(at, invoked=True)] == [lines]
+
+
 async def test_the_trace_shows_every_step(scripted: Scripted) -> None:
     editor = await scripted("json.load(f)")
     assert (await editor.call("lacuna/trace")).id is None
