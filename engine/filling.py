@@ -114,7 +114,7 @@ class Filling:
             forward = self._forward(gap, context)
             first = self._candidate(size, context, rules, self.expected)
             first.passes, blank = passes, first.canvas
-            proposal = proposed(first, forward, rules)
+            proposal = self._proposed(first, forward, rules)
             ends = proposal.end_log_prob
             if rules.checks(passes) or size == sizes[-1]:
                 break
@@ -142,14 +142,18 @@ class Filling:
     ) -> list[Candidate]:
         """The other candidates, once it is known what the first one adds."""
         while not has_begun(first, rules):
-            if self.cancelled():
-                raise CancelledError("cancelled between two denoising steps")
             before, start = first.canvas, time.perf_counter()
-            proposal = proposed(first, forward, rules)
+            proposal = self._proposed(first, forward, rules)
             step(first, proposal, rules)
             if observe:
                 observe(first, before, (time.perf_counter() - start) * 1e3)
         return held_apart(first, proposal, self.options.candidates - 1, rules)
+
+    def _proposed(self, candidate: Candidate, forward: Forward, rules: Rules) -> Proposal:
+        """What a pass over one candidate alone proposes. Raises CancelledError before it."""
+        if self.cancelled():
+            raise CancelledError("cancelled before a denoising step")
+        return proposed(candidate, forward, rules)
 
     def _rules(self, draft: Draft, cut: Cut) -> Rules:
         """The rules for the next canvas of a draft."""

@@ -217,6 +217,15 @@ def test_cancelling_stops_between_two_steps() -> None:
     assert engine.fill(Prompt("x"))[0].text == LONG
 
 
+def test_what_is_cancelled_before_the_first_pass_takes_none() -> None:
+    engine = scripted_engine(["x"])
+    engine.fill(Prompt("a"))  # so no pass over the context comes before it
+    steps: list[Step] = []
+    with pytest.raises(CancelledError):
+        engine.fill(Prompt("a"), cancelled=lambda: True, on_step=steps.append)
+    assert steps == []
+
+
 def test_a_failure_leaves_the_engine_usable() -> None:
     engine = scripted_engine(["x"], fail_on=[0])
     with pytest.raises(EngineFailedError):
