@@ -321,8 +321,8 @@ def _count(least: int, most: int | None = None) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if not _is_number(text) or int(text) < least or (most is not None and int(text) > most):
-            bounds = f"at least {least}" if most is None else f"{least} to {most}"
-            raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number ({bounds})")
+            bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number {bounds}")
         return int(text)
 
     return parse
