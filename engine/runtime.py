@@ -37,8 +37,9 @@ def import_runtime() -> Any:
         import onnxruntime
     except ImportError as error:
         raise RuntimeMissingError(
-            f"ONNX Runtime cannot be imported ({error}). Install it with `pip install "
-            "onnxruntime`, or `pip install onnxruntime-gpu` on a machine with an NVIDIA GPU."
+            f"ONNX Runtime cannot be imported ({error}). Lacuna's extra cpu brings it: "
+            "`uv tool install '.[cpu]'` in its repository, or `pip install onnxruntime` where it "
+            "is installed."
         ) from None
     return onnxruntime
 

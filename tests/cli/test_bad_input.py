@@ -67,11 +67,12 @@ def test_what_cannot_be_written_is_refused_before_anything_is_computed(
     assert b"standard input cannot be written to" in ran.stderr
 
 
-def test_no_onnxruntime_names_the_command_that_installs_it(
+def test_no_onnxruntime_names_the_commands_that_install_it(
     lacuna: Run, no_runtime: dict[str, str]
 ) -> None:
     ran = lacuna("fill", "-", "--at", "2:12", stdin=CODE, **no_runtime)
     assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"uv tool install '.[cpu]'" in ran.stderr
     assert b"pip install onnxruntime" in ran.stderr
     assert ran.stderr.count(b"\n") == 1
 
