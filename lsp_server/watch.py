@@ -113,10 +113,11 @@ class Watch:
         self.live.update(Text("\n").join(rows[1 - self.console.height :]), refresh=True)
 
     def print(self, gap: Text, caption: str = "") -> None:
-        """Prints the caption and the gap in its own line."""
+        """Prints the gap in its own line, or its lines below each other, right of the caption."""
         left, right = self.above.split("\n")[-1], self.below.split("\n", allow_blank=True)[0]
-        margin = caption.ljust(CAPTION_WIDTH)
-        self.console.print(Text.assemble((margin, "dim"), left, gap, right), soft_wrap=True)
+        for row in Text.assemble(left, gap, right).split("\n", allow_blank=True):
+            margin, caption = caption.ljust(CAPTION_WIDTH), ""
+            self.console.print(Text.assemble((margin, "dim"), row), soft_wrap=True)
 
 
 def drawn(cells: tuple[Cell, ...]) -> Text:

@@ -84,6 +84,16 @@ def test_a_check_shows_the_fill_from_its_start_and_the_next_draft_goes_on_behind
     assert pictures == ["x = a + c", "x = a -", "x = a - b", "x = a - b"]
 
 
+def test_lines_of_a_gap_stand_below_each_other_where_there_is_no_terminal() -> None:
+    with watch() as seen:
+        seen.step(step(0, cell("(\n        1", "new"), cell("", "masked")))
+        seen.finish("(\n        1\n    )")
+    shown = output(seen).splitlines()
+    lines = ["    x = (", "        1░", "    x = (", "        1", "    )"]
+    assert [line[CAPTION_WIDTH:] for line in shown] == lines
+    assert [line[:CAPTION_WIDTH].isspace() for line in shown] == [False, True, True, True, True]
+
+
 @pytest.mark.parametrize("code", ["", "\n\n  x", "a = 'open", "x\n", "\n", "if a:\n    ", "😋"])
 @pytest.mark.parametrize("language", ["python", "typescriptreact", "plaintext", "klingon"])
 def test_highlighting_changes_no_text(code: str, language: str) -> None:
