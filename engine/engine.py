@@ -76,7 +76,7 @@ class Engine:
 
     @classmethod
     def open(cls, folder: Path | None = None, provider: str = "auto", threads: int = 0) -> Engine:
-        """Loads a model folder (None: the default one); about two seconds on two cores.
+        """Loads a model folder (None: the default one); about a second on two cores.
 
         Raises ModelFolderError (missing, altered, unknown version) and RuntimeMissingError.
         """
