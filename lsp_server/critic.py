@@ -44,14 +44,23 @@ def doubts(document: Document, span: Span, text: str) -> list[tuple[int, int]]:
     if not breaks_syntax(document, span, span.end, new):
         return []
     filled = document.replaced(span.start, span.end, new)
-    assert filled.tree is not None
-    found = [
-        (max(start - span.start, 0), min(end - span.start, size + 1))
-        for start, end in errors(filled.tree.root_node, filled.text)
-        if start <= span.start + len(new) and end > span.start
-    ]
+    found = errors_between(filled, span.start, span.start + len(new))
     # An error that takes in everything says nothing of where it is.
     return [(a, b) for a, b in found if a or b < size] or the_end
+
+
+def errors_between(document: Document, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Code points of the text start..end, its lines ended by line feeds, that are in errors; one
+    past it for an error that goes on after it."""
+    assert document.tree is not None
+    text = document.text[start:end]
+
+    def place(offset: int) -> int:
+        return len(text[: max(offset - start, 0)].replace(document.line_end, "\n"))
+
+    for first, last in errors(document.tree.root_node, document.text):
+        if first <= end and last > start:
+            yield place(first), place(last) + (last > end)
 
 
 def missing_closers(document: Document, span: Span, text: str) -> str:

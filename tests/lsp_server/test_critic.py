@@ -17,6 +17,14 @@ CASES = [
     ("what stands where something is missing", "javascript", "const x = |;\n", "[1 2]", ["2"]),
     ("a bracket too many", "javascript", "const x = |;\nconst y = 1;\n", "f(1))", [")"]),
     ("only the first line counts", "python", "x = |\n", "1\n)))", []),
+    ("a later line", "python", "def f():\n    |\n", "a = 1\n    b = = 2\n    c = 3", ["="]),
+    (
+        "one where lines end in CRLF",
+        "python",
+        "def f():\r\n    |\r\n",
+        "a = 1\n    b = = 2\n    c = 3",
+        ["="],
+    ),
 ]
 
 
