@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BOM = "\ufeff"
+MOST_BYTES = 100_000_000
+"""A larger file is not read; a device may have no end at all."""
 
 
 class InputError(Exception):
@@ -37,15 +39,16 @@ class SourceFile:
     def read(cls, name: str) -> SourceFile:
         """Reads a path, or standard input for "-".
 
-        Raises InputError for what is missing, a folder, unreadable, binary or not UTF-8.
+        Raises InputError for what is missing, a folder, unreadable, too large, binary or not UTF-8.
         """
         if name == "-" and sys.stdin is None:
             raise InputError("standard input is closed; name a file")
         path = Path(name)
         try:
             if name == "-":
-                return cls._decode("<stdin>", sys.stdin.buffer.read(), None)
-            return cls._decode(name, path.read_bytes(), path.resolve())
+                return cls._decode("<stdin>", sys.stdin.buffer.read(MOST_BYTES + 1), None)
+            with path.open("rb") as file:
+                return cls._decode(name, file.read(MOST_BYTES + 1), path.resolve())
         except FileNotFoundError:
             raise InputError(f"{name}: no such file") from None
         except IsADirectoryError:
@@ -57,6 +60,8 @@ class SourceFile:
     def _decode(cls, name: str, content: bytes, path: Path | None) -> SourceFile:
         if b"\0" in content:
             raise InputError(f"{name}: is a binary file (byte 0 at {content.index(0)})")
+        if len(content) > MOST_BYTES:
+            raise InputError(f"{name}: is larger than {MOST_BYTES:,} bytes")
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError as error:

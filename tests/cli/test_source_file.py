@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lsp_server import source_file
 from lsp_server.source_file import InputError, SourceFile
 
 
@@ -58,6 +59,19 @@ def test_bad_files_are_refused_with_the_reason(tmp_path: Path) -> None:
     for path, message in cases:
         with pytest.raises(InputError, match=message):
             SourceFile.read(str(path))
+
+
+def test_a_file_without_an_end_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source_file, "MOST_BYTES", 10_000)
+    (path := tmp_path / "a.py").write_text("x" * 10_000)
+    assert len(SourceFile.read(str(path)).text) == 10_000
+    path.write_text("x" * 10_001)
+    with pytest.raises(InputError, match="is larger than 10,000 bytes"):
+        SourceFile.read(str(path))
+    with pytest.raises(InputError, match="is a binary file"):
+        SourceFile.read("/dev/zero")
 
 
 def test_writing_keeps_the_byte_order_mark_the_mode_and_the_link(tmp_path: Path) -> None:
