@@ -223,10 +223,13 @@ def _aligned(lines: list[str], indent: str, unit: str | None) -> list[str]:
     """Lines moved together so that the first stands at `indent`, where it is off by a part of a
     level: a blank too many or too few is never meant."""
     off = width(indentation(lines[0])) - width(indent)
-    if not lines[0].strip() or not 0 < abs(off) < width(unit or "    "):
+    step = unit or "    "
+    if not lines[0].strip() or not 0 < abs(off) < width(step):
         return lines
     return [
-        " " * max(width(indentation(line)) - off, 0) + line.lstrip(" \t") if line.strip() else line
+        _reindented(" " * max(width(indentation(line)) - off, 0) + line.lstrip(" \t"), step)
+        if line.strip()
+        else line
         for line in lines
     ]
 

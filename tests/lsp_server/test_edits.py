@@ -274,6 +274,15 @@ def test_whole_lines_stand_where_the_old_ones_stood(blanks: int) -> None:
     assert "\n    if values:\n        return sorted(values)\n" in after
 
 
+def test_whole_lines_moved_to_where_the_old_ones_stood_keep_their_tabs() -> None:
+    text = "func f() {\n\tx()\n\tif x {\n\t\ty()\n\t}\n}\n"
+    document = Document.open("file:///x", "go", 1, text)
+    span = choose_lines(document, 2, 4)
+    assert isinstance(span, Span)
+    edit = to_edit(document, span, "  \tif x {\n  \t\tz()\n  \t}")
+    assert shown(document, edit) == text.replace("y()", "⟦z⟧()")
+
+
 def test_whole_lines_may_be_a_level_deeper() -> None:
     document = Document.open("file:///x", "python", 1, "def f(x):\n    y = x\n    return y\n")
     span = choose_lines(document, 0, 0)
