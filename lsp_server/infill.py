@@ -106,7 +106,8 @@ def _within(document: Document, span: Span, options: FillOptions) -> list[FillOp
             stop_at_newline=options.stop_at_newline or span.stop_at_newline,
         )
     if options.mode is not Mode.DIFFUSION or span.kind is SpanKind.BLOCK:
-        # The base does not see what follows, so it is told where to stop.
+        # The base does not see what follows, and a block may go on for long: both are told where
+        # to stop.
         first = replace(
             first,
             least_indent=least_indent(document, span),
