@@ -177,7 +177,9 @@ def _add_fill(commands: Any) -> None:
     fill.add_argument("file", metavar="FILE", help='the file to fill in, "-": standard input')
     where = fill.add_mutually_exclusive_group(required=True)
     where.add_argument("--at", type=_position, metavar="LINE:COLUMN", help="fill at this position")
-    where.add_argument("--lines", type=_lines, metavar="A-B", help="write these lines anew")
+    where.add_argument(
+        "--lines", type=_lines, metavar="A-B", help="write these lines anew (A: one line)"
+    )
     fill.add_argument(
         "--language", metavar="ID", help="LSP language id (default: by the file's suffix)"
     )
@@ -214,7 +216,7 @@ def _add_fill(commands: Any) -> None:
         type=_count(1, 16),
         default=1,
         metavar="N",
-        help="how many different fills (default: 1)",
+        help="most different fills, the best first, which --diff and --write take (default: 1)",
     )
     how.add_argument(
         "--max-tokens", type=_count(1), metavar="N", help="most tokens (default: as the place asks)"
