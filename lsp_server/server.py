@@ -40,6 +40,10 @@ TRIGGERS = (".", "(", "=")
 """Where an editor without inline completion asks, besides in words."""
 
 
+class AnsweredError(Exception):
+    """What is wrong with a request that has been told so."""
+
+
 class Protocol(LanguageServerProtocol):
     """pygls' protocol, in which every request has an answer: one whose parameters are not LSP's as
     well, and one after `shutdown`."""
@@ -48,7 +52,7 @@ class Protocol(LanguageServerProtocol):
         """A message as an object. A request that cannot be one is answered here, where its id is
         still known.
 
-        Raises JsonRpcInvalidParams that says what is wrong.
+        Raises JsonRpcInvalidParams that says what is wrong, or AnsweredError.
         """
         if "jsonrpc" in data and "method" in data:
             data.setdefault("params", None)
@@ -61,6 +65,7 @@ class Protocol(LanguageServerProtocol):
             refusal = JsonRpcInvalidParams(f"{data.get('method', 'an answer')}: {wrong}")
             if "id" in data and "method" in data:
                 self._send_response(data["id"], error=refusal.to_response_error())
+                raise AnsweredError(refusal.message) from None
             raise refusal from None
 
     def handle_message(self, message: RPCMessage) -> None:
@@ -110,7 +115,7 @@ class Server(LanguageServer):
     def report_server_error(self, error: Exception, source: type[Exception]) -> None:
         """Logs what went wrong with a message that has no answer to tell it: a person who types can
         do nothing about it."""
-        if source is not FeatureRequestError:
+        if source is not FeatureRequestError and not isinstance(error, AnsweredError):
             said = re.sub(r"^pygls[\w.]*: ", "", str(error))
             message = f"Lacuna could not handle a message of the editor: {said}"
             self.window_log_message(types.LogMessageParams(types.MessageType.Error, message))
