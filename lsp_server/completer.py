@@ -127,7 +127,8 @@ class Completer:
             return Status(State.LOADING, LOADING.detail)
         name, runtime = engine.card.name, engine.runtime
         state = State.COMPUTING if self._host.is_busy else State.READY
-        message = f"{name} on {runtime.provider}, {runtime.threads} threads"
+        threads = "1 thread" if runtime.threads == 1 else f"{runtime.threads} threads"
+        message = f"{name} on {runtime.provider}, {threads}"
         return Status(state, message, self._latency_ms, name, runtime.provider)
 
     def _tell(self) -> None:

@@ -415,6 +415,7 @@ async def test_another_model_is_loaded_at_once(scripted: Scripted) -> None:
     await editor.call("lacuna/getStatus")
     await editor.until("ready")
     assert [status.state for status in editor.statuses[told:]] == ["loading", "ready"]
+    assert editor.statuses[-1].message.endswith(" on cpu, 1 thread")
     assert [item.insert_text for item in await editor.ask(at)] == ["one"], "the script begins anew"
 
 
