@@ -66,7 +66,7 @@ def errors_between(document: Document, start: int, end: int) -> Iterator[tuple[i
 def missing_closers(document: Document, span: Span, text: str) -> str:
     """What would close the brackets that the lines of a fill leave open.
 
-    Nothing where it ends with one: that opens a block, and an edit closes it.
+    Nothing where it ends with one: that opens a block, which may stay open.
     """
     if text.rstrip()[-1:] in PAIRS:
         return ""
