@@ -14,7 +14,6 @@ COMMANDS = {
     "evaluate": "measure fills on the held-out set",
     "parity": "hold the ONNX model against torch",
     "folder": "build a model folder from a GGUF base and a trained adapter",
-    "tune": "train the shipped model on your own code, all of the above in one",
 }
 
 
