@@ -1,9 +1,9 @@
 """Which places of a row see which, and attention that heeds it.
 
 A place of a window sees the window so far, one of a canvas the window up to its gap, the gap's
-suffix and its canvas; nobody sees another gap. Of a whole table of who sees whom five sixths are
-empty: on CUDA flex attention leaves out the empty blocks, on the CPU each part of a row is attended
-to by itself.
+suffix and its canvas; nobody sees another gap. Of a whole table of who sees whom an eighth is full:
+on CUDA flex attention leaves out the empty blocks, on the CPU each part of a row is attended to by
+itself.
 """
 
 from __future__ import annotations
