@@ -57,6 +57,10 @@ UNCHANGED = Rejected("unchanged", "The fill is what already stands there.")
 REPEATS_SUFFIX = Rejected("repeats-suffix", "The fill only repeats what follows.")
 REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the line above.")
 BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse worse than before.")
+LEAVES_OPEN = Rejected(
+    "leaves-open",
+    "The fill opens a bracket that nothing closes yet. Without --write and --diff it is printed.",
+)
 
 _LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
 _TYPED_TOKEN = re.compile(r"[\w$]*\Z")
@@ -394,6 +398,14 @@ def breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     if filled > errors_in(document.tree):
         return True
     return filled > errors_after(document, span.start, span.end, _NAME)
+
+
+def leaves_open(document: Document, edit: Edit) -> bool:
+    """Whether an edit that may be shown opens a bracket that nothing closes: who types goes on
+    there, but a file that is written is not whole."""
+    tree = document.tree
+    after = errors_after(document, edit.start, edit.end, edit.text)
+    return tree is not None and after > errors_in(tree)
 
 
 def _closing(document: Document, span: Span, text: str) -> str:

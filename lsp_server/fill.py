@@ -21,13 +21,16 @@ from engine import Engine, FillOptions, Format, Mode
 from lsp_server import spans
 from lsp_server.answer import Answer
 from lsp_server.document import Document
-from lsp_server.infill import Nothing, infill
+from lsp_server.edits import LEAVES_OPEN, leaves_open
+from lsp_server.infill import Nothing, Suggestion, infill
 from lsp_server.source_file import InputError, SourceFile
 from lsp_server.spans import NoSpan, Span
 from lsp_server.syntax import UNKNOWN, grammar, language_of
 
 if TYPE_CHECKING:
     from lsp_server.watch import Watch
+
+Found = tuple[Suggestion, ...] | Nothing
 
 FILLED, NOTHING = 0, 1
 """Exit codes."""
@@ -128,6 +131,8 @@ def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
         on_step = picture.step if picture else None
         started = time.perf_counter()
         found = infill(document, span, engine, options, on_step=on_step)
+        if (command.write or command.diff) and options.format is None:
+            found = _whole(document, found)
         paused = picture.paused if picture else 0.0
         answer = Answer(
             file=file,
@@ -142,6 +147,14 @@ def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
         if picture and answer.suggestions:
             picture.finish(answer.texts[0])
     return answer
+
+
+def _whole(document: Document, found: Found) -> Found:
+    """Of what was found what leaves the file as whole as it is."""
+    if isinstance(found, Nothing):
+        return found
+    kept = tuple(one for one in found if not leaves_open(document, one.edit))
+    return kept or Nothing(LEAVES_OPEN.reason, LEAVES_OPEN.detail)
 
 
 def _document(file: SourceFile, language: str | None) -> Document:

@@ -204,6 +204,26 @@ def test_write_changes_the_file_and_says_where(script: Any, source: Path, capsys
     assert capsys.readouterr() == ("", f"lacuna: filled {source}:5:12\n")
 
 
+@pytest.mark.parametrize("how", ["--write", "--diff"])
+def test_a_bracket_that_nothing_closes_is_printed_but_not_written(
+    script: Any, tmp_path: Path, capsys: Captured, how: str
+) -> None:
+    path = tmp_path / "sum.ts"
+    path.write_text("function sum(xs: number[]) {\n  let all = 0;\n  \n  return all;\n}\n")
+    before, place = path.read_bytes(), ["fill", str(path), "--at", "3:3"]
+    script("for (const x of xs) {")
+    assert main(place) == 0
+    assert capsys.readouterr().out == "for (const x of xs) {\n"
+    script("for (const x of xs) {")
+    assert main([*place, how]) == 1
+    assert capsys.readouterr().err.endswith(
+        "Without --write and --diff it is printed. (leaves-open)\n"
+    )
+    assert path.read_bytes() == before
+    script("for (const x of xs) all += x;")
+    assert main([*place, how]) == 0
+
+
 def test_lines_are_written_anew_and_printed_whole(
     script: Any, source: Path, capsys: Captured
 ) -> None:
