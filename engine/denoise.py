@@ -1,6 +1,7 @@
 """The denoising loop: forward pass, beliefs, choice, commit; repeated until no position is open.
 
-Several canvases over one context run as one batch. `reference.py` does the same without a cache.
+Several canvases over one context take their steps together, one after the other in each
+(`Session.denoise`). `reference.py` does the same without a cache.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One gap filled canvas by canvas, from its tokens to drafts. It knows no text.
 
-The first canvas of all candidates is one batch; what does not fit it goes on in a next canvas, with
-the filled one appended to the prefix.
+All candidates share the first pass and take the steps of their first canvas together; what does not
+fit it goes on in a next canvas, with the filled one appended to the prefix.
 """
 
 from __future__ import annotations

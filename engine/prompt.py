@@ -65,7 +65,7 @@ class FillOptions:
     seed: int = 0
     """Seed of the sampling; the same seed gives the same fill."""
     candidates: int = 1
-    """How many different fills to return at most; they run as one batch."""
+    """How many different fills to return at most; each takes passes of its own."""
     stop_at_newline: bool = False
     """The fill is one line: it ends before its first line break."""
     format: Format | None = None
