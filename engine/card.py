@@ -87,8 +87,9 @@ class Card:
         path = folder / "card.json"
         if not folder.is_dir():
             raise ModelFolderError(
-                f"{folder}: no such model folder; the shipped one is models/lacuna-135m in "
-                "Lacuna's repository, and the variable LACUNA_MODEL names another"
+                f"{folder}: no such model folder; correct its name where one is given (--model, "
+                "the setting model, the variable LACUNA_MODEL), else install Lacuna anew, which "
+                "brings one"
             )
         try:
             content = json.loads(path.read_text("utf-8"))

@@ -113,7 +113,7 @@ class Completer:
     def _not_opened(self, settings: Settings, message: str) -> None:
         if self._opened_for is settings:
             self._opened_for = None
-            self._error = f"{message.rstrip('.')}. `lacuna doctor` checks all that is needed."
+            self._error = f"{message.rstrip('.')}. `{settings.doctor}` checks all that is needed."
 
     @property
     def status(self) -> Status:

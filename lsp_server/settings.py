@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -59,6 +60,13 @@ class Settings:
             steps=steps,
             threshold=self.threshold,
         )
+
+    @property
+    def doctor(self) -> str:
+        """The command line that checks what these settings ask for."""
+        model = ["--model", self.model] if self.model else []
+        provider = ["--provider", self.provider] if self.provider != "auto" else []
+        return shlex.join(["lacuna", "doctor", *model, *provider])
 
     def needs_other_engine(self, other: Settings) -> bool:
         """Whether an engine opened for these settings is not the one for the others."""

@@ -83,6 +83,8 @@ def test_no_model_folder_is_named(lacuna: Run, tmp_path: Path) -> None:
         ran = lacuna("fill", "-", "--at", "2:12", *arguments, stdin=CODE, **environment)
         assert (ran.returncode, ran.stdout) == (2, b"")
         assert ran.stderr.decode().startswith(f"lacuna: {gone}: no such model folder")
+        assert b"--model, the setting model, the variable LACUNA_MODEL" in ran.stderr
+        assert b"else install Lacuna anew" in ran.stderr
 
 
 def test_a_model_folder_is_looked_for_at_home(lacuna: Run, tmp_path: Path) -> None:

@@ -373,7 +373,7 @@ async def test_a_model_that_cannot_be_loaded_leaves_the_server_alive(scripted: S
     at = editor.open("x = ▮\n")
     status = await editor.until("error")
     assert "the script says that loading fails" in status.message
-    assert "lacuna doctor" in status.message
+    assert "`lacuna doctor --model broken` checks" in status.message
     assert await editor.ask(at) == []
     assert await editor.why() == "no-engine"
     editor.configure(model="")

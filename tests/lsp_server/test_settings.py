@@ -108,6 +108,12 @@ def test_only_what_an_engine_is_opened_with_needs_another_one() -> None:
     assert not Settings().needs_other_engine(Settings(max_tokens=3, enabled=False))
 
 
+def test_the_command_that_checks_them_names_what_is_not_the_default() -> None:
+    assert Settings(threads=2).doctor == "lacuna doctor"
+    settings = Settings(model="~/my models/x", provider="cuda")
+    assert settings.doctor == "lacuna doctor --model '~/my models/x' --provider cuda"
+
+
 def test_a_model_folder_is_looked_for_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home")
     assert Settings(model="~/model").model_folder == Path("/home/model")
