@@ -54,8 +54,9 @@ def choose_runtime(provider: str = "auto", threads: int = 0) -> Runtime:
     threads = threads or physical_cores()
     if provider == "cuda" and PROVIDERS["cuda"] not in available:
         raise RuntimeMissingError(
-            "this ONNX Runtime has no CUDA provider; `pip uninstall onnxruntime`, then "
-            "`pip install onnxruntime-gpu`, or set the provider to cpu"
+            "this ONNX Runtime has no CUDA provider; Lacuna's extra cuda brings one: "
+            "`uv tool install '.[cuda]'` in its repository, or `pip uninstall onnxruntime`, then "
+            "`pip install onnxruntime-gpu`; or set the provider to cpu"
         )
     if provider == "auto":
         reason = "the weights are int8, for whose products CUDA has no kernel"
@@ -113,7 +114,8 @@ class Network:
             # The file is the published one, so it is the runtime that does not know the graph.
             raise ModelFolderError(
                 f"{path}: ONNX Runtime {runtime.version} cannot load it; a newer one may: "
-                f"`pip install --upgrade onnxruntime` ({error})"
+                "`uv tool upgrade lacuna-ls`, or `pip install --upgrade onnxruntime` where pip "
+                f"installed Lacuna ({error})"
             ) from None
         return cls(session, tuple(tensor for tensor in kept.values() if tensor.ndim == 1))
 

@@ -29,7 +29,9 @@ def test_a_provider_that_is_not_there_is_wrong() -> None:
     if doctor.check_runtime("auto", 0).facts["provider"] == "cuda":
         pytest.skip("this machine has the provider")
     found = doctor.check_runtime("cuda", 0)
-    assert found.state is State.WRONG and "pip install onnxruntime-gpu" in found.detail
+    assert found.state is State.WRONG
+    assert "uv tool install '.[cuda]'" in found.detail  # which has no pip
+    assert "pip install onnxruntime-gpu" in found.detail
 
 
 def test_a_grammar_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
