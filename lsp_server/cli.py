@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,7 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _done(argv: Sequence[str] | None) -> int:
     """Runs `lacuna` until all is written. Raises OSError when that cannot be."""
     try:
-        arguments = vars(_parser().parse_args(argv))
+        given = _joined(sys.argv[1:] if argv is None else argv)
+        arguments = vars(_parser().parse_args(given))
         return _run(arguments.pop("run"), arguments)
     except SystemExit as end:
         # So rich ends a program whose output nobody reads, with 1 as its exit code.
@@ -123,8 +125,30 @@ def _serve(**arguments: Any) -> int:
     return server.run(**arguments)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuses with its own usage what it does not know; argparse's leaves that to its parent."""
+
+    def parse_known_args(self, *given: Any, **named: Any) -> Any:
+        arguments, unknown = super().parse_known_args(*given, **named)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return arguments, unknown
+
+
+def _joined(given: Sequence[str]) -> list[str]:
+    """The arguments with a place that begins with `-` joined to its option: argparse would take it
+    for an option too, and say that the place is missing."""
+    joined: list[str] = []
+    for argument in given:
+        if joined and joined[-1] in ("--at", "--lines") and re.match(r"-\d", argument):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="lacuna",
         description="Fills gaps in code by diffusion, on this machine.",
         epilog=EPILOG,
@@ -289,8 +313,10 @@ def _lines(text: str) -> tuple[int, int]:
     """A-B, or A for one line."""
     first, separator, last = text.partition("-")
     last = last if separator else first
-    if not (_is_number(first) and _is_number(last)) or int(first) > int(last):
+    if not (_is_number(first) and _is_number(last)):
         raise argparse.ArgumentTypeError(f"{_shown(text)} is not A-B, such as 12-15")
+    if int(first) > int(last):
+        raise argparse.ArgumentTypeError(f"{_shown(text)} ends above the line where it begins")
     return int(first), int(last)
 
 

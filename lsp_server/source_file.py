@@ -43,6 +43,8 @@ class SourceFile:
         """
         if name == "-" and sys.stdin is None:
             raise InputError("standard input is closed; name a file")
+        if not name:  # which is the folder one stands in for Path
+            raise InputError("the name of the file is empty")
         path = Path(name)
         try:
             if name == "-":

@@ -77,18 +77,24 @@ def one_client(host: str, port: int) -> Streams:
     The address is told on standard error. Raises InputError when it cannot be listened on, or when
     others than this machine could reach it: whoever connects reads what the user types.
     """
+    given = _address(host, port)
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if not ipaddress.ip_address(address[0]).is_loopback:
-            raise InputError(f"--tcp {host}:{port}: not a loopback address; use 127.0.0.1:{port}")
+            raise InputError(f"--tcp {given}: not a loopback address; use 127.0.0.1:{port}")
         with socket.create_server(address[:2], family=family, backlog=1) as listener:
-            name = ":".join(map(str, listener.getsockname()[:2]))
+            name = _address(*listener.getsockname()[:2])
             print(f"lacuna: listening on {name}", file=sys.stderr, flush=True)
             connection, _ = listener.accept()
     except OSError as error:
-        raise InputError(f"--tcp {host}:{port}: {error.strerror or error}") from None
+        raise InputError(f"--tcp {given}: {error.strerror or error}") from None
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Streams(connection.recv, connection.makefile("wb"))
+
+
+def _address(host: str, port: int) -> str:
+    """HOST:PORT, an IPv6 host in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def end_with(pid: int) -> None:

@@ -15,6 +15,11 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 CODE = b"def f(x):\n    return \n"
 
 
+def test_an_empty_name_is_told(lacuna: Run) -> None:
+    ran = lacuna("fill", "", "--at", "1:1")
+    assert (ran.returncode, ran.stderr) == (2, b"lacuna: the name of the file is empty\n")
+
+
 def test_files_that_cannot_be_used_are_refused(lacuna: Run, tmp_path: Path) -> None:
     binary, latin = tmp_path / "a.png", tmp_path / "b.py"
     binary.write_bytes(b"\x89PNG\0\0")

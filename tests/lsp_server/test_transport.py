@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import socket
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -69,3 +71,20 @@ async def test_a_broken_connection_is_an_end(tmp_path: Path) -> None:
 def test_addresses_that_others_can_reach_are_refused(host: str) -> None:
     with pytest.raises(InputError, match="not a loopback address"):
         one_client(host, 0)
+
+
+def test_an_ipv6_address_is_told_in_brackets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError, match=re.escape("--tcp [::]:0: not a")):
+        one_client("::", 0)
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+
+    def accept(_: socket.socket) -> None:
+        raise OSError("nobody came")
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    with pytest.raises(InputError, match="nobody came"):
+        one_client("::1", 0)
+    assert re.fullmatch(r"lacuna: listening on \[::1\]:\d+\n", capsys.readouterr().err)
