@@ -240,7 +240,8 @@ def _add_fill(commands: Any) -> None:
         type=_count(1, 16),
         default=1,
         metavar="N",
-        help="most different fills, the best first, which --diff and --write take (default: 1)",
+        help="most different fills, the best first, which --diff and --write take (default: 1); "
+        "without a temperature each begins with another of the tokens that the model proposes",
     )
     how.add_argument(
         "--max-tokens", type=_count(1), metavar="N", help="most tokens (default: as the place asks)"

@@ -203,7 +203,14 @@ def _show(answer: Answer, command: Command) -> None:
     if answer.nothing:
         reason, detail = answer.nothing.reason, answer.nothing.detail
         print(f"lacuna: nothing to suggest: {detail} ({reason})", file=sys.stderr)
-    elif command.watch or (sys.stderr.isatty() and not command.json):
+        return
+    if (found := len(answer.suggestions)) < command.candidates:
+        print(
+            f"lacuna: {found} of {command.candidates} candidates: no more were found that differ "
+            "and fit their place",
+            file=sys.stderr,
+        )
+    if command.watch or (sys.stderr.isatty() and not command.json):
         console = Console(stderr=True, highlight=False)
         console.print(answer.summary, style="dim", soft_wrap=True)
 

@@ -282,6 +282,17 @@ def test_a_place_where_nothing_is_to_be_filled_costs_no_model(
     assert json.loads(out)["reason"] == "inside-word"
 
 
+def test_fewer_candidates_than_asked_for_are_told(
+    script: Any, source: Path, capsys: Captured
+) -> None:
+    script("json.load(f)")
+    arguments = ["fill", str(source), "--at", "5:12", "--one-of", "json.load(f)"]
+    assert main([*arguments, "--candidates", "3"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "--- 1\njson.load(f)\n"
+    assert err == "lacuna: 1 of 3 candidates: no more were found that differ and fit their place\n"
+
+
 def test_candidates_are_numbered(script: Any, source: Path, capsys: Captured) -> None:
     script("f.read()")
     assert main(["fill", str(source), "--at", "5:12", "--candidates", "3"]) == 0
