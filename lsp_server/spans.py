@@ -64,6 +64,7 @@ class NoSpan:
 
 EMPTY_FILE = NoSpan("empty-file", "The file is empty, so there is nothing to go by.")
 OUTSIDE_FILE = NoSpan("outside-file", "The place is outside the file.")
+REVERSED_LINES = NoSpan("reversed-lines", "The last line is above the first.")
 INSIDE_WORD = NoSpan("inside-word", "The cursor is in the middle of a word.")
 BEFORE_WORD = NoSpan("before-word", "A word begins right of the cursor.")
 STATEMENT_COMPLETE = NoSpan("statement-complete", "The statement left of the cursor is complete.")
@@ -155,7 +156,9 @@ def choose(document: Document, offset: int, *, multiline: bool = True) -> Span |
 
 def choose_lines(document: Document, first_line: int, last_line: int) -> Span | NoSpan:
     """The span of whole lines (0-based, inclusive), without the last one's line end."""
-    if not 0 <= first_line <= last_line < len(document.line_starts):
+    if first_line > last_line:
+        return REVERSED_LINES
+    if first_line < 0 or last_line >= len(document.line_starts):
         return OUTSIDE_FILE
     if not document.text.strip():
         return EMPTY_FILE

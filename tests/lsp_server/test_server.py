@@ -507,7 +507,7 @@ async def test_lines_that_cannot_be_filled(scripted: Scripted) -> None:
     editor.open("a = 1\nb = 2\n")
     for uri, version, first, last, reason in (
         (URI, 0, 0, 0, "stale"),
-        (URI, 1, 2, 1, "outside-file"),
+        (URI, 1, 2, 1, "reversed-lines"),
         (URI, 1, 0, 9, "outside-file"),
         (URI, 1, -1, 0, "outside-file"),
         ("file:///other.py", 1, 0, 0, "not-open"),
