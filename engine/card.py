@@ -73,11 +73,6 @@ class Card:
         """Whether a small network of its own drafts tokens for a pass to check."""
         return DRAFTER in self.files
 
-    @property
-    def max_position(self) -> int:
-        """One past the last position that a request can need."""
-        return self.max_prefix + self.canvas_sizes[-1] + self.max_suffix + 1
-
     @classmethod
     def read(cls, folder: Path) -> Card:
         """Reads and validates `folder/card.json`.

@@ -269,7 +269,8 @@ def test_no_thread_works_when_nothing_is_asked(
 def test_a_failed_pass_is_reported_and_the_next_one_works(
     session: Session, before: Ids, context: Context
 ) -> None:
-    canvas, far = canvases(session, before, {}), session.card.max_position
+    canvas, card = canvases(session, before, {}), session.card
+    far = card.max_prefix + card.canvas_sizes[-1] + card.max_suffix + 1  # no request needs it
     good = session.denoise(canvas, len(before) - 1, context)
     with pytest.raises(EngineFailedError, match="out of range"):
         session.denoise(canvas, far, context)
