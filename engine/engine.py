@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-import sys
+import sysconfig
 from dataclasses import fields, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -45,17 +45,15 @@ CHARACTERS_PER_TOKEN = 16
 
 
 def default_model_folder() -> Path:
-    """$LACUNA_MODEL, else the folder shipped beside the code or installed with it, else that among
-    the user's data."""
+    """$LACUNA_MODEL, else the folder shipped beside the code or installed with it, for all users of
+    this Python or for one."""
     if chosen := os.environ.get("LACUNA_MODEL"):
         return Path(os.path.expanduser(chosen))  # noqa: PTH111 - pathlib's may fail
-    beside = Path(__file__).resolve().parent.parent
-    for root in (beside, Path(sys.prefix, "share", "lacuna")):
-        if (shipped := root / "models" / DEFAULT_MODEL).is_dir():
-            return shipped
-    from platformdirs import user_data_path
-
-    return user_data_path("lacuna") / "models" / DEFAULT_MODEL
+    schemes = sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user")
+    installed = [Path(sysconfig.get_path("data", scheme), "share", "lacuna") for scheme in schemes]
+    roots = [Path(__file__).resolve().parent.parent, *installed]
+    folders = [root / "models" / DEFAULT_MODEL for root in roots]
+    return next((folder for folder in folders if folder.is_dir()), folders[1])
 
 
 def never() -> bool:

@@ -33,6 +33,23 @@ def test_an_installation_brings_the_model(tmp_path):
     assert Path(where.strip()).is_relative_to(tmp_path)
 
 
+WHERE = """
+import engine.engine
+engine.engine.__file__ = "/nowhere/engine/engine.py"
+print(engine.engine.default_model_folder())
+"""
+
+
+def test_an_installation_for_one_user_brings_the_model(tmp_path):
+    brought = tmp_path / "share/lacuna/models/lacuna-135m"
+    environment = {k: v for k, v in os.environ.items() if k != "LACUNA_MODEL"}
+    environment["PYTHONUSERBASE"] = str(tmp_path)
+    for expected in (Path(sysconfig.get_path("data"), brought.relative_to(tmp_path)), brought):
+        told = run(sys.executable, "-c", WHERE, env=environment).stdout
+        assert told.strip() == str(expected)
+        brought.mkdir(parents=True, exist_ok=True)
+
+
 def built(source: Path, to: Path) -> Path:
     """The wheel, built from a copy, since building leaves files beside what it builds."""
     source.mkdir()
