@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from get_helix import helix
-from terminal import Terminal
+from pseudo_terminal import Terminal
 
 pytestmark = [pytest.mark.editor, pytest.mark.model]
 
