@@ -57,10 +57,6 @@ UNCHANGED = Rejected("unchanged", "The fill is what already stands there.")
 REPEATS_SUFFIX = Rejected("repeats-suffix", "The fill only repeats what follows.")
 REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the line above.")
 BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse worse than before.")
-LEAVES_OPEN = Rejected(
-    "leaves-open",
-    "The fill opens a bracket that nothing closes yet. Without --write and --diff it is printed.",
-)
 
 _LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
 _TYPED_TOKEN = re.compile(r"[\w$]*\Z")

@@ -21,7 +21,7 @@ from engine import Engine, FillOptions, Format, Mode
 from lsp_server import spans
 from lsp_server.answer import Answer
 from lsp_server.document import Document
-from lsp_server.edits import LEAVES_OPEN, leaves_open
+from lsp_server.edits import leaves_open
 from lsp_server.infill import Nothing, Suggestion, infill
 from lsp_server.source_file import InputError, SourceFile
 from lsp_server.spans import NoSpan, Span
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from lsp_server.watch import Watch
 
 Found = tuple[Suggestion, ...] | Nothing
+
+LEAVES_OPEN = Nothing(
+    "leaves-open",
+    "The fill opens a bracket that nothing closes yet. Without --write and --diff it is printed.",
+)
 
 FILLED, NOTHING = 0, 1
 """Exit codes."""
@@ -154,7 +159,7 @@ def _whole(document: Document, found: Found) -> Found:
     if isinstance(found, Nothing):
         return found
     kept = tuple(one for one in found if not leaves_open(document, one.edit))
-    return kept or Nothing(LEAVES_OPEN.reason, LEAVES_OPEN.detail)
+    return kept or LEAVES_OPEN
 
 
 def _document(file: SourceFile, language: str | None) -> Document:
