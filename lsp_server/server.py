@@ -23,6 +23,7 @@ from pygls.exceptions import (
     JsonRpcException,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcServerNotInitialized,
 )
 from pygls.io_ import StdoutWriter, run_async
 from pygls.lsp.server import LanguageServer
@@ -39,6 +40,9 @@ from lsp_server.status import State, Status
 TRIGGERS = (".", "(", "=")
 """Where an editor without inline completion asks, besides in words."""
 
+ALREADY_TOLD = ("Unable to deserialize message", "Unable to handle message")
+"""What pygls logs, with a traceback, of messages that the editor is told about."""
+
 
 class AnsweredError(Exception):
     """What is wrong with a request that has been told so."""
@@ -46,7 +50,7 @@ class AnsweredError(Exception):
 
 class Protocol(LanguageServerProtocol):
     """pygls' protocol, in which every request has an answer: one whose parameters are not LSP's as
-    well, and one after `shutdown`."""
+    well, one before `initialize` and one after `shutdown`."""
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """A message as an object. A request that cannot be one is answered here, where its id is
@@ -72,11 +76,19 @@ class Protocol(LanguageServerProtocol):
         """Handles a message. Raises JsonRpcInvalidRequest for what is none."""
         if not hasattr(message, "jsonrpc"):
             raise JsonRpcInvalidRequest("a message must be one object of JSON-RPC")
-        if self._shutdown and isinstance(message, RPCRequest):
-            error = JsonRpcInvalidRequest("the server has been shut down").to_response_error()
-            self._send_response(message.id, error=error)
-        else:
+        refusal = self._refusal(message) if isinstance(message, RPCRequest) else None
+        if refusal is None:
             super().handle_message(message)
+        else:
+            self._send_response(message.id, error=refusal.to_response_error())
+
+    def _refusal(self, request: RPCRequest) -> JsonRpcException | None:
+        """Why a request comes at a wrong time, if it does."""
+        if self._shutdown:
+            return JsonRpcInvalidRequest("the server has been shut down")
+        if self._workspace is None and request.method != types.INITIALIZE:
+            return JsonRpcServerNotInitialized("the first request must be initialize")
+        return None
 
 
 class Server(LanguageServer):
@@ -155,6 +167,8 @@ def run(tcp: tuple[str, int] | None = None, opener: Opener = open_engine) -> int
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # At INFO it logs every message, and with it the user's code; at WARNING late cancellations.
     logging.getLogger("pygls").setLevel(logging.ERROR)
+    for name in ("pygls.io_", "pygls.protocol.json_rpc"):
+        logging.getLogger(name).addFilter(lambda record: not record.msg.startswith(ALREADY_TOLD))
     server = make_server(opener)
     streams = transport.one_client(*tcp) if tcp else transport.standard_streams()
     try:

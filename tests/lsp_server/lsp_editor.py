@@ -44,9 +44,13 @@ class Editor(LanguageClient):
         process_id: int | None = None,
     ) -> None:
         """Starts the server and shakes hands."""
+        await self.begin(*command)
+        await self.shake_hands(encoding, options, inline, process_id)
+
+    async def begin(self, *command: str) -> None:
+        """Starts the server."""
         await self.start_io(*command)
         self._reading_log = asyncio.create_task(self._read_log())
-        await self.shake_hands(encoding, options, inline, process_id)
 
     async def _read_log(self) -> None:
         while chunk := await self.process.stderr.read(65536):

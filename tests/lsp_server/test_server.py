@@ -1,11 +1,13 @@
 """The server as an editor meets it: a real process spoken to over its pipes, its model scripted."""
 
 import asyncio
+import json
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from conftest import Scripted
+from conftest import SERVER, Scripted
 from lsp_editor import URI, Editor
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -572,6 +574,19 @@ async def test_a_notification_that_is_none_of_the_protocol_is_logged_in_plain_wo
         prefix + "a message must be one object of JSON-RPC",
     ]
     assert editor.messages == []
+    await editor.leave()
+    assert b"Traceback" not in editor.log
+
+
+async def test_a_request_before_the_handshake_is_refused() -> None:
+    editor = Editor()
+    await editor.begin(sys.executable, str(SERVER), json.dumps({"texts": ["one"]}))
+    with pytest.raises(JsonRpcException, match="the first request must be initialize") as raised:
+        await editor.demand(1, "lacuna/getStatus")
+    assert raised.value.code == types.ErrorCodes.ServerNotInitialized
+    await editor.shake_hands("utf-16", None, inline=True, process_id=None)
+    await editor.until("ready")
+    await editor.leave()
 
 
 async def test_a_request_after_goodbye_is_refused(scripted: Scripted) -> None:
