@@ -76,11 +76,10 @@ class Protocol(LanguageServerProtocol):
         """Handles a message. Raises JsonRpcInvalidRequest for what is none."""
         if not hasattr(message, "jsonrpc"):
             raise JsonRpcInvalidRequest("a message must be one object of JSON-RPC")
-        refusal = self._refusal(message) if isinstance(message, RPCRequest) else None
-        if refusal is None:
-            super().handle_message(message)
-        else:
+        if isinstance(message, RPCRequest) and (refusal := self._refusal(message)) is not None:
             self._send_response(message.id, error=refusal.to_response_error())
+        else:
+            super().handle_message(message)
 
     def _refusal(self, request: RPCRequest) -> JsonRpcException | None:
         """Why a request comes at a wrong time, if it does."""
