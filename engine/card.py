@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from .errors import ModelFolderError
 
-SCHEMA = 5
+SCHEMA = 6
 """The version of card.json that this engine reads."""
 
 FAMILIES = ("cached",)
@@ -56,6 +56,8 @@ class Card:
     """The output at position j predicts token j + 1."""
     canvas_sizes: tuple[int, ...]
     """Ascending."""
+    max_related: int
+    """Of lines from elsewhere, read before the prefix."""
     max_prefix: int
     max_suffix: int
     proposals: int
@@ -67,6 +69,11 @@ class Card:
     files: dict[str, FileFact] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     """Base model, licences, quantisation, training: for people, not for the engine."""
+
+    @property
+    def max_before(self) -> int:
+        """Of all that is read before a gap."""
+        return self.max_related + self.max_prefix
 
     @property
     def has_drafter(self) -> bool:
@@ -113,6 +120,7 @@ class Card:
             rope_theta=keys.take("rope_theta", float),
             logit_shift=keys.take("logit_shift", bool),
             canvas_sizes=tuple(keys.take("canvas_sizes", list)),
+            max_related=keys.take("max_related", int),
             max_prefix=keys.take("max_prefix", int),
             max_suffix=keys.take("max_suffix", int),
             proposals=keys.take("proposals", int),
@@ -136,6 +144,8 @@ class Card:
         sizes = self.canvas_sizes
         if not sizes or sorted(set(sizes)) != list(sizes) or not all(type(s) is int for s in sizes):
             raise keys.wrong("canvas_sizes", "must be a rising list of whole numbers")
+        if self.max_related < 0:
+            raise keys.wrong("max_related", "must not be negative")
         if min(sizes[0], self.max_prefix, self.max_suffix, self.proposals, self.layers) < 1:
             raise keys.wrong(
                 "canvas_sizes, max_prefix, max_suffix, proposals, layers", "must be positive"

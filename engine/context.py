@@ -181,7 +181,7 @@ class ContextCache:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._prefixes = Runs(model, 2 * model.card.max_prefix, drafts=True)
+        self._prefixes = Runs(model, 2 * model.card.max_before, drafts=True)
         self._suffixes = Runs(model, 2 * model.card.max_suffix)
 
     @property

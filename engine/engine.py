@@ -184,12 +184,23 @@ class Engine:
 
     def _surroundings(self, prompt: Prompt) -> Surroundings:
         """The prompt in tokens, cut to what the model can see."""
-        card = self.card
+        card, encode = self.card, self._tokenizer.encode
         before = tail(prompt.prefix, card.max_prefix * CHARACTERS_PER_TOKEN)
         after = prompt.suffix[: card.max_suffix * CHARACTERS_PER_TOKEN]
-        prefix = np.array(self._tokenizer.encode(before) or [card.start_id], np.int64)
-        suffix = np.array(self._tokenizer.encode(after), np.int64)
-        return Surroundings(window(prefix, card.max_prefix), suffix[: card.max_suffix])
+        prefix = window(np.array(encode(before), np.int64), card.max_prefix)
+        ids = [*self._related(prompt.related), *prefix.tolist()] or [card.start_id]
+        suffix = np.array(encode(after), np.int64)
+        return Surroundings(np.array(ids, np.int64), suffix[: card.max_suffix])
+
+    def _related(self, text: str) -> list[int]:
+        """As many of the last lines of a text as the model takes, and an empty one."""
+        most = self.card.max_related
+        lines = text[-most * CHARACTERS_PER_TOKEN :].strip("\n").split("\n")
+        for first in range(len(lines) if any(lines) else 0):
+            ids = self._tokenizer.encode("\n".join(lines[first:]) + "\n\n")
+            if len(ids) <= most:
+                return ids
+        return []
 
     def _rules(self, options: FillOptions, cut: Cut) -> Rules:
         choice = Choice(

@@ -38,6 +38,7 @@ CARD = Card(
     rope_theta=10000.0,
     logit_shift=True,
     canvas_sizes=(8, 16, 32),
+    max_related=96,
     max_prefix=512,
     max_suffix=192,
     proposals=4,

@@ -52,7 +52,7 @@ class Draft:
     finish: Finish | None = None
     """None while no canvas has ended."""
 
-    def after(self, candidate: Candidate, max_prefix: int) -> Draft:
+    def after(self, candidate: Candidate, max_before: int) -> Draft:
         """The draft with one more canvas."""
         canvas = candidate.canvas
         finish = Finish.END if canvas.is_closed else None
@@ -60,7 +60,7 @@ class Draft:
             canvas, finish = canvas.beginning, Finish.UNSURE
         held = canvas.log_probs[: canvas.length + canvas.is_closed]
         return Draft(
-            self.gap.followed_by(np.array(canvas.tokens, np.int64), max_prefix),
+            self.gap.followed_by(np.array(canvas.tokens, np.int64), max_before),
             (*self.tokens, *canvas.tokens),
             (*self.log_probs, *map(float, held)),
             self.steps + candidate.passes,
@@ -130,7 +130,7 @@ class Filling:
         candidates = [first, *others]
         denoise(candidates, forward, rules, self.cancelled, observe)
         self._repair(candidates, forward, rules, self.critic, observe)
-        return [Draft(gap).after(c, self.model.card.max_prefix) for c in candidates]
+        return [Draft(gap).after(c, self.model.card.max_before) for c in candidates]
 
     def _held_apart(
         self,
@@ -193,7 +193,7 @@ class Filling:
             denoise([candidate], forward, rules, self.cancelled, observe)
             critic = behind(self.critic, self.cut.text(draft.tokens)) if self.critic else None
             self._repair([candidate], forward, rules, critic, observe)
-            draft = draft.after(candidate, self.model.card.max_prefix)
+            draft = draft.after(candidate, self.model.card.max_before)
         return draft if draft.finish else replace(draft, finish=Finish.LENGTH)
 
     def _goes_on(self, draft: Draft) -> bool:

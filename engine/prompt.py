@@ -17,11 +17,14 @@ from .formats import Format
 class Prompt:
     """One gap: the text before it (prefix) and after it (suffix), in full or already cut.
 
-    The engine keeps the end of the prefix and the start of the suffix that fit the model's limits.
+    The engine keeps the end of the prefix, the start of the suffix and the last related lines that
+    fit the model's limits.
     """
 
     prefix: str
     suffix: str = ""
+    related: str = ""
+    """Lines from elsewhere that are like those around the gap; they are read before the prefix."""
 
 
 class Mode(StrEnum):

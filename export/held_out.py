@@ -77,6 +77,15 @@ def held_out(corpus: Path, counts: dict[str, int] | None = None) -> list[HeldOut
     return found
 
 
+def held_out_files(corpus: Path) -> list[Document]:
+    """The files that the gaps are of, and what else is held out."""
+    return [
+        Document.open(f"{path.stem}/{number}", path.stem.removeprefix("held-"), 0, text)
+        for path in sorted(corpus.glob("held-*.txt"))
+        for number, text in enumerate(path.read_text("utf-8").split("\0"))
+    ]
+
+
 def of_language(path: Path, language: str, count: int) -> list[HeldOut]:
     """Gaps at cursors: those for which the server has a span. One a file and turn."""
     texts = sorted(path.read_text("utf-8").split("\0"))

@@ -5,5 +5,5 @@ SPECIAL = 17
 """The first ids of the vocabulary are special tokens."""
 PROPOSALS = 8
 """Tokens that the head proposes for each place."""
-LIMITS = {"max_prefix": 512, "max_suffix": 192}
+LIMITS = {"max_related": 288, "max_prefix": 512, "max_suffix": 192}
 CANVAS_SIZES = (16, 32)

@@ -204,6 +204,7 @@ def card_of(base: Base) -> Card:
         rope_theta=shape.rope_theta,
         logit_shift=True,
         canvas_sizes=CANVAS_SIZES,
+        max_related=LIMITS["max_related"],
         max_prefix=LIMITS["max_prefix"],
         max_suffix=LIMITS["max_suffix"],
         proposals=PROPOSALS,

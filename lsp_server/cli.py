@@ -208,6 +208,13 @@ def _add_fill(commands: Any) -> None:
         "--language", metavar="ID", help="LSP language id (default: by the file's suffix)"
     )
 
+    fill.add_argument(
+        "--alone",
+        action="store_true",
+        help="look at no other file; by default lines like those around the gap help to fill it, "
+        "where files in FILE's folder with its suffix have any",
+    )
+
     shown = fill.add_argument_group("output (default: the fill's text)")
     form = shown.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object with all figures")

@@ -14,15 +14,16 @@ from functools import partial
 from time import perf_counter
 from urllib.parse import unquote, urlsplit
 
-from engine import Engine, Step
+from engine import Engine, FillOptions, Step
 from engine.errors import CancelledError, LacunaError
-from engine.prompt import Cancelled
+from engine.prompt import Cancelled, OnStep
 from lsp_server import globs, spans
 from lsp_server.document import Document
 from lsp_server.host import AHEAD, Host
 from lsp_server.infill import Nothing, Suggestion, infill
 from lsp_server.offers import Lines, Offer, Offers
 from lsp_server.prompt import prompt_around
+from lsp_server.related import Related, Sources
 from lsp_server.request import Request
 from lsp_server.settings import Settings
 from lsp_server.spans import NoSpan, Span
@@ -41,6 +42,8 @@ NOT_EXTENDING = Nothing("not-extending", "The fill does not go on from the compl
 
 logger = logging.getLogger(__name__)
 Found = tuple[Suggestion, ...] | Nothing
+LookUp = Callable[[Document, int, int], str]
+"""A document and a gap in it, start..end -> lines of other files that are like those around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Completer:
         self._latency_ms: float | None = None
         self._last: dict[str, _Last] = {}
         self._why: dict[str, Nothing] = {}
+        self._related = Related()
+        """Belongs to the engine's thread."""
         self.settings = Settings()
         self.documents: dict[str, Document] = {}
         self.counts = Counts()
@@ -92,6 +97,7 @@ class Completer:
         An engine that cannot be opened is told by status; the next settings are tried again.
         """
         self.settings = settings
+        self._related = Related()
         self._last.clear()
         opened = self._opened_for
         if settings.enabled and (opened is None or settings.needs_other_engine(opened)):
@@ -144,7 +150,7 @@ class Completer:
         if self._refusal(request.document):
             return
         try:
-            await self._host.turn(AHEAD, partial(_read_around, request))
+            await self._host.turn(AHEAD, partial(_read_around, request, self._look_up))
         except LacunaError as error:
             logger.debug("Nothing was read ahead: %s", error)
         except Exception:
@@ -160,7 +166,7 @@ class Completer:
         if rest := self._typed_along(request):
             return rest
         steps: list[Step] = []
-        job = partial(_search, request, self.settings, steps)
+        job = partial(_search, request, self.settings, self._look_up, steps)
         key = _entry_key(uri) if request.entry else uri
         found = await self._turn(key, request.document, job)
         if isinstance(found, Nothing):
@@ -193,15 +199,22 @@ class Completer:
         if isinstance(span, NoSpan):
             return Nothing(span.reason, span.detail)
         options = replace(self.settings.fill_options, max_tokens=span.max_tokens)
-        return await self._turn(
-            _lines_key(document.uri),
-            document,
-            lambda engine, cancelled: infill(document, span, engine, options, cancelled=cancelled),
-        )
+        job = partial(_fill, document, span, options, self._look_up)
+        return await self._turn(_lines_key(document.uri), document, job)
 
     def why(self, uri: str) -> Nothing | None:
         """Why the last request on a document gave nothing; None if it gave something."""
         return self._why.get(uri) if uri in self.documents else NOT_OPEN
+
+    @property
+    def _look_up(self) -> LookUp:
+        """Looks at what may be read now; on the engine's thread."""
+        settings = self.settings
+        if not settings.related_files:
+            return lambda document, start, end: ""
+        opened = [one for one in self.documents.values() if self._refusal(one) is None]
+        sources = Sources(opened, settings.excluded_globs, settings.max_file_bytes)
+        return partial(self._related.lines, sources=sources)
 
     def _refusal(self, document: Document) -> Nothing | None:
         """Why a document is not to be read at all, or cannot be now."""
@@ -274,7 +287,12 @@ class Completer:
 
 
 def _search(
-    request: Request, settings: Settings, steps: list[Step], engine: Engine, cancelled: Cancelled
+    request: Request,
+    settings: Settings,
+    look_up: LookUp,
+    steps: list[Step],
+    engine: Engine,
+    cancelled: Cancelled,
 ) -> Found:
     """Chooses a span and fills it, on the engine's thread; the trace is left in `steps`."""
     document, offset = request.completed()
@@ -289,15 +307,32 @@ def _search(
             steps.clear()
         steps.append(step)
 
-    return infill(document, span, engine, options, cancelled=cancelled, on_step=keep)
+    return _fill(document, span, options, look_up, engine, cancelled, on_step=keep)
 
 
-def _read_around(request: Request, engine: Engine, cancelled: Cancelled) -> None:
+def _fill(
+    document: Document,
+    span: Span,
+    options: FillOptions,
+    look_up: LookUp,
+    engine: Engine,
+    cancelled: Cancelled,
+    on_step: OnStep | None = None,
+) -> Found:
+    """Fills a span, on the engine's thread."""
+    related = look_up(document, span.start, span.end)
+    return infill(
+        document, span, engine, options, related=related, cancelled=cancelled, on_step=on_step
+    )
+
+
+def _read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: Cancelled) -> None:
     """Reads the text around a cursor, on the engine's thread; less what would be replaced there."""
     document, offset = request.document, request.offset
     span = spans.choose(document, offset)
     start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
-    engine.read(prompt_around(document, start, end), cancelled=cancelled)
+    related = look_up(document, start, end)
+    engine.read(prompt_around(document, start, end, related), cancelled=cancelled)
 
 
 def _path_in(uri: str) -> str:

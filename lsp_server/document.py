@@ -13,6 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from tree_sitter import Tree
 
@@ -117,6 +120,15 @@ class Document:
         tail = starts[after + 1 :]
         moved = tuple(map(shift.__add__, tail)) if shift else tail
         return (*starts[: first + 1], *fresh, *moved)
+
+    @property
+    def path(self) -> Path | None:
+        """The file that the URI names; None where it names none."""
+        try:
+            parts = urlsplit(self.uri)
+        except ValueError:  # such as a bracket that is not closed
+            return None
+        return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
     @property
     def size(self) -> int:

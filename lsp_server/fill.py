@@ -23,6 +23,8 @@ from lsp_server.answer import Answer
 from lsp_server.document import Document
 from lsp_server.edits import leaves_open
 from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.related import Related, Sources
+from lsp_server.settings import DEFAULT_EXCLUDED
 from lsp_server.source_file import InputError, SourceFile
 from lsp_server.spans import NoSpan, Span
 from lsp_server.syntax import UNKNOWN, grammar, language_of
@@ -55,6 +57,8 @@ class Command:
     lines: tuple[int, int] | None
     """First and last line to write anew."""
     language: str | None
+    alone: bool
+    """Whether no other file is looked at."""
     json: bool
     diff: bool
     write: bool
@@ -135,7 +139,8 @@ def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
     with _picture(document, span, command) as picture:
         on_step = picture.step if picture else None
         started = time.perf_counter()
-        found = infill(document, span, engine, options, on_step=on_step)
+        related = "" if command.alone else _related(document, span)
+        found = infill(document, span, engine, options, related=related, on_step=on_step)
         if (command.write or command.diff) and options.format is None:
             found = _whole(document, found)
         paused = picture.paused if picture else 0.0
@@ -162,10 +167,17 @@ def _whole(document: Document, found: Found) -> Found:
     return kept or LEAVES_OPEN
 
 
+def _related(document: Document, span: Span) -> str:
+    """Lines of the folder's other files that are like those around the span."""
+    sources = Sources(excluded_globs=DEFAULT_EXCLUDED)
+    return Related().lines(document, span.start, span.end, sources)
+
+
 def _document(file: SourceFile, language: str | None) -> Document:
     if language is not None and grammar(language) is None and language != UNKNOWN:
         print(f"lacuna: no grammar for {language!r}; going by indentation", file=sys.stderr)
-    return Document.open(file.name, language or language_of(file.name), 0, file.text)
+    uri = file.path.as_uri() if file.path else file.name
+    return Document.open(uri, language or language_of(file.name), 0, file.text)
 
 
 def _span(file: SourceFile, document: Document, command: Command) -> Span | NoSpan:

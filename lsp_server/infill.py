@@ -57,6 +57,7 @@ def infill(
     engine: Engine,
     options: FillOptions,
     *,
+    related: str = "",
     cancelled: Cancelled = never,
     on_step: OnStep | None = None,
 ) -> tuple[Suggestion, ...] | Nothing:
@@ -64,11 +65,12 @@ def infill(
 
     A fill is at most `options.max_tokens` long, and at most as long as the span allows; of its
     lines those are suggested that are, all together, as probable as `options.least_probability`.
-    One that is held to a format is not mended and is as long as that allows. Raises what
+    One that is held to a format is not mended and is as long as that allows. `related` are lines of
+    other files (related.py). Raises what
     `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
     """
     edit_of = to_edit if options.format is None else verbatim
-    prompt, critic = prompt_for(document, span), critic_of(document, span)
+    prompt, critic = prompt_for(document, span, related), critic_of(document, span)
 
     def judge(fill: Fill) -> Edit | Rejected:
         text = fill.sure(options.least_probability)

@@ -24,16 +24,16 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a character: an editor may send one, UTF-8 cannot hold it."""
 
 
-def prompt_for(document: Document, span: Span) -> Prompt:
-    """The prompt for a gap."""
-    return prompt_around(document, span.start, span.end)
+def prompt_for(document: Document, span: Span, related: str = "") -> Prompt:
+    """The prompt for a gap; `related` are lines of other files (related.py)."""
+    return prompt_around(document, span.start, span.end, related)
 
 
-def prompt_around(document: Document, start: int, end: int) -> Prompt:
+def prompt_around(document: Document, start: int, end: int, related: str = "") -> Prompt:
     r"""The text around start..end: whole lines unless they are huge, line ends as \n, no BOM."""
     prefix = document.text[_prefix_start(document, start) : start]
     suffix = document.text[end : _suffix_end(document, end)]
-    return Prompt(_plain(prefix), _plain(suffix))
+    return Prompt(_plain(prefix), _plain(suffix), _plain(related))
 
 
 def _prefix_start(document: Document, end: int) -> int:

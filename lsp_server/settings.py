@@ -33,6 +33,7 @@ class Settings:
     disabled_languages: tuple[str, ...] = ()
     excluded_globs: tuple[str, ...] = DEFAULT_EXCLUDED
     max_file_bytes: int = 2_000_000
+    related_files: bool = True
     model: str = ""
     provider: str = "auto"
     threads: int = 0
@@ -184,6 +185,7 @@ _ALL = (
     _texts("disabled_languages"),
     _texts("excluded_globs"),
     _whole("max_file_bytes", 0, _MOST_BYTES),
+    _boolean("related_files"),
     _text("model"),
     _one_of("provider", "auto", "cpu", "cuda"),
     _whole("threads", 0, 256),

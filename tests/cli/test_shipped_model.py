@@ -52,6 +52,29 @@ def test_a_long_file_in_windows_style_is_filled_in_place(lacuna: Run, tmp_path: 
     assert path.read_bytes().decode() == before.replace("data = ", f"data = {fill}")
 
 
+HANDLER = """\
+class InvoiceHandler:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def get(self, invoice_id: int) -> dict:
+        invoice = self.store.fetch_invoice(invoice_id)
+        self.audit.note_access("invoice", invoice_id)
+        return invoice.to_dict()
+"""
+
+
+def test_what_another_file_of_the_folder_does_there(lacuna: Run, tmp_path: Path) -> None:
+    (tmp_path / "invoice.py").write_text(HANDLER)
+    path = tmp_path / "receipt.py"
+    receipts = HANDLER.replace("Invoice", "Receipt").replace("invoice", "receipt")
+    path.write_text(re.sub(r"audit.*", "", receipts))
+    assert (
+        lacuna("fill", path, "--at", "7:14").stdout == b'audit.note_access("receipt", receipt_id)\n'
+    )
+    assert b"audit" not in lacuna("fill", path, "--at", "7:14", "--alone").stdout
+
+
 def test_a_language_without_a_grammar_is_filled_too(lacuna: Run) -> None:
     text = b"[server]\nhost = localhost\nport = 8080\n\n[client]\nhost = \nport = 8080\n"
     ran = lacuna("fill", "-", "--language", "ini", "--at", "6:8", stdin=text)

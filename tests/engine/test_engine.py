@@ -1,6 +1,6 @@
 """A gap's way through the engine, over a scripted model: text, limits, cache, candidates, trace."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -192,11 +192,40 @@ def test_two_files_are_remembered_and_memory_is_bounded() -> None:
     texts = [letter * 500 for letter in "abcd"]
     for text in texts:
         engine.fill(Prompt(text, "\n"))
-    assert engine.cached_tokens <= 2 * (512 + 192)
+    assert engine.cached_tokens <= 2 * (CARD.max_before + CARD.max_suffix)
     engine.script.encoded.clear()
     engine.fill(Prompt(texts[3], "\n"))
     engine.fill(Prompt(texts[2], "\n"))
     assert engine.script.encoded == []
+
+
+def test_related_lines_are_read_before_the_prefix_and_stay_read() -> None:
+    engine, prompt = scripted_engine(["x"]), Prompt("def f(a):\n    re", "\n\n", "a = 1\n")
+    engine.fill(prompt)
+    whole = "a = 1\n\n" + prompt.prefix
+    assert sum(engine.script.encoded) == len(whole) - 2 + len(prompt.suffix)
+    engine.script.encoded.clear()
+    engine.fill(replace(prompt, prefix=prompt.prefix + "turn"))
+    assert engine.script.encoded == []
+    engine.fill(replace(prompt, related=""))
+    assert sum(engine.script.encoded) == len(prompt.prefix) - 2
+
+
+@pytest.mark.parametrize(
+    ("related", "read"),
+    [
+        ("\nz\n" + "x" * 60 + "\n" + "y" * 33 + "\n", 96),
+        ("\nz\n" + "x" * 60 + "\n" + "y" * 34 + "\n", 36),
+        ("x" * 95, 0),
+        ("\n\n", 0),
+    ],
+)
+def test_of_related_lines_the_last_whole_ones_that_fit_are_read(related: str, read: int) -> None:
+    for prefix in ("", "x = ", "x" * 512):
+        engine = scripted_engine(["x"])
+        engine.read(Prompt(prefix, "", related))
+        kept = max(len(prefix) + read - 2, 0) if prefix or read else 0
+        assert sum(engine.script.encoded) == kept
 
 
 def test_a_prefix_that_outgrows_the_model_is_cut_in_hops() -> None:

@@ -270,7 +270,7 @@ def test_a_failed_pass_is_reported_and_the_next_one_works(
     session: Session, before: Ids, context: Context
 ) -> None:
     canvas, card = canvases(session, before, {}), session.card
-    far = card.max_prefix + card.canvas_sizes[-1] + card.max_suffix + 1  # no request needs it
+    far = card.max_before + card.canvas_sizes[-1] + card.max_suffix + 1  # no request needs it
     good = session.denoise(canvas, len(before) - 1, context)
     with pytest.raises(EngineFailedError, match="out of range"):
         session.denoise(canvas, far, context)

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from export import evaluate
-from export.held_out import Answer, HeldOut, digest, held_out
+from export.held_out import Answer, HeldOut, digest, held_out, held_out_files
 from lsp_server.document import Document
+from lsp_server.related import Related
 from lsp_server.spans import SpanKind, choose
 
 FILE = '''\
@@ -91,6 +92,15 @@ def test_every_gap_put_back_is_the_file_and_is_what_the_server_asks_for(corpus):
         assert choose(one.document, one.span.start) == one.span
         if one.span.stop_at_newline:
             assert "\n" not in one.middle
+
+
+def test_lines_of_other_held_out_files_and_not_those_of_its_own(corpus):
+    other = FILE.replace("Numbers", "Figures")
+    (corpus / "held-python.txt").write_text(FILE + "\0" + other)
+    files, middle = held_out_files(corpus), "highest - lowest"
+    its = gap(FILE[: FILE.index(middle)], middle, "\n")
+    assert evaluate.beside(its, files, Related()).startswith('"""Figures')
+    assert evaluate.beside(its, files[:2], Related()) == "", "the other one is not among these"
 
 
 def test_the_true_middle_scores_full_marks():

@@ -70,6 +70,39 @@ async def test_the_shipped_model_fills_a_gap(editor: Editor) -> None:
 
 
 @pytest.mark.model
+async def test_a_place_is_filled_as_its_like_in_another_file(
+    editor: Editor, tmp_path: Path
+) -> None:
+    """In an open one, in the folder, or in one that is not to be looked at."""
+    account = (
+        "class AccountView(View):\n    def get(self, account_id):\n"
+        "        account = self.database.find_account(account_id)\n"
+        "        self.audit.note_access('account', account_id)\n        return account.render()\n"
+    )
+    user = account.replace("Account", "User").replace("account", "user")
+    user = re.sub("audit.*", "▮", user)
+    uri = (tmp_path / "user.py").as_uri()
+    await editor.launch(*SERVE)
+    await editor.until("ready")
+
+    async def inserted() -> str:
+        return (await editor.ask(at, uri, invoked=True))[0].insert_text
+
+    at = editor.open(user, uri)
+    assert "audit" not in await inserted()
+    (tmp_path / "account.py").write_text(account)
+    editor.configure()  # what was chosen is forgotten
+    assert await inserted() == "audit.note_access('user', user_id)"
+    editor.configure(excludedGlobs=["**/account.*"])
+    assert "audit" not in await inserted()
+    editor.open(account, "untitled:account")
+    editor.configure(excludedGlobs=["**/account.py"])
+    assert await inserted() == "audit.note_access('user', user_id)"
+    editor.configure(relatedFiles=False)
+    assert "audit" not in await inserted()
+
+
+@pytest.mark.model
 async def test_the_shipped_model_writes_lines_anew(editor: Editor) -> None:
     await editor.launch(*SERVE)
     editor.open("def add(a, b):\n    pass\n\n\ndef subtract(a, b):\n    return a - b\n")

@@ -30,6 +30,7 @@ def test_good_values_are_taken() -> None:
             "disabledLanguages": ["markdown"],
             "excludedGlobs": {},
             "maxFileBytes": 1000,
+            "relatedFiles": False,
             "model": "~/m",
             "provider": "cpu",
             "threads": 2,
@@ -44,7 +45,21 @@ def test_good_values_are_taken() -> None:
     )
     assert problems == ()
     assert settings == Settings(
-        False, ("markdown",), (), 1000, "~/m", "cpu", 2, "left-to-right", "never", 10, 4, 1, 0, 2
+        False,
+        ("markdown",),
+        (),
+        1000,
+        False,
+        "~/m",
+        "cpu",
+        2,
+        "left-to-right",
+        "never",
+        10,
+        4,
+        1,
+        0,
+        2,
     )
     assert settings.model_folder == Path.home() / "m"
     assert settings.fill_options.mode is Mode.LEFT_TO_RIGHT

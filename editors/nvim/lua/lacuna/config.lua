@@ -21,6 +21,7 @@ local M = {}
 ---@field disabledLanguages string[] LSP language ids that are left alone
 ---@field excludedGlobs string[] files that are never opened on the server
 ---@field maxFileBytes integer larger files are never opened on the server
+---@field relatedFiles? boolean
 ---@field model? string
 ---@field provider? 'auto'|'cpu'|'cuda'
 ---@field threads? integer

@@ -1,0 +1,212 @@
+"""Lines of other files that are like those around a gap: what a person would look up.
+
+A project says similar things in several files, and how one of them goes on tells how another may.
+So the files are cut into passages, and those that share most words with the place of the gap are
+given to the model before the prefix. After the first retrieval of RepoCoder (Zhang et al., 2023,
+arXiv 2303.12570), with both sides of the gap to go by; export/LOG.md has what it brings.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeVar
+
+from lsp_server import globs
+from lsp_server.document import Document
+
+LINES = 14
+"""Lines of a passage; the next one begins half as many below."""
+MOST = 2
+"""Passages that are given, each of another file."""
+LEAST = 0.16
+"""What is less alike is not given: it tells nothing, and takes time to read."""
+ABOVE, BELOW = 700, 300
+"""Characters around the line of a gap whose words are looked for elsewhere."""
+NEAR = 20
+"""Lines a cursor may move with the passage it has: with another one all is read anew."""
+FILE_BYTES, FOLDER_BYTES = 200_000, 500_000
+"""Larger files are not looked at, and of a folder's no more than so much, the last changed ones."""
+MOST_KEPT = 200
+"""Files that are remembered."""
+
+_WORD = re.compile(r"[^\W\d]\w{2,}")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+Words = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Some lines of a file."""
+
+    text: str
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What may be looked at beside a document's folder, and what of that may not."""
+
+    opened: Sequence[Document] = ()
+    excluded_globs: Sequence[str] = ()
+    max_file_bytes: int = FILE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    stamp: object
+    """Of the file or document as it was read; another one tells that it has changed."""
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    line: int
+    text: str
+
+
+@dataclass(slots=True)
+class Related:
+    """Chooses passages; remembers what it read, and what it chose where. Not thread-safe."""
+
+    _read: dict[object, _Read] = field(default_factory=dict)
+    """By path, or URI of an open document; what was used last is at the end."""
+    _chosen: dict[str, _Chosen] = field(default_factory=dict)
+    """By the URI of the document with the gap, likewise."""
+
+    def lines(self, document: Document, start: int, end: int, sources: Sources) -> str:
+        """The lines most like those around the gap start..end (code points); "" if none are.
+
+        They come from open documents of the same language and from files of the document's folder
+        with its suffix. A cursor that stays near a place keeps what was chosen there.
+        """
+        line = document.line_at(start)
+        chosen = self._chosen.pop(document.uri, None)
+        if chosen is None or abs(line - chosen.line) > NEAR:
+            wanted, others = words_around(document, start, end), self._others(document, sources)
+            found = most_like(wanted, list(others), self._of(document))
+            chosen = _Chosen(line, "\n\n".join(found))
+        _keep(self._chosen, document.uri, chosen)
+        return chosen.text
+
+    def _others(self, document: Document, sources: Sources) -> Iterator[tuple[Passage, ...]]:
+        """The passages of every other file that may be looked at; an open one as it is there."""
+        seen = {document.path}
+        for other in sources.opened:
+            if other.language == document.language and other.uri != document.uri:
+                seen.add(other.path)
+                yield self._of(other)
+        for path, stamp in beside(document.path, sources) if document.path else ():
+            if path not in seen:
+                yield self._passages(path, stamp, partial(text_of, path))
+
+    def _of(self, document: Document) -> tuple[Passage, ...]:
+        if len(document.text) > FILE_BYTES:
+            return ()
+        return self._passages(document.uri, document, lambda: document.text)
+
+    def _passages(self, key: object, stamp: object, text: Callable[[], str]) -> tuple[Passage, ...]:
+        read = self._read.pop(key, None)
+        if read is None or read.stamp != stamp:
+            read = _Read(stamp, tuple(passages(text())))
+        _keep(self._read, key, read)
+        return read.passages
+
+
+def most_like(
+    wanted: Words, files: Sequence[Sequence[Passage]], own: Sequence[Passage]
+) -> list[str]:
+    """The passages most like a place with the words `wanted`, of those that are like enough; the
+    most alike is the last.
+
+    Likeness is the weight of the words that both have by that of those that either has. A word that
+    few passages have, those of the place's `own` file among them, weighs more.
+    """
+    known = [passage for file in (*files, own) for passage in file]
+    counts = Counter(word for passage in known for word in passage.words)
+
+    def weight(words: Words) -> float:
+        return sum(math.log((len(known) + 1) / (counts[word] + 0.5)) for word in words)
+
+    def likeness(passage: Passage) -> float:
+        both = weight(passage.words & wanted)
+        if both < LEAST * its:  # it cannot be like enough
+            return 0.0
+        return both / (its + weight(passage.words) - both)
+
+    its = weight(wanted)
+    best = [max((likeness(passage), passage.text) for passage in file) for file in files if file]
+    return [text for alike, text in sorted(best)[-MOST:] if alike >= LEAST]
+
+
+def words_around(document: Document, start: int, end: int) -> Words:
+    """The words near a gap, those of its own line not among them: they change with each key."""
+    text, starts = document.text, document.line_starts
+    first = starts[document.line_at(start)]
+    below = document.line_at(end) + 1
+    after = starts[below] if below < len(starts) else len(text)
+    found = _WORD.findall(text, max(first - ABOVE, 0), first)
+    return frozenset(found + _WORD.findall(text, after, after + BELOW))
+
+
+def passages(text: str) -> Iterator[Passage]:
+    """A text cut into passages, each of which shares half of its lines with the next."""
+    lines = text.splitlines()
+    words = [frozenset(_WORD.findall(line)) for line in lines]
+    for start in range(0, max(len(lines) - LINES // 2, 1), LINES // 2):
+        of_lines = slice(start, start + LINES)
+        if found := Words().union(*words[of_lines]):
+            yield Passage("\n".join(lines[of_lines]), found)
+
+
+def beside(path: Path, sources: Sources) -> list[tuple[Path, object]]:
+    """The files in the folder of `path` that may be looked at, the last changed ones first, each
+    with what changes when it does. They have the suffix of `path`; none are links."""
+    try:
+        with os.scandir(path.parent) as entries:
+            files = [
+                (entry.stat(), Path(entry.path))
+                for entry in entries
+                if path.suffix and Path(entry.name).suffix == path.suffix
+                if entry.is_file(follow_symlinks=False)
+            ]
+    except OSError:
+        return []
+    most = min(FILE_BYTES, sources.max_file_bytes)
+    allowed = [
+        (facts, file)
+        for facts, file in sorted(files, key=lambda found: -found[0].st_mtime_ns)
+        if facts.st_size <= most and not globs.matches(file.as_posix(), sources.excluded_globs)
+    ]
+    sizes = accumulate(facts.st_size for facts, _ in allowed)
+    return [
+        (file, (facts.st_mtime_ns, facts.st_size))
+        for (facts, file), size in zip(allowed, sizes, strict=True)
+        if size <= FOLDER_BYTES
+    ]
+
+
+def text_of(path: Path) -> str:
+    """A file's text; none where it cannot be read or is no text."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        return ""
+    return "" if "\0" in text else text
+
+
+def _keep(known: dict[K, V], key: K, value: V) -> None:
+    """Puts something at the end; what was there longest goes when there is too much."""
+    known[key] = value
+    if len(known) > MOST_KEPT:
+        del known[next(iter(known))]

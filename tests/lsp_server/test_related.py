@@ -1,0 +1,155 @@
+"""Lines of other files that are like those around a gap: which are chosen, what is never read."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lsp_server.document import Document
+from lsp_server.related import FILE_BYTES, FOLDER_BYTES, LINES, NEAR, Related, Sources
+
+GAP = """\
+class UserView(View):
+    template = "user.html"
+
+    def get(self, request, user_id):
+        user = self.database.find(user_id)
+        ▮
+        return self.render(user=user)
+"""
+LIKE = GAP.replace("User", "Account").replace("user", "account")
+ANY = Sources()
+OTHER = "".join(
+    f"{word} = {word}s[{number}]\n" for number, word in enumerate(["apple", "pear"] * 9)
+)
+
+
+def lines(path: Path, sources: Sources = ANY, *, related: Related | None = None) -> str:
+    """What is chosen for the gap in a file that stands at `path`."""
+    start = GAP.index("▮")
+    document = Document.open(path.as_uri(), "python", 1, GAP.replace("▮", ""))
+    return (related or Related()).lines(document, start, start, sources)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """The file with the gap, in a folder with one that is like it and some that are not."""
+    (tmp_path / "account.py").write_text(LIKE.replace("▮", "account.touch()"))
+    for name in ("fruit.py", "plant.py", "tree.py"):
+        (tmp_path / name).write_text(OTHER)
+    path = tmp_path / "user.py"
+    path.write_text(GAP)
+    return path
+
+
+def test_the_lines_of_the_folder_that_are_most_alike(place: Path) -> None:
+    assert "account.touch()" in lines(place)
+    assert "apple" not in lines(place)
+
+
+def test_the_most_alike_stands_last_and_one_of_a_file(place: Path) -> None:
+    like = (place.parent / "account.py").read_text()
+    (place.parent / "account.py").write_text("# the same twice\n" * 20 + like + 20 * "\n" + like)
+    (place.parent / "group.py").write_text(
+        like.replace("database", "cache").replace("find", "take")
+    )
+    (place.parent / "worse.py").write_text(like[:110])
+    less, most = lines(place).split("\n\nclass Acc")
+    assert "cache.take" in less and "cache" not in most and "database.find" in most
+
+
+def test_nothing_where_nothing_is_alike(place: Path) -> None:
+    (place.parent / "account.py").unlink()
+    assert lines(place) == ""
+
+
+def test_the_file_itself_is_not_looked_at(place: Path) -> None:
+    (place.parent / "account.py").unlink()
+    place.write_text(LIKE)
+    assert lines(place) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("account.txt", LIKE.encode()),
+        ("secrets.py", LIKE.encode()),
+        ("account.py", LIKE.encode() + b"\0"),
+        ("account.py", LIKE.encode() + b"\xff"),
+        ("account.py", LIKE.encode() + b"# " * FILE_BYTES),
+    ],
+)
+def test_what_is_never_looked_at(place: Path, name: str, content: bytes) -> None:
+    (place.parent / "account.py").unlink()
+    (place.parent / name).write_bytes(content)
+    assert lines(place, Sources(excluded_globs=["**/secrets.*"])) == ""
+
+
+def test_a_link_is_not_followed(place: Path) -> None:
+    like = place.parent / "account.py"
+    (place.parent / "elsewhere").mkdir()
+    like.rename(place.parent / "elsewhere" / "account.py")
+    like.symlink_to(place.parent / "elsewhere" / "account.py")
+    assert lines(place) == ""
+
+
+def test_a_file_larger_than_the_setting_is_not_looked_at(place: Path) -> None:
+    assert lines(place, Sources(max_file_bytes=len(LIKE) // 2)) == ""
+
+
+def test_of_a_large_folder_what_was_changed_last_is_looked_at(place: Path) -> None:
+    for number in range(FOLDER_BYTES // FILE_BYTES + 1):
+        (place.parent / f"large{number}.py").write_text(OTHER + "#" * (FILE_BYTES - len(OTHER)))
+    like = place.parent / "account.py"
+    os.utime(like, (1, 1))
+    assert lines(place) == ""
+    like.touch()
+    assert "account.touch()" in lines(place)
+
+
+def test_an_open_document_as_it_is_there(place: Path) -> None:
+    path = place.parent / "account.py"
+    edited = path.read_text().replace("touch", "update")
+    opened = Document.open(path.as_uri(), "python", 1, edited)
+    assert "account.update()" in lines(place, Sources([opened]))
+    elsewhere = replace(opened, uri="untitled:1")
+    path.unlink()
+    assert "account.update()" in lines(place, Sources([elsewhere]))
+    assert lines(place, Sources([replace(elsewhere, language="go")])) == ""
+
+
+def test_a_text_in_no_file_is_given_open_documents(place: Path) -> None:
+    opened = Document.open("untitled:2", "python", 1, LIKE)
+    related, start = Related(), GAP.index("▮")
+    for uri in ("untitled:1", "file://[", ""):
+        document = Document.open(uri, "python", 1, GAP.replace("▮", ""))
+        assert "account" in related.lines(document, start, start, Sources([opened]))
+        assert related.lines(replace(document, uri=uri + "x"), start, start, Sources()) == ""
+
+
+def test_a_cursor_that_stays_near_keeps_what_was_chosen(place: Path) -> None:
+    related, path = Related(), place.parent / "account.py"
+    chosen = lines(place, related=related)
+    path.write_text(path.read_text().replace("touch", "update"))
+    assert lines(place, related=related) == chosen
+    text = GAP.replace("▮", "") + "\n" * (NEAR + LINES) + GAP.replace("▮", "")
+    document, start = (
+        Document.open(place.as_uri(), "python", 2, text),
+        text.rindex("        return"),
+    )
+    assert "account.update()" in related.lines(document, start, start, Sources())
+
+
+def test_what_is_typed_in_the_line_of_the_gap_has_no_say(place: Path) -> None:
+    start = GAP.index("▮")
+    typed = GAP.replace("▮", "apple = apples[0] + pears[1]")
+    document = Document.open(place.as_uri(), "python", 1, typed)
+    assert "account.touch()" in Related().lines(document, start, start + 28, Sources())
+
+
+def test_line_ends_and_a_mark_of_byte_order_are_no_matter(place: Path) -> None:
+    path = place.parent / "account.py"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert lines(place).startswith("class AccountView")
+    assert "\r" not in lines(place)
