@@ -56,6 +56,7 @@ EMPTY = Rejected("empty", "The model filled the gap with nothing.")
 UNCHANGED = Rejected("unchanged", "The fill is what already stands there.")
 REPEATS_SUFFIX = Rejected("repeats-suffix", "The fill only repeats what follows.")
 REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the line above.")
+REPEATS_ITSELF = Rejected("repeats-itself", "The fill says one thing over and over, without end.")
 BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse worse than before.")
 
 _LITERALS = (SpanKind.STRING, SpanKind.COMMENT)

@@ -6,15 +6,17 @@ what becomes of the edits is the caller's.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from engine import Engine, Fill, FillOptions
 from engine.engine import never
-from engine.prompt import Cancelled, Mode, OnStep
+from engine.prompt import Cancelled, Finish, Mode, OnStep
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
 from lsp_server.edits import (
     BREAKS_SYNTAX,
+    REPEATS_ITSELF,
     Edit,
     Rejected,
     least_indent,
@@ -25,6 +27,7 @@ from lsp_server.edits import (
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span, SpanKind
 
+_OVER_AND_OVER = re.compile(r"(.{1,24}?)\1{5,}\s*\Z", re.DOTALL)
 SECOND_TRY = 3
 """Candidates that are asked for when fewer gave nothing because of their syntax.
 
@@ -74,6 +77,8 @@ def infill(
 
     def judge(fill: Fill) -> Edit | Rejected:
         text = fill.sure(options.least_probability)
+        if options.format is None and is_stuck(fill):
+            return REPEATS_ITSELF
         if fill.text.strip() and not text.strip():
             return _unsure(options.least_probability)
         return edit_of(document, span, text)
@@ -88,6 +93,11 @@ def infill(
         if BREAKS_SYNTAX not in rejected:
             break
     return Nothing(rejected[0].reason, rejected[0].detail)
+
+
+def is_stuck(fill: Fill) -> bool:
+    """Whether a fill never came to an end because it says one thing over and over."""
+    return fill.finish is Finish.LENGTH and _OVER_AND_OVER.search(fill.text) is not None
 
 
 def _unsure(least: float) -> Rejected:

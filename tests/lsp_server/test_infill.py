@@ -45,6 +45,18 @@ def test_a_fill_that_may_not_be_shown_is_followed_by_a_second_try() -> None:
     assert max(engine.script.batches) == 3, "the second try asks for several candidates"
 
 
+@pytest.mark.parametrize("unit", ["0", "x, ", "f("])
+def test_what_repeats_itself_without_end_is_not_shown(unit: str) -> None:
+    document, span = marked("x = [▮\n", "plaintext")
+    found = infill(document, span, scripted_engine(["1, " + unit * 99]), FillOptions(repair=0))
+    assert isinstance(found, Nothing)
+    assert found.reason == "repeats-itself"
+    ended = infill(document, span, scripted_engine(["1, " + unit * 7]), FillOptions(repair=0))
+    assert isinstance(ended, tuple)
+    held = FillOptions(format=Format.one_of(["0" * 30]), max_tokens=40)
+    assert isinstance(infill(document, span, scripted_engine(["0" * 30]), held), tuple)
+
+
 def test_there_is_no_second_try_when_several_were_asked_for() -> None:
     document, span = marked(SOURCE)
     engine = scripted_engine([")))"])
@@ -106,10 +118,10 @@ def test_an_empty_fill_is_empty_however_unsure() -> None:
 def test_span_and_options_both_limit_the_length() -> None:
     document, span = marked(SOURCE)
     assert span.kind is SpanKind.LINE_END
-    engine = scripted_engine(["f" * 40])
-    [short] = infill(document, span, engine, FillOptions(max_tokens=5))
-    assert short.edit.text == "fffff"
-    [long] = infill(document, span, scripted_engine(["f" * 400]), FillOptions(max_tokens=1000))
+    name = "".join(f"f{n}" for n in range(100))
+    [short] = infill(document, span, scripted_engine([name]), FillOptions(max_tokens=5))
+    assert short.edit.text == name[:5]
+    [long] = infill(document, span, scripted_engine([name]), FillOptions(max_tokens=1000))
     assert long.fill.tokens == span.max_tokens
 
 
