@@ -53,7 +53,7 @@ export function activate(context: vscode.ExtensionContext): void {
   for (const [name, run] of Object.entries(commands)) {
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
   }
-  context.subscriptions.push(log, readAhead, suggestions, server, preview, denoising, new StatusBar(server), tickWalkthrough(server));
+  context.subscriptions.push(log, readAhead, suggestions, server, preview, denoising, new StatusBar(server), tickWalkthrough(server), readOnceLoaded(server, readAhead));
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration((event) => {
       settingsChanged(event, server);
@@ -72,6 +72,16 @@ function reports(server: () => Server): Reports {
       void server().client?.sendNotification(partiallyAcceptedNotification, { id, acceptedLength });
     },
   };
+}
+
+function readOnceLoaded(server: Server, readAhead: ReadAhead): vscode.Disposable {
+  let before = server.status.state;
+  return server.onStatus(({ state }) => {
+    if (before === "loading" && state === "ready") {
+      readAhead.again();
+    }
+    before = state;
+  });
 }
 
 /** The walkthrough's first step is done when a server is ready for the first time. */

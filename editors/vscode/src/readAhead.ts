@@ -54,6 +54,12 @@ export class ReadAhead implements vscode.Disposable {
     void client.sendNotification(readAheadNotification, params);
   }
 
+  /** Tells of the cursor's place once more: a server that was loading its model could not read. */
+  again(): void {
+    this.told = undefined;
+    this.rested();
+  }
+
   private rested(): void {
     const editor = vscode.window.activeTextEditor;
     // The cursor rests after typing too, where the server has just been told and asked.

@@ -98,7 +98,7 @@ class Scripted:
         self.tell()
 
     def tell(self, **script: Any) -> None:
-        """What to do from now on: texts, after, why, lines, die, hold, ends_after_s."""
+        """What to do from now on: texts, after, why, lines, die, hold, loads, ends_after_s."""
         # At once, since the server may be reading it.
         written = self.folder / "script.json.new"
         written.write_text(json.dumps({"texts": [], **script}))

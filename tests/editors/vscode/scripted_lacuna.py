@@ -10,6 +10,7 @@ reads FOLDER/script.json at each request and appends what it hears to FOLDER/hea
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -49,9 +50,12 @@ def initialize(_: types.InitializeParams) -> None:
 
 
 @server.feature(types.INITIALIZED)
-def initialized(ls: LanguageServer, _: types.InitializedParams) -> None:
+async def initialized(ls: LanguageServer, _: types.InitializedParams) -> None:
     hear("started", pid=os.getpid())
     die("start")
+    ls.protocol.notify("lacuna/status", {"state": "loading", "message": "The model is loading."})
+    while script().get("loads"):
+        await asyncio.sleep(0.05)
     ls.protocol.notify("lacuna/status", {"state": "ready", "message": "Ready to suggest."})
 
 

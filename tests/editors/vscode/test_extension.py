@@ -123,6 +123,26 @@ def test_where_the_cursor_comes_to_rest_the_server_reads_ahead(
     assert scripted.heard("request") == []
 
 
+def test_a_server_that_has_loaded_its_model_reads_where_the_cursor_is(
+    opened: Opener, scripted: Scripted
+) -> None:
+    scripted.tell(loads=True)
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("is loading")
+    page.to_line_end(1)
+    place = {
+        "event": "readAhead",
+        "file": "a.py",
+        "line": 0,
+        "character": len("def total(values):"),
+    }
+    until(lambda: scripted.heard("readAhead")[-1:] == [place], "it is told, and cannot read yet")
+    told = len(scripted.heard("readAhead"))
+    scripted.tell()
+    page.wait_for_status("is ready")
+    until(lambda: scripted.heard("readAhead")[told:] == [place], "it is told once more")
+
+
 def test_a_pause_asks_nothing_and_shows_in_the_status_bar(
     opened: Opener, scripted: Scripted
 ) -> None:
