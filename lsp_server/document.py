@@ -7,6 +7,7 @@ and lines. In `x="😋"` the last quote is at character 7, 5 or 4 in UTF-8, UTF-
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 from tree_sitter import Tree
@@ -123,12 +124,15 @@ class Document:
 
     @property
     def path(self) -> Path | None:
-        """The file that the URI names; None where it names none."""
+        """The file of this machine that the URI names; None where it names none."""
         try:
             parts = urlsplit(self.uri)
-        except ValueError:  # such as a bracket that is not closed
+            name = _file_name(parts.path)
+        except ValueError:  # such as a bracket that is not closed, or half a character
             return None
-        return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+        is_here = parts.scheme == "file" and parts.netloc in ("", "localhost")
+        path = Path(name)
+        return path if is_here and path.is_absolute() and "\0" not in name else None
 
     @property
     def size(self) -> int:
@@ -195,6 +199,11 @@ class Document:
 def _line_starts(text: str, start: int, stop: int) -> tuple[int, ...]:
     """Where the lines after each line end in text[start:stop] start."""
     return tuple(match.end() for match in _LINE_END.finditer(text, start, stop))
+
+
+def _file_name(path: str) -> str:
+    """The name that a URI's path stands for; the bytes of one need not be UTF-8."""
+    return url2pathname(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(path))
 
 
 def _units(symbol: str, encoding: Encoding) -> int:

@@ -1,6 +1,8 @@
 """Positions in three encodings, line ends of three kinds, and incremental changes of a text."""
 
+import os
 import random
+from pathlib import Path
 
 import pytest
 
@@ -225,6 +227,29 @@ def test_fifty_thousand_lines() -> None:
     assert after.line(25_001) == "y = compute(é)"
     assert after.line(50_000) == "    value = compute(é)"
     assert after.line_starts == opened(after.text).line_starts
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("file:///a%20b/%C3%A4.py", "/a b/ä.py"),
+        ("file:///ä.py", "/ä.py"),
+        ("FILE://localhost/a.py", "/a.py"),
+        ("file:///caf%E9.py", os.fsdecode(b"/caf\xe9.py")),
+        ("file://host/share/a.py", None),
+        ("file:a.py", None),
+        ("file:", None),
+        ("file:///a%00b/c.py", None),
+        ("file:///a\0b/c.py", None),
+        ("file:///\ud800/c.py", None),
+        ("file://[", None),
+        ("untitled:/a.py", None),
+        ("vscode-notebook-cell:/a.ipynb#1", None),
+    ],
+)
+def test_the_file_that_a_uri_names(uri: str, path: str | None) -> None:
+    found = Document.open(uri, "python", 1, "").path
+    assert found == (None if path is None else Path(path))
 
 
 def test_the_representation_shows_no_code() -> None:
