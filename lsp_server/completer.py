@@ -212,23 +212,18 @@ class Completer:
         settings = self.settings
         if not settings.related_files:
             return lambda document, start, end: ""
-        opened = [one for one in self.documents.values() if self._refusal(one) is None]
-        sources = Sources(opened, settings.excluded_globs, settings.max_file_bytes)
+        sources = Sources(
+            opened=tuple(self.documents.values()),
+            may_read=lambda document: _left_alone(document, settings) is None,
+            excluded_globs=settings.excluded_globs,
+            max_file_bytes=settings.max_file_bytes,
+        )
         return partial(self._related.lines, sources=sources)
 
     def _refusal(self, document: Document) -> Nothing | None:
         """Why a document is not to be read at all, or cannot be now."""
-        settings = self.settings
-        if not settings.enabled:
-            return DISABLED
-        if document.language in settings.disabled_languages:
-            return LANGUAGE
-        if globs.matches(_path_in(document.uri), settings.excluded_globs):
-            return EXCLUDED
-        if document.size > settings.max_file_bytes:
-            return TOO_LARGE
-        if "\0" in document.text:
-            return BINARY
+        if refusal := _left_alone(document, self.settings):
+            return refusal
         if self._host.engine is None:
             return Nothing("no-engine", self._error) if self._error else LOADING
         return None
@@ -333,6 +328,19 @@ def _read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: C
     start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
     related = look_up(document, start, end)
     engine.read(prompt_around(document, start, end, related), cancelled=cancelled)
+
+
+def _left_alone(document: Document, settings: Settings) -> Nothing | None:
+    """Why a document is not to be read by these settings."""
+    if not settings.enabled:
+        return DISABLED
+    if document.language in settings.disabled_languages:
+        return LANGUAGE
+    if globs.matches(_path_in(document.uri), settings.excluded_globs):
+        return EXCLUDED
+    if document.size > settings.max_file_bytes:
+        return TOO_LARGE
+    return BINARY if "\0" in document.text else None
 
 
 def _path_in(uri: str) -> str:

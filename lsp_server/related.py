@@ -58,6 +58,8 @@ class Sources:
     """What may be looked at beside a document's folder, and what of that may not."""
 
     opened: Sequence[Document] = ()
+    may_read: Callable[[Document], bool] = lambda document: True
+    """Of those that are open; only asked where lines are chosen, not at each key."""
     excluded_globs: Sequence[str] = ()
     max_file_bytes: int = FILE_BYTES
 
@@ -100,14 +102,20 @@ class Related:
         return chosen.text
 
     def _others(self, document: Document, sources: Sources) -> Iterator[tuple[Passage, ...]]:
-        """The passages of every other file that may be looked at; an open one as it is there."""
-        seen = {document.path}
+        """The passages of every other file that may be looked at; an open one as it is there, or
+        not at all."""
+        seen = {_file(document)}
         for other in sources.opened:
-            if other.language == document.language and other.uri != document.uri:
-                seen.add(other.path)
-                yield self._of(other)
-        for path, stamp in beside(document.path, sources) if document.path else ():
-            if path not in seen:
+            file = _file(other)
+            if other.uri != document.uri and (file is None or file not in seen):
+                seen.add(file)
+                if other.language == document.language and sources.may_read(other):
+                    yield self._of(other)
+        if document.path is None:
+            return
+        folder = Path(os.path.realpath(document.path.parent))
+        for path, stamp in beside(document.path, sources):
+            if folder / path.name not in seen:
                 yield self._passages(path, stamp, partial(text_of, path))
 
     def _of(self, document: Document) -> tuple[Passage, ...]:
@@ -194,6 +202,11 @@ def beside(path: Path, sources: Sources) -> list[tuple[Path, object]]:
         for (facts, file), size in zip(allowed, sizes, strict=True)
         if size <= FOLDER_BYTES
     ]
+
+
+def _file(document: Document) -> Path | None:
+    """The file of a document, by whatever links it is reached."""
+    return Path(os.path.realpath(document.path)) if document.path else None
 
 
 def text_of(path: Path) -> str:

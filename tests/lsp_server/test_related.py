@@ -119,6 +119,42 @@ def test_an_open_document_as_it_is_there(place: Path) -> None:
     assert lines(place, Sources([replace(elsewhere, language="go")])) == ""
 
 
+def test_of_an_open_document_that_may_not_be_read_the_file_is_not_read(place: Path) -> None:
+    like = place.parent / "account.py"
+    opened = Document.open(like.as_uri(), "python", 1, "x = 1\n")
+    assert lines(place, Sources([opened], may_read=lambda document: False)) == ""
+    other_language = replace(opened, language="snakemake")
+    assert lines(place, Sources([other_language])) == ""
+
+
+def test_which_documents_may_be_read_is_asked_where_lines_are_chosen_alone(place: Path) -> None:
+    asked: list[str] = []
+    opened = Document.open("untitled:1", "python", 1, LIKE)
+    sources = Sources([opened], may_read=lambda document: not asked.append(document.uri))
+    related = Related()
+    assert lines(place, sources, related=related) == lines(place, sources, related=related)
+    assert asked == [opened.uri]
+
+
+def test_the_file_itself_is_not_looked_at_under_another_name(place: Path) -> None:
+    (place.parent / "account.py").unlink()
+    link, elsewhere = place.parent / "link.py", place.parent.with_name("elsewhere")
+    link.symlink_to(place)
+    elsewhere.symlink_to(place.parent)
+    assert lines(link) == ""
+    assert lines(elsewhere / "link.py") == ""
+    assert lines(place.parent / ".." / place.parent.name / "user.py") == ""
+    for uri in (link.as_uri(), place.as_uri().replace("user", "%75ser")):
+        assert lines(place, Sources([Document.open(uri, "python", 1, GAP)])) == ""
+
+
+def test_a_file_that_is_open_under_two_names_is_looked_at_once(place: Path) -> None:
+    like = place.parent / "account.py"
+    uris = like.as_uri(), like.as_uri().replace("account", "%61ccount")
+    twice = [Document.open(uri, "python", 1, like.read_text()) for uri in uris]
+    assert lines(place, Sources(twice)).count("class") == 1
+
+
 def test_a_text_in_no_file_is_given_open_documents(place: Path) -> None:
     opened = Document.open("untitled:2", "python", 1, LIKE)
     related, start = Related(), GAP.index("▮")
