@@ -13,6 +13,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -180,16 +181,7 @@ def passages(text: str) -> Iterator[Passage]:
 def beside(path: Path, sources: Sources) -> list[tuple[Path, object]]:
     """The files in the folder of `path` that may be looked at, the last changed ones first, each
     with what changes when it does. They have the suffix of `path`; none are links."""
-    try:
-        with os.scandir(path.parent) as entries:
-            files = [
-                (entry.stat(), Path(entry.path))
-                for entry in entries
-                if path.suffix and Path(entry.name).suffix == path.suffix
-                if entry.is_file(follow_symlinks=False)
-            ]
-    except OSError:
-        return []
+    files = list(_files(path.parent, path.suffix)) if path.suffix else []
     most = min(FILE_BYTES, sources.max_file_bytes)
     allowed = [
         (facts, file)
@@ -202,6 +194,16 @@ def beside(path: Path, sources: Sources) -> list[tuple[Path, object]]:
         for (facts, file), size in zip(allowed, sizes, strict=True)
         if size <= FOLDER_BYTES
     ]
+
+
+def _files(folder: Path, suffix: str) -> Iterator[tuple[os.stat_result, Path]]:
+    """Facts and path of each file with a suffix; none where they cannot be had."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(suffix):
+                with suppress(OSError):  # it may have gone meanwhile
+                    if entry.is_file(follow_symlinks=False):
+                        yield entry.stat(), Path(entry.path)
 
 
 def _file(document: Document) -> Path | None:

@@ -1,6 +1,8 @@
 """Lines of other files that are like those around a gap: which are chosen, what is never read."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +94,33 @@ def test_a_link_is_not_followed(place: Path) -> None:
     like.rename(place.parent / "elsewhere" / "account.py")
     like.symlink_to(place.parent / "elsewhere" / "account.py")
     assert lines(place) == ""
+
+
+def test_a_file_that_goes_while_the_folder_is_listed_costs_no_other(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.scandir
+
+    @contextmanager
+    def scandir(folder: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with listed(folder) as found:
+            entries = list(found)
+        (place.parent / "fruit.py").unlink()
+        yield entries
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert "account.touch()" in lines(place)
+
+
+def test_a_folder_that_is_not_there_or_cannot_be_listed(place: Path) -> None:
+    assert lines(place.parent / "none" / "user.py") == ""
+    assert lines(place / "user.py") == ""
+
+
+def test_what_is_no_file_is_not_waited_for(place: Path) -> None:
+    os.mkfifo(place.parent / "pipe.py")
+    (place.parent / "folder.py").mkdir()
+    assert "account.touch()" in lines(place)
 
 
 def test_a_file_larger_than_the_setting_is_not_looked_at(place: Path) -> None:
