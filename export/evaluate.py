@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -144,7 +145,8 @@ def beside(gap: HeldOut, files: list[Document], related: Related) -> str:
     """The lines of other files most like those around a gap."""
     document = replace(gap.document, uri=f"{gap.span.start}\0{gap.whole}")
     others = [file for file in files if file.text != gap.whole]
-    return related.lines(document, gap.span.start, gap.span.end, Sources(others))
+    sources = Sources(others, most_opened=sys.maxsize)
+    return related.lines(document, gap.span.start, gap.span.end, sources)
 
 
 def score(gap: HeldOut, answer: Answer) -> Score:

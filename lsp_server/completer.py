@@ -78,6 +78,7 @@ class Completer:
     def put(self, document: Document) -> None:
         """A document was opened or has changed: what is being computed for it is stale, but for
         entries of a popup."""
+        self.documents.pop(document.uri, None)  # the last changed one is at the end
         self.documents[document.uri] = document
         self._host.cancel(document.uri)
         self._host.cancel(_lines_key(document.uri))

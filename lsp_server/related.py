@@ -12,13 +12,12 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import TypeVar
 
 from lsp_server import globs
 from lsp_server.document import Document
@@ -33,16 +32,17 @@ ABOVE, BELOW = 700, 300
 """Characters around the line of a gap whose words are looked for elsewhere."""
 NEAR = 20
 """Lines a cursor may move with the passage it has: with another one all is read anew."""
-FILE_BYTES, FOLDER_BYTES = 200_000, 500_000
-"""Larger files are not looked at, and of a folder's no more than so much, the last changed ones."""
-MOST_KEPT = 200
-"""Files that are remembered."""
+FILE_BYTES, FOLDER_BYTES, FOLDER_FILES = 200_000, 500_000, 200
+"""Larger files are not looked at, and of a folder's no more than so much and so many, the last
+changed ones."""
+OPENED_CHARACTERS = 500_000
+"""Of open documents no more than so much is looked at, the last changed ones."""
+KEPT_CHARACTERS = 2_000_000
+"""Of what was read so much is remembered; cut into passages it takes some fourteen times that."""
+EACH = 1_000
+"""Characters that a file counts for there, however small it is."""
 
 _WORD = re.compile(r"[^\W\d]\w{2,}")
-K = TypeVar("K")
-V = TypeVar("V")
-
-
 Words = frozenset[str]
 
 
@@ -59,6 +59,8 @@ class Sources:
     """What may be looked at beside a document's folder, and what of that may not."""
 
     opened: Sequence[Document] = ()
+    """The last changed ones last."""
+    most_opened: int = OPENED_CHARACTERS
     may_read: Callable[[Document], bool] = lambda document: True
     """Of those that are open; only asked where lines are chosen, not at each key."""
     excluded_globs: Sequence[str] = ()
@@ -68,7 +70,9 @@ class Sources:
 @dataclass(frozen=True, slots=True)
 class _Read:
     stamp: object
-    """Of the file or document as it was read; another one tells that it has changed."""
+    """Of the file as it was read, or the text; another one tells that it has changed."""
+    size: int
+    """Characters."""
     passages: tuple[Passage, ...]
 
 
@@ -85,7 +89,7 @@ class Related:
     _read: dict[object, _Read] = field(default_factory=dict)
     """By path, or URI of an open document; what was used last is at the end."""
     _chosen: dict[str, _Chosen] = field(default_factory=dict)
-    """By the URI of the document with the gap, likewise."""
+    """By the URI of the document with the gap."""
 
     def lines(self, document: Document, start: int, end: int, sources: Sources) -> str:
         """The lines most like those around the gap start..end (code points); "" if none are.
@@ -94,23 +98,26 @@ class Related:
         with its suffix. A cursor that stays near a place keeps what was chosen there.
         """
         line = document.line_at(start)
-        chosen = self._chosen.pop(document.uri, None)
+        chosen = self._chosen.get(document.uri)
         if chosen is None or abs(line - chosen.line) > NEAR:
             wanted, others = words_around(document, start, end), self._others(document, sources)
             found = most_like(wanted, list(others), self._of(document))
-            chosen = _Chosen(line, "\n\n".join(found))
-        _keep(self._chosen, document.uri, chosen)
+            self._forget({document.uri, *(other.uri for other in sources.opened)})
+            chosen = self._chosen[document.uri] = _Chosen(line, "\n\n".join(found))
         return chosen.text
 
     def _others(self, document: Document, sources: Sources) -> Iterator[tuple[Passage, ...]]:
         """The passages of every other file that may be looked at; an open one as it is there, or
         not at all."""
         seen = {_file(document)}
-        for other in sources.opened:
+        left = sources.most_opened
+        for other in reversed(sources.opened):
             file = _file(other)
             if other.uri != document.uri and (file is None or file not in seen):
                 seen.add(file)
-                if other.language == document.language and sources.may_read(other):
+                size, is_like = len(other.text), other.language == document.language
+                if is_like and size <= min(left, FILE_BYTES) and sources.may_read(other):
+                    left -= size
                     yield self._of(other)
         if document.path is None:
             return
@@ -122,14 +129,24 @@ class Related:
     def _of(self, document: Document) -> tuple[Passage, ...]:
         if len(document.text) > FILE_BYTES:
             return ()
-        return self._passages(document.uri, document, lambda: document.text)
+        return self._passages(document.uri, document.text, lambda: document.text)
 
     def _passages(self, key: object, stamp: object, text: Callable[[], str]) -> tuple[Passage, ...]:
         read = self._read.pop(key, None)
         if read is None or read.stamp != stamp:
-            read = _Read(stamp, tuple(passages(text())))
-        _keep(self._read, key, read)
+            content = text()
+            read = _Read(stamp, len(content) + EACH, tuple(passages(content)))
+        self._read[key] = read
         return read.passages
+
+    def _forget(self, opened: Set[str]) -> None:
+        """Forgets documents that are closed, and when it is too much what was used longest ago."""
+        for known in (self._read, self._chosen):
+            for closed in [key for key in known if isinstance(key, str) and key not in opened]:
+                del known[closed]
+        size = sum(read.size for read in self._read.values())
+        while size > KEPT_CHARACTERS:
+            size -= self._read.pop(next(iter(self._read))).size
 
 
 def most_like(
@@ -191,7 +208,7 @@ def beside(path: Path, sources: Sources) -> list[tuple[Path, object]]:
     sizes = accumulate(facts.st_size for facts, _ in allowed)
     return [
         (file, (facts.st_mtime_ns, facts.st_size))
-        for (facts, file), size in zip(allowed, sizes, strict=True)
+        for (facts, file), size in zip(allowed[:FOLDER_FILES], sizes, strict=False)
         if size <= FOLDER_BYTES
     ]
 
@@ -218,10 +235,3 @@ def text_of(path: Path) -> str:
     except (OSError, ValueError):
         return ""
     return "" if "\0" in text else text
-
-
-def _keep(known: dict[K, V], key: K, value: V) -> None:
-    """Puts something at the end; what was there longest goes when there is too much."""
-    known[key] = value
-    if len(known) > MOST_KEPT:
-        del known[next(iter(known))]

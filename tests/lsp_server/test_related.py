@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from lsp_server.document import Document
-from lsp_server.related import FILE_BYTES, FOLDER_BYTES, LINES, NEAR, Related, Sources
+from lsp_server.related import (
+    FILE_BYTES,
+    FOLDER_BYTES,
+    FOLDER_FILES,
+    KEPT_CHARACTERS,
+    LINES,
+    NEAR,
+    OPENED_CHARACTERS,
+    Related,
+    Sources,
+)
 
 GAP = """\
 class UserView(View):
@@ -135,6 +145,42 @@ def test_of_a_large_folder_what_was_changed_last_is_looked_at(place: Path) -> No
     assert lines(place) == ""
     like.touch()
     assert "account.touch()" in lines(place)
+
+
+def test_of_very_many_files_the_last_changed_ones_are_looked_at(place: Path) -> None:
+    for number in range(FOLDER_FILES):
+        (place.parent / f"small{number}.py").write_text("x = 1\n")
+    like = place.parent / "account.py"
+    os.utime(like, (1, 1))
+    assert lines(place) == ""
+    like.touch()
+    assert "account.touch()" in lines(place)
+
+
+def test_of_very_many_open_documents_the_last_changed_ones_are_looked_at(place: Path) -> None:
+    large = "#" * (OPENED_CHARACTERS // 10)
+    others = [Document.open(f"untitled:{n}", "python", 1, large) for n in range(10)]
+    huge = Document.open("untitled:huge", "python", 1, "#" * OPENED_CHARACTERS)
+    like = Document.open("untitled:like", "python", 1, LIKE)
+    (place.parent / "account.py").unlink()
+    assert lines(place, Sources([like, *others])) == ""
+    assert "account" in lines(place, Sources([*others, like, huge]))
+
+
+def test_what_is_closed_is_forgotten_and_little_is_remembered(place: Path) -> None:
+    related = Related()
+    opened = Document.open("untitled:1", "python", 1, LIKE)
+    assert "account" in lines(place, Sources([opened]), related=related)
+    untitled = Document.open("untitled:2", "python", 1, GAP)
+    related.lines(untitled, 0, 0, Sources())
+    assert not {opened.uri, place.as_uri()} & (related._read.keys() | related._chosen.keys())
+    for number in range(2 * KEPT_CHARACTERS // FOLDER_BYTES):
+        folder = place.parent / str(number)
+        folder.mkdir()
+        for name in ("a.py", "b.py"):
+            (folder / name).write_text("#" * (FOLDER_BYTES // 4) + "\n" + GAP)
+        lines(folder / "c.py", related=related)
+    assert sum(read.size for read in related._read.values()) <= KEPT_CHARACTERS
 
 
 def test_an_open_document_as_it_is_there(place: Path) -> None:
