@@ -152,8 +152,8 @@ class Related:
 def most_like(
     wanted: Words, files: Sequence[Sequence[Passage]], own: Sequence[Passage]
 ) -> list[str]:
-    """The passages most like a place with the words `wanted`, of those that are like enough; the
-    most alike is the last.
+    """The passages most like a place with the words `wanted`, of those that are like enough, each
+    text once; the most alike is the last.
 
     Likeness is the weight of the words that both have by that of those that either has. A word that
     few passages have, those of the place's `own` file among them, weighs more.
@@ -171,7 +171,7 @@ def most_like(
         return both / (its + weight(passage.words) - both)
 
     its = weight(wanted)
-    best = [max((likeness(passage), passage.text) for passage in file) for file in files if file]
+    best = {max((likeness(passage), passage.text) for passage in file) for file in files if file}
     return [text for alike, text in sorted(best)[-MOST:] if alike >= LEAST]
 
 

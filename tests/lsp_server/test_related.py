@@ -71,6 +71,12 @@ def test_the_most_alike_stands_last_and_one_of_a_file(place: Path) -> None:
     assert "cache.take" in less and "cache" not in most and "database.find" in most
 
 
+def test_of_a_file_and_its_copy_the_same_lines_are_given_once(place: Path) -> None:
+    like = place.parent / "account.py"
+    (place.parent / "account copy.py").write_text(like.read_text())
+    assert lines(place).count("class AccountView") == 1
+
+
 def test_nothing_where_nothing_is_alike(place: Path) -> None:
     (place.parent / "account.py").unlink()
     assert lines(place) == ""
