@@ -50,8 +50,9 @@ Words = frozenset[str]
 class Passage:
     """Some lines of a file."""
 
-    text: str
-    words: Words
+    # Left out of the representation, as all that is code is here: none must get into a log.
+    text: str = field(repr=False)
+    words: Words = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    stamp: object
+    stamp: object = field(repr=False)
     """Of the file as it was read, or the text; another one tells that it has changed."""
     size: int
     """Characters."""
@@ -79,7 +80,7 @@ class _Read:
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     line: int
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(slots=True)

@@ -270,3 +270,9 @@ def test_line_ends_and_a_mark_of_byte_order_are_no_matter(place: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert lines(place).startswith("class AccountView")
     assert "\r" not in lines(place)
+
+
+def test_the_representation_shows_no_code(place: Path) -> None:
+    related, opened = Related(), Document.open("untitled:1", "python", 1, LIKE)
+    assert "database" in lines(place, Sources([opened]), related=related)
+    assert "database" not in repr((related, Sources([opened])))
