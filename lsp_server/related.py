@@ -30,8 +30,9 @@ LEAST = 0.16
 """What is less alike is not given: it tells nothing, and takes time to read."""
 ABOVE, BELOW = 700, 300
 """Characters around the line of a gap whose words are looked for elsewhere."""
-NEAR = 20
-"""Lines a cursor may move with the passage it has: with another one all is read anew."""
+NEAR, NEAR_NONE = 20, 4
+"""Lines a cursor may move with the passages it has, as with others all is read anew, and lines it
+may move with none: a new file has nothing that others could be like at first."""
 FILE_BYTES, FOLDER_BYTES, FOLDER_FILES = 200_000, 500_000, 200
 """Larger files are not looked at, and of a folder's no more than so much and so many, the last
 changed ones."""
@@ -100,7 +101,7 @@ class Related:
         """
         line = document.line_at(start)
         chosen = self._chosen.get(document.uri)
-        if chosen is None or abs(line - chosen.line) > NEAR:
+        if chosen is None or abs(line - chosen.line) > (NEAR if chosen.text else NEAR_NONE):
             wanted, others = words_around(document, start, end), self._others(document, sources)
             found = most_like(wanted, list(others), self._of(document))
             self._forget({document.uri, *(other.uri for other in sources.opened)})

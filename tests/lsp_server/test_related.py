@@ -258,6 +258,16 @@ def test_a_cursor_that_stays_near_keeps_what_was_chosen(place: Path) -> None:
     assert "account.update()" in related.lines(document, start, start, Sources())
 
 
+def test_a_new_file_is_given_lines_as_soon_as_it_is_like_another(place: Path) -> None:
+    related, given = Related(), []
+    written = GAP[: GAP.index("▮")].splitlines(keepends=True)
+    for count in range(len(written) + 1):
+        text = "".join(written[:count])
+        document = Document.open(place.as_uri(), "python", count, text)
+        given.append(related.lines(document, len(text), len(text), Sources()))
+    assert given[0] == "" and "account.touch()" in given[-1]
+
+
 def test_what_is_typed_in_the_line_of_the_gap_has_no_say(place: Path) -> None:
     start = GAP.index("▮")
     typed = GAP.replace("▮", "apple = apples[0] + pears[1]")
