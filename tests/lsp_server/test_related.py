@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lsp_server.completer import Completer
 from lsp_server.document import Document
+from lsp_server.host import Host
 from lsp_server.related import (
     FILE_BYTES,
     FOLDER_BYTES,
@@ -171,6 +173,13 @@ def test_of_very_many_open_documents_the_last_changed_ones_are_looked_at(place: 
     (place.parent / "account.py").unlink()
     assert lines(place, Sources([like, *others])) == ""
     assert "account" in lines(place, Sources([*others, like, huge]))
+
+
+def test_a_document_that_changes_counts_as_the_last_one() -> None:
+    completer = Completer(Host(), lambda status: None)
+    for uri in ("untitled:1", "untitled:2", "untitled:1"):
+        completer.put(Document.open(uri, "python", 1, ""))
+    assert list(completer.documents) == ["untitled:2", "untitled:1"]
 
 
 def test_what_is_closed_is_forgotten_and_little_is_remembered(place: Path) -> None:
