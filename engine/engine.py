@@ -196,7 +196,7 @@ class Engine:
         """As many of the last lines of a text as the model takes, and an empty one."""
         most = self.card.max_related
         lines = text[-most * CHARACTERS_PER_TOKEN :].strip("\n").split("\n")
-        for first in range(len(lines) if any(lines) else 0):
+        for first in range(len(lines) if most and any(lines) else 0):
             ids = self._tokenizer.encode("\n".join(lines[first:]) + "\n\n")
             if len(ids) <= most:
                 return ids
