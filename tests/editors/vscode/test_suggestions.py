@@ -41,6 +41,19 @@ def median(values):
     ordered = sorted(values)
     return ordered[len(ordered) // 2]
 '''
+# Unlike the other files, which would tell the model all of it at once.
+COUNT = """\
+import re
+
+WORD = re.compile(r"[a-z]+")
+
+
+def count_words(text):
+    counts = {}
+    for word in\x20
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+"""
 FACE = """\
 def greet(name):
     face = "😋"; greeting = {}
@@ -56,7 +69,7 @@ FILES = {
     "cycling.py": READ.format(""),
     "filling.py": FILL,
     "words.py": FACE.format(""),
-    "denoising.py": READ.format(""),
+    "denoising.py": COUNT,
     "steady.py": "",
     ".env": "TOKEN=abc\nOTHER=\n",
 }
@@ -178,9 +191,9 @@ def server_is_idle(page: Workbench) -> bool:
 
 def test_the_last_suggestion_is_played_step_by_step(page: Workbench) -> None:
     page.open("denoising.py")
-    page.to_line_end(7)
+    page.to_line_end(8)
     page.keys("Backspace")
-    ghost = shown_at(page, "denoising.py", 7, " ")
+    ghost = shown_at(page, "denoising.py", 8, " ")
     page.command("Lacuna: Show How the Last Suggestion Was Denoised")
     panel = page.webview()
     panel.locator(".caption", has_text="step").wait_for()
