@@ -51,15 +51,17 @@ class Adapter(nn.Module):
         return torch.baddbmm(weight, b, a, alpha=self.scale)
 
 
-def save_adapter(adapter: Adapter, path: Path) -> None:
-    """Writes an adapter as bf16 safetensors under the names `export folder` reads."""
+def save_adapter(adapter: Adapter, path: Path, *, base: str = "gguf") -> None:
+    """Writes an adapter as bf16 safetensors under the names `export folder` reads. `base` tells
+    what it was trained on: "folder" for the base of a model folder, as that has it."""
     state = adapter.state_dict()
     named = {name: state[name] for name in ("mask_embedding", "final_norm")}
     for name in PROJECTIONS:
         for index, (a, b) in enumerate(zip(state[f"a.{name}"], state[f"b.{name}"], strict=True)):
             named |= {f"layers.{index}.{name}.lora_A": a, f"layers.{index}.{name}.lora_B": b}
     unfinished = path.with_suffix(".part")
-    save_file({n: t.to("cpu", torch.bfloat16).contiguous() for n, t in named.items()}, unfinished)
+    tensors = {n: t.to("cpu", torch.bfloat16).contiguous() for n, t in named.items()}
+    save_file(tensors, unfinished, {"base": base})
     unfinished.replace(path)
 
 

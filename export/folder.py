@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from engine.card import SCHEMA, digest
+from engine.errors import ModelFolderError
 from engine.tokenizer import FileTokenizer
 from engine.weights import quantise
 
@@ -111,6 +113,7 @@ def write_weights(
     """The base, unless it is to be kept, its tokenizer and the adapter."""
     scales: list[Scales] = []
     if arguments.smooth:
+        check_unsmoothed(arguments.adapter)
         with timed("smooth its activations"):
             text = CALIBRATION.read_text("utf-8")
             ids = library.encode(text, add_special_tokens=False).ids
@@ -124,6 +127,16 @@ def write_weights(
             library.save(str(folder / "tokenizer.json"))
     with timed("write the adapter"):
         write_adapter(folder, arguments.adapter, base.shape, scales)
+
+
+def check_unsmoothed(adapter: Path) -> None:
+    """Raises ModelFolderError for an adapter of a base that is smoothed already."""
+    with safe_open(adapter, "np") as file:
+        if (file.metadata() or {}).get("base") == "folder":
+            raise ModelFolderError(
+                f"{adapter}: was trained on a model folder's base, which is to be kept as it is; "
+                "use --adapter-only, without --smooth"
+            )
 
 
 @contextmanager

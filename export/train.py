@@ -272,7 +272,8 @@ class Trainer:
         unfinished = self.options.to / "state.part"
         torch.save(state, unfinished)
         unfinished.replace(self.options.to / "state.pt")
-        save_adapter(self.model.adapter, self.options.to / "adapter.safetensors")
+        base = "folder" if self.options.init else "gguf"
+        save_adapter(self.model.adapter, self.options.to / "adapter.safetensors", base=base)
         save_drafter(self.drafter, self.options.to / "drafter.safetensors")
 
     def _resume(self) -> None:

@@ -21,6 +21,7 @@ from engine.session import Session
 from engine.weights import quantise
 from export.denoiser import Adapter, load_adapter, rms_norm, save_adapter
 from export.drafter import Drafter, InSight, save_drafter
+from export.folder import check_unsmoothed
 from export.limits import END_ID, MASK_ID, SPECIAL
 from export.shipped import opened
 from export.torch_model import TorchModel
@@ -391,9 +392,12 @@ def test_training_can_go_on_from_a_folder(
     again.load_state_dict(again.state_dict() | start.drafter)
     assert (again.read.weight - drafter.read.weight).abs().max() < 0.01
 
-    save_adapter(network, tmp_path / "adapter.safetensors")
+    save_adapter(network, tmp_path / "adapter.safetensors", base="folder")
     to = tmp_path / folder.name
     shutil.copytree(folder, to)
+    with pytest.raises(ModelFolderError, match="without --smooth"):
+        check_unsmoothed(tmp_path / "adapter.safetensors")
+    check_unsmoothed(adapter)
     build(gguf, tmp_path / "adapter.safetensors", to, "--adapter-only")
     canvas = np.full((1, 9), MASK_ID, np.int64)
     one, two = (Session.open(f).denoise(canvas, 20, context) for f in (folder, to))
