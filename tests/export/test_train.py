@@ -9,9 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.errors import ModelFolderError
 from export import curve, train
 from export.denoiser import load_adapter
 from export.drafter import MATRICES
+from export.folder import check_unsmoothed
 from export.limits import END_ID
 from export.packing import Example
 from export.shelf import Shelf
@@ -102,13 +104,18 @@ def test_it_begins_from_a_model(options, base, tmp_path):
     known = ("tokens", "heads", "norm", *(f"{matrix}.weight" for matrix in MATRICES))
     adapter, drafter = first.model.adapter.state_dict(), first.drafter.state_dict()
     start = Shipped(base, adapter, {name: drafter[name] for name in known})
-    options.to, options.rank = tmp_path / "second", 4
+    check_unsmoothed(options.to / "adapter.safetensors")
+    options.to, options.rank, options.init = tmp_path / "second", 4, tmp_path / "model"
     second = train.Trainer(options, start)
     assert second.step == 0
     for name, tensor in adapter.items():
         torch.testing.assert_close(second.model.adapter.state_dict()[name], tensor)
     for name, tensor in drafter.items():
         torch.testing.assert_close(second.drafter.state_dict()[name], tensor)
+    options.to.mkdir()
+    second.run()
+    with pytest.raises(ModelFolderError, match="without --smooth"):
+        check_unsmoothed(options.to / "adapter.safetensors")
 
 
 def test_without_a_rate_the_drafter_learns_alone(options, base):
