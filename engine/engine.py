@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import sysconfig
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ from .choose import SURE, Choice, Policy
 from .clock import Clock
 from .context import ContextCache, Surroundings, window
 from .denoise import Rules
-from .errors import PromptError
 from .filling import Filling
 from .formats import Format
 from .healing import Cut, Healing
@@ -135,7 +134,7 @@ class Engine:
         and EngineFailedError.
         """
         options = options or FillOptions()
-        check(options)
+        options.check()
         clock = Clock()
         with clock.measured("tokenize"):
             gap = self._surroundings(prompt)
@@ -245,31 +244,3 @@ def tail(text: str, limit: int) -> str:
     over = len(text) - limit
     hop = limit // 4
     return text if over <= 0 else text[-(-over // hop) * hop :]
-
-
-LEAST = {
-    "repair": 0,
-    "max_tokens": 1,
-    "steps": 1,
-    "candidates": 1,
-    "seed": 0,
-    "top_k": 1,
-    "temperature": 0.0,
-    "entropy": 0.0,
-    "least_indent": 0,
-    "redrafts": 0,
-}
-"""The smallest value an option may have."""
-
-
-def check(options: FillOptions) -> None:
-    """Raises PromptError naming the first option that is out of its range."""
-    for field in fields(options):
-        value, least = getattr(options, field.name), LEAST.get(field.name)
-        if value is not None and least is not None and value < least:
-            raise PromptError(f"{field.name} is {value}; it must be at least {least}")
-    for name in ("threshold", "remask", "agreement", "least_probability"):
-        if not 0.0 <= getattr(options, name) <= 1.0:
-            raise PromptError(f"{name} is {getattr(options, name)}; it must be from 0 to 1")
-    if options.format is not None and options.mode is not Mode.DIFFUSION:
-        raise PromptError(f"mode {options.mode} cannot hold a fill to a format; diffusion can")

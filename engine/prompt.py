@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .choose import Policy
+from .errors import PromptError
 from .formats import Format
 
 
@@ -86,6 +87,35 @@ class FillOptions:
     redrafts: int = 2
     """In verified mode: how often what follows the first doubted token is drafted again before the
     base writes it."""
+
+    def check(self) -> None:
+        """Raises PromptError naming the first option that is out of its range."""
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise PromptError(f"{name} is {value}; it must be at least {least}")
+        for name in _SHARES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise PromptError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
+        if self.format is not None and self.mode is not Mode.DIFFUSION:
+            raise PromptError(f"mode {self.mode} cannot hold a fill to a format; diffusion can")
+
+
+_LEAST = {
+    "repair": 0,
+    "max_tokens": 1,
+    "steps": 1,
+    "candidates": 1,
+    "seed": 0,
+    "top_k": 1,
+    "temperature": 0.0,
+    "entropy": 0.0,
+    "least_indent": 0,
+    "redrafts": 0,
+}
+"""The smallest value an option may have."""
+_SHARES = ("threshold", "remask", "agreement", "least_probability")
+"""Options from 0 to 1."""
 
 
 class Finish(StrEnum):

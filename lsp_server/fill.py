@@ -113,7 +113,9 @@ def run(command: Command) -> int:
 
     Raises InputError for a file or place that cannot be used, LacunaError when the engine fails.
     """
-    options, file = command.options, SourceFile.read(command.file)
+    options = command.options
+    options.check()
+    file = SourceFile.read(command.file)
     if command.write:
         file.check_writable()
     answer = _answer(file, command, options)

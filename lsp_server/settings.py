@@ -145,11 +145,6 @@ def _whole(field: str, least: int, most: int) -> _Rule:
     return _Rule(field, wanted, lambda value: type(value) is int and least <= value <= most)
 
 
-def _fraction(field: str) -> _Rule:
-    wanted = "a number above 0 and at most 1"
-    return _Rule(field, wanted, lambda value: type(value) in (int, float) and 0 < value <= 1)
-
-
 def _probability(field: str) -> _Rule:
     wanted = "a number from 0 to 1"
     return _Rule(field, wanted, lambda value: type(value) in (int, float) and 0 <= value <= 1)
@@ -193,7 +188,7 @@ _ALL = (
     _one_of("multiline", "auto", "never"),
     _whole("max_tokens", 1, 1024),
     _whole("steps", 0, 1024),
-    _fraction("threshold"),
+    _probability("threshold"),
     _probability("min_probability"),
     _whole("candidates", 1, 10),
 )

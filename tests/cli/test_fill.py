@@ -409,6 +409,14 @@ def test_a_format_that_cannot_be_kept_is_refused(
     assert told in err
 
 
+def test_a_mode_that_cannot_keep_a_format_is_refused_before_the_model_is_loaded(
+    source: Path, capsys: Captured
+) -> None:
+    given = ["--match", "x", "--mode", "verified", "--model", "/nowhere"]
+    assert main(["fill", str(source), "--at", "5:12", *given]) == 2
+    assert "mode verified cannot hold a fill to a format" in capsys.readouterr().err
+
+
 def test_standard_input_cannot_be_file_and_texts(script: Any, capsys: Captured) -> None:
     script("x")
     assert main(["fill", "-", "--at", "1:1", "--one-of", "@-"]) == 2

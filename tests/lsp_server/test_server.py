@@ -424,7 +424,7 @@ async def test_another_model_is_loaded_at_once(scripted: Scripted) -> None:
 async def test_bad_settings_are_told_with_their_path(scripted: Scripted) -> None:
     editor = await scripted("abcdef", options={"threshold": 7, "maxTokens": 3, "colour": "red"})
     [message] = editor.messages
-    assert message.startswith("lacuna.threshold must be a number above 0 and at most 1, not 7")
+    assert message.startswith("lacuna.threshold must be a number from 0 to 1, not 7")
     [logged] = editor.logged
     assert logged.startswith("lacuna.colour is no setting")
     [item] = await editor.ask(editor.open("x = f(▮)\n"))
