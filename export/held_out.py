@@ -19,6 +19,8 @@ from .gaps import AT_CURSOR, Gap, cut
 
 COUNTS = {"python": 480, "javascript": 120}
 """Gaps of each language."""
+OF_ANOTHER = 150
+"""Gaps of a language that is asked for by name."""
 _LONGEST = {True: 160, False: 700}
 """Most characters of a middle of one line, of several."""
 _MOST = {SpanKind.STRING: 0.05, SpanKind.COMMENT: 0.05, SpanKind.BLOCK: 0.12}

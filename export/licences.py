@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import tomllib
 from dataclasses import dataclass
+from email.message import Message
+from email.parser import HeaderParser
 from functools import cache
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import Distribution, PackageMetadata, distributions
 from pathlib import Path
 
 _ALLOWED = re.compile(
     r"(?i)\bMIT\b|\bBSD|\bApache|\bISC\b|\bPSF|Python Software Foundation|\bUnlicense\b|\bZlib"
     r"|\bHPND\b|\bCC0|Public Domain|\bBlueOak|Expat|\bPython-2\.0"
 )
+_VENDORED = frozenset({"_vendor", "vendor", "third_party", "deps"})
+"""Folders of packages within a package."""
 _DENIED = re.compile(r"(?i)GPL|General Public|Proprietary|Commercial|CC-BY-NC|CC-BY-SA|SSPL|NVIDIA")
 
 
@@ -26,25 +32,83 @@ class Package:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the licence is permissive, by an allow-list; unknown is not."""
-        return bool(_ALLOWED.search(self.licence)) and not _DENIED.search(self.licence)
+        """Whether all of the licence is permissive, by an allow-list; unknown is not."""
+        parts = re.split(r"\s+AND\s+", self.licence)
+        return all(map(_ALLOWED.search, parts)) and not _DENIED.search(self.licence)
 
 
 def package_of(path: Path) -> Package | None:
-    """The package of a file: an installed distribution, an npm package, or Python's library."""
+    """The package of a file: an installed distribution, an npm package, Python's library, a crate,
+    the source of a distribution, or what lies in a folder with an unpacked package of Debian."""
     parts = path.parts
     if "node_modules" in parts:
-        return _npm_package(path)
+        return None if _is_vendored(parts, "node_modules") else _npm_package(path)
     for folder in ("site-packages", "dist-packages"):
         if folder in parts:
             at = len(parts) - parts[::-1].index(folder)
-            # A package vendored inside another has a licence of its own that is not recorded.
-            if "_vendor" in parts[at:] or "vendor" in parts[at:] or at >= len(parts):
+            if _is_vendored(parts, folder) or at >= len(parts):
                 return None
             return _installed(Path(*parts[:at])).get(parts[at].removesuffix(".py"))
     if match := re.search(r"/lib/python(\d\.\d+)/", str(path)):
         return Package("python", match[1], "PSF-2.0")
+    return _described_above(path)
+
+
+def _is_vendored(parts: tuple[str, ...], folder: str) -> bool:
+    """Whether a file below the last such folder is of a package within a package, which has a
+    licence of its own that is not recorded."""
+    return bool(_VENDORED.intersection(parts[len(parts) - parts[::-1].index(folder) :]))
+
+
+def _described_above(path: Path) -> Package | None:
+    """The package of the nearest description above a file, unless another lies between the two."""
+    for folder in path.parents:
+        if package := _crate(folder) or _source(folder) or _debian(folder):
+            return package
+        if folder.name in _VENDORED:
+            return None
     return None
+
+
+@cache
+def _crate(folder: Path) -> Package | None:
+    try:
+        facts = tomllib.loads((folder / "Cargo.toml").read_text("utf-8"))["package"]
+    except (OSError, ValueError, KeyError):
+        return None
+    name, version, licence = (facts.get(key) for key in ("name", "version", "license"))
+    return Package(str(name), str(version or ""), licence if type(licence) is str else "unknown")
+
+
+@cache
+def _source(folder: Path) -> Package | None:
+    """A distribution as it is published, not installed."""
+    try:
+        metadata = HeaderParser().parsestr((folder / "PKG-INFO").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return Package(metadata["Name"] or "?", metadata["Version"] or "", _licence(metadata))
+
+
+@cache
+def _debian(folder: Path) -> Package | None:
+    """A package of Debian that was unpacked into a folder of its own; all licences that its
+    copyright file names, as that does not tell which are of the code."""
+    files = list(folder.glob("usr/share/doc/*/copyright"))
+    if len(files) != 1:
+        return None
+    text = files[0].read_text("utf-8", "replace")
+    named = dict.fromkeys(re.findall(r"(?m)^License:[ \t]*(\S.*)$", text))
+    return Package(files[0].parent.name, _debian_version(files[0].parent), " AND ".join(named))
+
+
+def _debian_version(folder: Path) -> str:
+    """What stands in brackets in the first line of a Debian package's list of changes."""
+    for file in folder.glob("changelog.Debian*.gz"):
+        with gzip.open(file, "rt", encoding="utf-8", errors="replace") as lines:
+            if match := re.search(r"\(([^)\s]+)\)", lines.readline()):
+                return match[1]
+    return ""
 
 
 @cache
@@ -53,7 +117,9 @@ def _installed(site: Path) -> dict[str, Package]:
     found = {}
     for distribution in distributions(path=[str(site)]):
         package = Package(
-            distribution.metadata["Name"] or "?", distribution.version, _licence(distribution)
+            distribution.metadata["Name"] or "?",
+            distribution.version,
+            _licence(distribution.metadata),
         )
         for module in _modules(distribution):
             found[module] = package
@@ -67,9 +133,8 @@ def _modules(distribution: Distribution) -> set[str]:
     return {name.removesuffix(".py") for name in (*listed, *files)} - {"..", "tests", "test"}
 
 
-def _licence(distribution: Distribution) -> str:
+def _licence(metadata: PackageMetadata | Message) -> str:
     """The licence expression, else the classifiers, else the first line of the licence field."""
-    metadata = distribution.metadata
     if expression := metadata["License-Expression"]:
         return str(expression)
     classifiers = [

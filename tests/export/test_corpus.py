@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import subprocess
@@ -35,6 +36,11 @@ def package(site, name: str, licence: str, files: dict[str, str]) -> None:
         path = site / name / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def write(path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 @pytest.fixture
@@ -89,6 +95,47 @@ def test_vendored_code_is_not_taken_under_the_licence_of_its_host(site):
     assert build([site]).texts == {"python": [code(1)]}
 
 
+def test_a_crate_is_taken_with_its_name_version_and_licence_and_what_it_brings_is_not(tmp_path):
+    crate = tmp_path / "registry" / "free-1.2.0"
+    write(crate / "Cargo.toml", '[package]\nname = "free"\nversion = "1.2.0"\nlicense = "MIT"\n')
+    write(crate / "src" / "lib.rs", code(1))
+    write(crate / "vendor" / "other.c", code(2))
+    corpus = build([tmp_path])
+    assert corpus.texts == {"rust": [code(1)]}
+    assert list(corpus.packages) == [Package("free", "1.2.0", "MIT")]
+
+
+def test_the_source_of_a_distribution_is_taken_under_its_licence(tmp_path):
+    told = "Metadata-Version: 2.4\nName: free\nVersion: 3\nLicense-Expression: {}\n\nAbout it.\n"
+    write(tmp_path / "free-3" / "PKG-INFO", told.format("BSD-3-Clause"))
+    write(tmp_path / "free-3" / "src" / "fast.c", code(1))
+    write(tmp_path / "copyleft-3" / "PKG-INFO", told.format("GPL-3.0-only"))
+    write(tmp_path / "copyleft-3" / "src" / "fast.c", code(2))
+    corpus = build([tmp_path])
+    assert corpus.texts == {"c": [code(1)]}
+    assert list(corpus.packages) == [Package("free", "3", "BSD-3-Clause")]
+
+
+@pytest.mark.parametrize(("second", "taken"), [("Apache-2.0", True), ("GPL-2+", False)])
+def test_a_package_of_debian_needs_all_its_licences_to_be_permissive(tmp_path, second, taken):
+    docs = tmp_path / "golang-free-dev" / "usr" / "share" / "doc" / "golang-free-dev"
+    write(docs / "copyright", f"Files: *\nLicense: Expat\n\nFiles: debian/*\nLicense: {second}\n")
+    (docs / "changelog.Debian.gz").write_bytes(gzip.compress(b"golang-free (1.4-2) unstable\n"))
+    write(tmp_path / "golang-free-dev" / "usr" / "share" / "gocode" / "src" / "a.go", code(1))
+    corpus = build([tmp_path])
+    assert corpus.texts == ({"go": [code(1)]} if taken else {})
+    found = [Package("golang-free-dev", "1.4-2", f"Expat AND {second}")]
+    assert list(corpus.packages) == (found if taken else [])
+
+
+def test_code_of_another_language_in_an_npm_package_is_not_taken_from_its_dependencies(tmp_path):
+    free = tmp_path / "node_modules" / "free"
+    write(free / "package.json", '{"name": "free", "version": "1", "license": "MIT"}')
+    write(free / "src" / "binding.cc", code(1))
+    write(free / "deps" / "other" / "other.c", code(2))
+    assert build([tmp_path]).texts == {"cpp": [code(1)]}
+
+
 def test_held_out_packages_are_kept_out_by_name_and_kept_for_evaluation(site):
     package(site, "flask", "BSD-3-Clause", {"app.py": code(1)})
     package(site, "free", "MIT", {"a.py": code(2)})
@@ -110,6 +157,8 @@ def test_names_on_the_path_hold_out_modules_and_npm_packages(tmp_path):
     assert is_held_out(tmp_path / "python3.12" / "textwrap.py")
     assert is_held_out(tmp_path / "node_modules" / "semver" / "index.js")
     assert not is_held_out(tmp_path / "semver" / "index.py")
+    assert is_held_out(tmp_path / "registry" / "clap-4.0.32" / "src" / "lib.rs")
+    assert not is_held_out(tmp_path / "registry" / "clap_derive-4.0.32" / "src" / "lib.rs")
 
 
 def test_near_duplicates_are_taken_once(site):
@@ -149,6 +198,7 @@ def test_flaws(text, flaw):
         ("PSF-2.0", True),
         ("GNU General Public License v3 (GPLv3)", False),
         ("MIT OR LGPL-2.1", False),
+        ("MPL-2.0 AND MIT", False),
         ("LicenseRef-Proprietary", False),
         ("unknown", False),
         ("UNLICENSED", False),
