@@ -21,6 +21,7 @@ from lsp_server import globs, spans
 from lsp_server.document import Document
 from lsp_server.host import AHEAD, Host
 from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.notebook import Notebook
 from lsp_server.offers import Lines, Offer, Offers
 from lsp_server.prompt import prompt_around
 from lsp_server.related import Related, Sources
@@ -70,6 +71,7 @@ class Completer:
         """Belongs to the engine's thread."""
         self.settings = Settings()
         self.documents: dict[str, Document] = {}
+        self.notebooks: dict[str, Notebook] = {}
         self.counts = Counts()
         self.offers = Offers(self.counts)
 
@@ -89,6 +91,23 @@ class Completer:
             self._host.cancel(key)
         for known in (self.documents, self._last, self._why):
             known.pop(uri, None)
+
+    def document(self, uri: str) -> Document | None:
+        """An open document; a cell with what stands around it now."""
+        document = self.documents.get(uri)
+        notebook = self.notebooks.get(document.notebook) if document and document.notebook else None
+        if document is None or notebook is None:
+            return document
+        cells = [other for other in self.documents.values() if other.notebook == notebook.uri]
+        readable = [cell for cell in cells if _no_text(cell, self.settings) is None]
+        self.documents[uri] = notebook.place(document, readable)
+        return self.documents[uri]
+
+    def close_notebook(self, uri: str) -> None:
+        """Forgets a notebook and its cells."""
+        self.notebooks.pop(uri, None)
+        for document in [one for one in self.documents.values() if one.notebook == uri]:
+            self.close(document.uri)
 
     # Settings and engine
 
@@ -239,10 +258,12 @@ class Completer:
             return ()
         if last.request.automatic and not request.automatic:
             return ()
-        before, cursor = last.request.document, last.request.offset
+        then, now = last.request, request.document
+        if (then.document.before, then.document.after) != (now.before, now.after):
+            return ()
         for offer in last.offers:
-            if rest := offer.rest(before, cursor, request.document, request.offset):
-                self._why.pop(request.document.uri, None)
+            if rest := offer.rest(then.document, then.offset, now, request.offset):
+                self._why.pop(now.uri, None)
                 return (rest,)
         return ()
 
@@ -337,8 +358,13 @@ def _left_alone(document: Document, settings: Settings) -> Nothing | None:
         return DISABLED
     if document.language in settings.disabled_languages:
         return LANGUAGE
-    if globs.matches(_path_in(document.uri), settings.excluded_globs):
+    if globs.matches(_path_in(document.notebook or document.uri), settings.excluded_globs):
         return EXCLUDED
+    return _no_text(document, settings)
+
+
+def _no_text(document: Document, settings: Settings) -> Nothing | None:
+    """Why a document is not to be read for what its text is."""
     if document.size > settings.max_file_bytes:
         return TOO_LARGE
     return BINARY if "\0" in document.text else None

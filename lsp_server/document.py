@@ -64,18 +64,43 @@ class Document:
     text: str = field(repr=False)
     line_starts: tuple[int, ...] = field(repr=False)
     r"""Code-point offset of each line's start; lines end at \n, \r\n or \r."""
+    notebook: str | None = None
+    """The URI of the notebook that the text is a cell of."""
+    before: str = field(default="", repr=False)
+    """What stands before the text in its notebook; no position counts it."""
+    after: str = field(default="", repr=False)
+    """What stands after it."""
     _earlier: Tree | None = field(default=None, repr=False, compare=False)
     """The tree of an earlier text, told of every edit since then."""
 
     @classmethod
-    def open(cls, uri: str, language: str, version: int, text: str) -> Document:
+    def open(
+        cls, uri: str, language: str, version: int, text: str, notebook: str | None = None
+    ) -> Document:
         """Reads the text anew."""
-        return cls(uri, language, version, text, (0, *_line_starts(text, 0, len(text))))
+        starts = (0, *_line_starts(text, 0, len(text)))
+        return cls(uri, language, version, text, starts, notebook)
 
     @cached_property
     def tree(self) -> Tree | None:
         """Of `text`, parsed when first asked for; None when the language has no grammar here."""
         return syntax.parse(self.language, self.text, self._earlier)
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether it is a cell of a notebook."""
+        return self.notebook is not None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing to go by, neither in the text nor around it."""
+        return not any(text.strip("\ufeff \t\r\n") for text in (self.text, self.before, self.after))
+
+    def between(self, before: str, after: str) -> Document:
+        """The document with these texts around it; itself if they are there already."""
+        if (before, after) == (self.before, self.after):
+            return self
+        return replace(self, before=before, after=after)
 
     def changed(self, version: int, changes: Sequence[Change], encoding: Encoding) -> Document:
         """The document after `changes`, each in terms of the text that the one before left.
@@ -124,9 +149,10 @@ class Document:
 
     @property
     def path(self) -> Path | None:
-        """The file of this machine that the URI names; None where it names none."""
+        """The file of this machine that the URI names, for a cell that of its notebook; None where
+        it names none."""
         try:
-            parts = urlsplit(self.uri)
+            parts = urlsplit(self.notebook or self.uri)
             name = _file_name(parts.path)
         except ValueError:  # such as a bracket that is not closed, or half a character
             return None

@@ -7,7 +7,6 @@ only sees to it that a request costs the same in a file of 50 lines and of 50,00
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 
 from engine.prompt import Prompt
 from lsp_server.document import Document
@@ -31,33 +30,29 @@ def prompt_for(document: Document, span: Span, related: str = "") -> Prompt:
 
 def prompt_around(document: Document, start: int, end: int, related: str = "") -> Prompt:
     r"""The text around start..end: whole lines unless they are huge, line ends as \n, no BOM."""
-    prefix = document.text[_prefix_start(document, start) : start]
-    suffix = document.text[end : _suffix_end(document, end)]
+    prefix = _last_of(document.before + document.text[:start])
+    suffix = _first_of(document.text[end:] + document.after)
     return Prompt(_plain(prefix), _plain(suffix), _plain(related))
 
 
-def _prefix_start(document: Document, end: int) -> int:
-    """Where the prefix of a gap at `end` begins: a line start that stays while one types.
+def _last_of(text: str) -> str:
+    """The end of what stands before a gap, from a line start that stays while one types.
 
     A window that slid with the cursor would give the engine another first token at each keystroke,
     and nothing of its cached context could be used again. So the start jumps from line to line over
     HOP_CHARACTERS at once.
     """
-    hop = (end - PREFIX_CHARACTERS) // HOP_CHARACTERS * HOP_CHARACTERS
+    hop = (len(text) - PREFIX_CHARACTERS) // HOP_CHARACTERS * HOP_CHARACTERS
     if hop <= 0:
-        return 0
-    line_start = document.line_starts[bisect_right(document.line_starts, hop) - 1]
-    return line_start if hop - line_start < HOP_CHARACTERS else hop
+        return text
+    line_start = text.rfind("\n", 0, hop) + 1
+    return text[line_start if hop - line_start < HOP_CHARACTERS else hop :]
 
 
-def _suffix_end(document: Document, start: int) -> int:
-    """Where the suffix of a gap at `start` ends: at the end of a line."""
-    least = start + SUFFIX_CHARACTERS
-    if least >= len(document.text):
-        return len(document.text)
-    line = bisect_left(document.line_starts, least)
-    line_end = document.line_starts[line] if line < len(document.line_starts) else least
-    return line_end if line_end - least < SUFFIX_CHARACTERS else least
+def _first_of(text: str) -> str:
+    """The beginning of what stands after a gap, up to the end of a line."""
+    line_end = text.find("\n", SUFFIX_CHARACTERS - 1) + 1
+    return text[: line_end if 0 < line_end < 2 * SUFFIX_CHARACTERS else SUFFIX_CHARACTERS]
 
 
 def _plain(text: str) -> str:

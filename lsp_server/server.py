@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -34,11 +34,17 @@ from lsp_server import transport, wire
 from lsp_server.completer import NOT_OPEN, STALE, Completer
 from lsp_server.document import Document, Encoding
 from lsp_server.host import Host, Opener, open_engine
+from lsp_server.notebook import Notebook
 from lsp_server.settings import Problem, Settings, read_settings
 from lsp_server.status import State, Status
 
 TRIGGERS = (".", "(", "=")
 """Where an editor without inline completion asks, besides in words."""
+
+NOTEBOOKS = types.NotebookDocumentSyncOptions(
+    [types.NotebookDocumentFilterWithNotebook("*", [types.NotebookCellLanguage("*")])]
+)
+"""Which cells an editor is to tell of: all."""
 
 ALREADY_TOLD = ("Unable to deserialize message", "Unable to handle message")
 """What pygls logs, with a traceback, of messages that the editor is told about."""
@@ -94,7 +100,12 @@ class Server(LanguageServer):
     """pygls' server, with Lacuna's completer behind it."""
 
     def __init__(self, opener: Opener) -> None:
-        super().__init__("lacuna", version("lacuna-ls"), protocol_cls=Protocol)
+        super().__init__(
+            "lacuna",
+            version("lacuna-ls"),
+            protocol_cls=Protocol,
+            notebook_document_sync=NOTEBOOKS,
+        )
         self.host = Host(opener)
         self.completer = Completer(self.host, self.tell)
         self.first_settings: object = None
@@ -110,7 +121,7 @@ class Server(LanguageServer):
 
     def document(self, params: Any) -> Document | None:
         """The open document that a message is about."""
-        return self.completer.documents.get(params.text_document.uri)
+        return self.completer.document(params.text_document.uri)
 
     def tell(self, status: Status) -> None:
         """Tells the editor a new status; while the model loads it shows progress."""
@@ -232,18 +243,56 @@ def shutdown(ls: Server, params: None) -> None:
 
 
 def did_open(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
-    item = params.text_document
-    ls.completer.put(Document.open(item.uri, item.language_id, item.version, item.text))
+    ls.completer.put(wire.document(params.text_document))
 
 
 def did_change(ls: Server, params: types.DidChangeTextDocumentParams) -> None:
-    if document := ls.document(params):
-        changes = [wire.change(event) for event in params.content_changes]
-        ls.completer.put(document.changed(params.text_document.version, changes, ls.encoding))
+    change_text(ls, params.text_document, params.content_changes)
 
 
 def did_close(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
     ls.completer.close(params.text_document.uri)
+
+
+def change_text(
+    ls: Server,
+    identifier: types.VersionedTextDocumentIdentifier,
+    events: Sequence[types.TextDocumentContentChangeEvent],
+) -> None:
+    if document := ls.completer.documents.get(identifier.uri):
+        changes = [wire.change(event) for event in events]
+        ls.completer.put(document.changed(identifier.version, changes, ls.encoding))
+
+
+# Notebooks
+
+
+def did_open_notebook(ls: Server, params: types.DidOpenNotebookDocumentParams) -> None:
+    opened = params.notebook_document
+    ls.completer.notebooks[opened.uri] = Notebook(opened.uri, wire.cells(opened.cells))
+    for item in params.cell_text_documents:
+        ls.completer.put(wire.document(item, opened.uri))
+
+
+def did_change_notebook(ls: Server, params: types.DidChangeNotebookDocumentParams) -> None:
+    uri, change = params.notebook_document.uri, params.change.cells
+    notebook = ls.completer.notebooks.get(uri)
+    if notebook is None or change is None:
+        return
+    if structure := change.structure:
+        for closed in structure.did_close or ():
+            ls.completer.close(closed.uri)
+        for item in structure.did_open or ():
+            ls.completer.put(wire.document(item, uri))
+        array = structure.array
+        notebook = notebook.spliced(array.start, array.delete_count, wire.cells(array.cells))
+    ls.completer.notebooks[uri] = notebook.updated(wire.cells(change.data))
+    for content in change.text_content or ():
+        change_text(ls, content.document, content.changes)
+
+
+def did_close_notebook(ls: Server, params: types.DidCloseNotebookDocumentParams) -> None:
+    ls.completer.close_notebook(params.notebook_document.uri)
 
 
 # Suggestions
@@ -272,7 +321,7 @@ async def read_ahead(ls: Server, params: Any) -> None:
     line, character = (
         wire.param(params, f"position.{name}", int) for name in ("line", "character")
     )
-    document = ls.completer.documents.get(wire.param(params, "textDocument.uri", str))
+    document = ls.completer.document(wire.param(params, "textDocument.uri", str))
     if document is not None:
         position = types.Position(line, character)
         await ls.completer.read_ahead(wire.request(document, position, ls.encoding))
@@ -291,7 +340,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
 async def fill_lines(ls: Server, params: Any) -> dict[str, Any]:
     wanted = wire.param(params, "textDocument.version", int)
     first, last = wire.param(params, "startLine", int), wire.param(params, "endLine", int)
-    document = ls.completer.documents.get(wire.param(params, "textDocument.uri", str))
+    document = ls.completer.document(wire.param(params, "textDocument.uri", str))
     if document is None:
         return wire.lines(NOT_OPEN, wanted, ls.encoding)
     if document.version != wanted:
@@ -352,4 +401,7 @@ _SYNCHRONISATION: dict[str, Callable[[Server, Any], None]] = {
     types.TEXT_DOCUMENT_DID_OPEN: did_open,
     types.TEXT_DOCUMENT_DID_CHANGE: did_change,
     types.TEXT_DOCUMENT_DID_CLOSE: did_close,
+    types.NOTEBOOK_DOCUMENT_DID_OPEN: did_open_notebook,
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE: did_change_notebook,
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE: did_close_notebook,
 }

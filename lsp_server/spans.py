@@ -160,7 +160,7 @@ def choose_lines(document: Document, first_line: int, last_line: int) -> Span | 
         return REVERSED_LINES
     if first_line < 0 or last_line >= len(document.line_starts):
         return OUTSIDE_FILE
-    if not document.text.strip():
+    if document.is_blank:
         return EMPTY_FILE
     start, end = document.line_bounds(first_line)[0], document.line_bounds(last_line)[1]
     filled = [line for line in document.text[start:end].splitlines() if line.strip()]
@@ -431,7 +431,7 @@ def _without_comment(line: str, language: str) -> str:
 
 
 def _refusal(place: Place) -> NoSpan | None:
-    if not place.document.text.strip("\ufeff \t\r\n"):
+    if place.document.is_blank:
         return EMPTY_FILE
     if _WORD_CHARACTERS.match(place.after):
         left = place.before[-1:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 from engine import Step
 from lsp_server.document import Change, Document, Encoding
 from lsp_server.infill import Nothing
+from lsp_server.notebook import Cell
 from lsp_server.offers import Lines, Offer
 from lsp_server.request import Request, Selected
 from lsp_server.status import Counts, Status
@@ -55,6 +56,17 @@ def problems(error: BaseException | None) -> Iterator[str]:
     for told in transform_error(error):
         problem, _, place = told.partition(" @ $.")
         yield f"{re.sub('_[a-z]', lambda found: found[0][1].upper(), place)}: {problem}"
+
+
+def document(item: types.TextDocumentItem, notebook: str | None = None) -> Document:
+    """A document as it was opened, or a cell of the notebook with that URI."""
+    return Document.open(item.uri, item.language_id, item.version, item.text, notebook)
+
+
+def cells(given: Sequence[types.NotebookCell] | None) -> tuple[Cell, ...]:
+    """The cells of a notebook."""
+    code = types.NotebookCellKind.Code
+    return tuple(Cell(cell.document, cell.kind is code) for cell in given or ())
 
 
 def change(event: types.TextDocumentContentChangeEvent) -> Change:

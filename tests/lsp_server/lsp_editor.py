@@ -1,7 +1,7 @@
 """An editor for tests: pygls' client around a real server process."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -9,7 +9,22 @@ from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
 URI = "file:///project/code.py"
+NOTEBOOK = "file:///project/study.ipynb"
 CURSOR = "▮"
+
+
+def cell(name: str, text: str, language: str = "python") -> types.TextDocumentItem:
+    """A cell as VS Code names it: its address tells the path of its notebook, but not by scheme."""
+    uri = f"vscode-notebook-cell:/project/study.ipynb#{name}"
+    return types.TextDocumentItem(uri, language, 1, text)
+
+
+def cell_of(item: types.TextDocumentItem) -> types.NotebookCell:
+    """The cell that has this text: of code but for Markdown."""
+    kinds = types.NotebookCellKind
+    return types.NotebookCell(
+        kinds.Markup if item.language_id == "markdown" else kinds.Code, item.uri
+    )
 
 
 class Editor(LanguageClient):
@@ -73,6 +88,9 @@ class Editor(LanguageClient):
                 capabilities=types.ClientCapabilities(
                     general=types.GeneralClientCapabilities(position_encodings=[encoding]),
                     text_document=types.TextDocumentClientCapabilities(inline_completion=ghost),
+                    notebook_document=types.NotebookDocumentClientCapabilities(
+                        types.NotebookDocumentSyncClientCapabilities()
+                    ),
                     window=types.WindowClientCapabilities(work_done_progress=True),
                 ),
             )
@@ -104,6 +122,48 @@ class Editor(LanguageClient):
         document = types.VersionedTextDocumentIdentifier(self.versions[uri], uri)
         self.text_document_did_change(types.DidChangeTextDocumentParams(document, [event]))
         return types.Position(at.line, at.character + len(text.encode("utf-16-le")) // 2)
+
+    def open_notebook(self, *cells: types.TextDocumentItem, uri: str = NOTEBOOK) -> None:
+        """Opens a notebook; its cells are code but for those in Markdown."""
+        self.versions.update({cell.uri: cell.version for cell in cells})
+        notebook = types.NotebookDocument(uri, "jupyter-notebook", 1, [cell_of(c) for c in cells])
+        self.notebook_document_did_open(types.DidOpenNotebookDocumentParams(notebook, cells))
+
+    def change_notebook(self, uri: str = NOTEBOOK, **changes: Any) -> None:
+        """Tells of changes: `structure`, `data` or `text_content`."""
+        cells = types.NotebookDocumentCellChanges(**changes)
+        notebook = types.VersionedNotebookDocumentIdentifier(2, uri)
+        event = types.NotebookDocumentChangeEvent(cells=cells)
+        params = types.DidChangeNotebookDocumentParams(notebook, event)
+        self.notebook_document_did_change(params)
+
+    def splice(
+        self,
+        start: int,
+        count: int,
+        *cells: types.TextDocumentItem,
+        opened: Sequence[types.TextDocumentItem] = (),
+        closed: Sequence[str] = (),
+    ) -> None:
+        """Puts cells in place of `count` ones; `opened` are new, those in `closed` are gone."""
+        array = types.NotebookCellArrayChange(start, count, [cell_of(cell) for cell in cells])
+        gone = [types.TextDocumentIdentifier(uri) for uri in closed]
+        change = types.NotebookDocumentCellChangeStructure(array, opened, gone)
+        self.change_notebook(structure=change)
+
+    def type_in_cell(self, text: str, at: types.Position, uri: str) -> types.Position:
+        """Inserts text within a line of a cell; the position after it."""
+        self.versions[uri] += 1
+        event = types.TextDocumentContentChangePartial(types.Range(at, at), text)
+        document = types.VersionedTextDocumentIdentifier(self.versions[uri], uri)
+        change = types.NotebookDocumentCellContentChanges(document, [event])
+        self.change_notebook(text_content=[change])
+        return types.Position(at.line, at.character + len(text.encode("utf-16-le")) // 2)
+
+    def close_notebook(self, *cells: str, uri: str = NOTEBOOK) -> None:
+        notebook = types.NotebookDocumentIdentifier(uri)
+        gone = [types.TextDocumentIdentifier(cell) for cell in cells]
+        self.notebook_document_did_close(types.DidCloseNotebookDocumentParams(notebook, gone))
 
     def ask(
         self,

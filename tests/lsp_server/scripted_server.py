@@ -8,12 +8,14 @@ context does; crash: requests meet an error nobody has thought of.
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine import Engine
 from engine.errors import EngineFailedError
 from engine.fake import scripted_engine
+from engine.prompt import Prompt
 from lsp_server import server
 from lsp_server.settings import Settings
 
@@ -25,6 +27,22 @@ def crash(*_: Any, **__: Any) -> None:
 def wait_for(gate: str | None) -> None:
     while gate is not None and not Path(gate).exists():
         time.sleep(0.01)
+
+
+def noted(path: str | None, engine: Engine) -> None:
+    """Writes down what each fill of an engine, and each reading ahead, is given."""
+
+    def noting(kind: str, does: Any) -> Any:
+        def call(prompt: Prompt, *given: Any, **named: Any) -> Any:
+            with Path(str(path)).open("a") as handle:
+                print(json.dumps({"kind": kind, **asdict(prompt)}), file=handle)
+            return does(prompt, *given, **named)
+
+        return call
+
+    if path is not None:
+        engine.fill = noting("fill", engine.fill)  # type: ignore[method-assign]
+        engine.read = noting("read", engine.read)  # type: ignore[method-assign]
 
 
 def main(script: dict[str, Any]) -> int:
@@ -54,6 +72,7 @@ def main(script: dict[str, Any]) -> int:
 
         engine.script.encode = read  # type: ignore[method-assign]
         engine.script.denoise = gated  # type: ignore[method-assign]
+        noted(script.get("prompts"), engine)
         if script.get("crash"):
             engine.script.begin = crash  # type: ignore[method-assign]
         return engine
