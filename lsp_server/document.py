@@ -84,7 +84,7 @@ class Document:
     @cached_property
     def tree(self) -> Tree | None:
         """Of `text`, parsed when first asked for; None when the language has no grammar here."""
-        return syntax.parse(self.language, self.text, self._earlier)
+        return syntax.parse(self.language, self.text, self._earlier, is_cell=self.is_cell)
 
     @property
     def is_cell(self) -> bool:

@@ -5,6 +5,7 @@ Grammars come from the single official wheels and are loaded when a language is 
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import import_module
 from pathlib import PurePath
@@ -49,6 +50,13 @@ _SUFFIXES = {
     **dict.fromkeys((".h", ".cc", ".cpp", ".cxx", ".c++", ".hh", ".hpp", ".hxx"), "cpp"),
 }
 
+_COMMAND = re.compile(
+    rb"^([ \t]*|[\w.,* \t]+=[ \t]*)(?:%[%A-Za-z_]|![ !#-&(-<>-~]|\?[?\w])", re.MULTILINE
+)
+"""What begins a line of IPython, or what is assigned in one: `%time`, `files = !ls`, `?str`."""
+_HELP = re.compile(rb"(?<=[\w)\]*])\?(?=\??[ \t]*\r?$)", re.MULTILINE)
+"""What ends one: `str.join?`."""
+
 UNKNOWN = "plaintext"
 """The LSP language id of a file whose language is not known."""
 
@@ -81,17 +89,29 @@ def grammar(language: str) -> Language | None:
     return Language(getattr(import_module(module), function)())
 
 
-def parse(language: str, text: str, old: Tree | None = None) -> Tree | None:
+def parse(
+    language: str, text: str, old: Tree | None = None, *, is_cell: bool = False
+) -> Tree | None:
     """The tree of `text`, or None for an unknown language.
 
     `old` is a tree of the text before, already edited (`Tree.edit`); what did not change is reused.
+    In a cell of a notebook IPython's own lines are read as comments.
     """
     known = grammar(language)
     if known is None:
         return None
+    source = encode(text)
+    if is_cell and canonical(language) == "python":
+        # Anew: an edit may make another line one of IPython's, or no longer.
+        source, old = _without_ipython(source), None
     # Two threads must not share a parser, and making one costs nothing.
     parser = Parser(known)
-    return parser.parse(encode(text)) if old is None else parser.parse(encode(text), old)
+    return parser.parse(source) if old is None else parser.parse(source, old)
+
+
+def _without_ipython(source: bytes) -> bytes:
+    """A cell with IPython's own lines as Python of the same length, comments after a value."""
+    return _HELP.sub(b"#", _COMMAND.sub(rb"\g<1>0#", source))
 
 
 def encode(text: str) -> bytes:
@@ -157,6 +177,6 @@ def errors_after(document: Document, start: int, end: int, replacement: str) -> 
     tree = document.tree.copy()
     edit(tree, document.text, start, end, replacement)
     text = document.text[:start] + replacement + document.text[end:]
-    after = parse(document.language, text, tree)
+    after = parse(document.language, text, tree, is_cell=document.is_cell)
     assert after is not None
     return errors_in(after)

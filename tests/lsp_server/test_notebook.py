@@ -13,9 +13,12 @@ from conftest import Scripted
 from lsp_editor import Editor, cell
 from lsprotocol import types
 
+from lsp_server import spans
 from lsp_server.document import Document
+from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
 from lsp_server.notebook import Cell, Notebook
 from lsp_server.prompt import HOP_CHARACTERS, PREFIX_CHARACTERS, SUFFIX_CHARACTERS, prompt_around
+from lsp_server.spans import Span
 
 START = types.Position(0, 0)
 
@@ -281,6 +284,39 @@ async def test_lines_of_a_cell_are_filled_anew(scripted: Scripted, prompts: Path
     [edit] = filled.edits
     assert (edit.range.start.line, edit.range.end.line) == (0, 0)
     assert found.prompts[-1]["prefix"] == LOAD.text + "\n\n"
+
+
+IPYTHON = [
+    ("%%time\nframe = read(▮\n", "path)"),
+    ("%%time\nfor name in names:\n    ▮\n", "print(name)"),
+    ("%matplotlib inline\nimport matplotlib.pyplot ▮\n", "as plt"),
+    ("from os ▮\n!pip install -q pandas 'numpy>=2'\n", "import path"),
+    ("if missing:\n    !wget -q $url\nframe = ▮\n", "read(path)"),
+    ("frame.head(▮\nframe.tail?\n?frame\n", "3)"),
+    ("!pip install ▮\n", "pandas"),
+]
+
+
+@pytest.mark.parametrize(("text", "fill"), IPYTHON)
+async def test_a_cell_with_lines_of_ipython_is_filled_like_any_other(
+    scripted: Scripted, text: str, fill: str
+) -> None:
+    editor = await scripted(fill, fill)
+    before, _, after = text.partition("▮")
+    lines = before.split("\n")
+    item = cell("magic", before + after)
+    editor.open_notebook(item)
+    at = types.Position(len(lines) - 1, len(lines[-1]))
+    found = await editor.ask(at, item.uri)
+    assert [one.insert_text for one in found] == [fill], await editor.why(item.uri)
+
+
+def test_what_breaks_a_cell_with_lines_of_ipython_is_held_back() -> None:
+    here = document("a", "%%time\n!ls\nx = \nprint(x)\n")
+    span = spans.choose(here, 15)
+    assert isinstance(span, Span)
+    assert isinstance(to_edit(here, span, "f(1)"), Edit)
+    assert to_edit(here, span, "1 = = 2") is BREAKS_SYNTAX
 
 
 async def test_nothing_of_a_notebook_is_logged(scripted: Scripted) -> None:

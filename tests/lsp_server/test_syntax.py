@@ -137,3 +137,72 @@ def test_bytes_and_code_points(text: str) -> None:
 
 def test_a_byte_within_a_character_is_that_characters_start() -> None:
     assert syntax.code_point_offset("a😋b", 3) == 1
+
+
+IPYTHON = """\
+%%time
+%matplotlib inline
+!pip install -q 'x>=1' "y
+?print
+files = !ls *.csv
+a, b = %sx ls
+print??
+for name in files:
+    !wget -q $name
+    %timeit -n 3 {name}
+!{executable} -m pip list
+frame['a'].head?
+"""
+PYTHON = """\
+x = (
+    a
+    % b
+    %(c)
+    != d
+)
+y = "%time=!ls" % x == 5
+\"\"\"
+!important, is it not?
+%s and %time
+\"\"\"
+z = x if y else "?"  # why?
+"""
+
+
+def test_lines_of_ipython_are_no_errors_in_a_cell() -> None:
+    for source in (IPYTHON, IPYTHON.replace("\n", "\r\n")):
+        for line in source.splitlines(keepends=True):
+            tree = syntax.parse("python", line, is_cell=True)
+            assert tree is not None
+            if not line.startswith("for"):
+                assert syntax.errors_in(tree) == 0, line
+        tree = syntax.parse("python", source, is_cell=True)
+        assert tree is not None
+        assert syntax.errors_in(tree) == 0
+        assert tree.root_node.end_byte == len(source)
+
+
+def test_outside_a_cell_and_in_other_languages_they_are() -> None:
+    for language, is_cell in (("python", False), ("javascript", True)):
+        tree = syntax.parse(language, "!pip install x\n", is_cell=is_cell)
+        assert tree is not None
+        assert syntax.errors_in(tree) > 0
+
+
+def test_python_is_read_in_a_cell_as_elsewhere() -> None:
+    trees = [syntax.parse("python", PYTHON, is_cell=is_cell) for is_cell in (False, True)]
+    first, second = (str(tree.root_node) for tree in trees if tree is not None)
+    assert first == second
+    assert "ERROR" not in first
+
+
+def test_a_cell_that_changes_is_read_as_it_would_be_anew() -> None:
+    text = "x = !ls\ny = 1\n"
+    document = Document.open("cell:1", "python", 1, text, "file:///x.ipynb")
+    assert document.tree is not None
+    for start, end, new in ((2, 4, ""), (0, 0, "# "), (0, 2, "z = ")):
+        document = document.replaced(start, end, new)
+        anew = syntax.parse("python", document.text, is_cell=True)
+        assert document.tree is not None
+        assert anew is not None
+        assert str(document.tree.root_node) == str(anew.root_node)
