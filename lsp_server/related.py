@@ -19,7 +19,7 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-from lsp_server import globs
+from lsp_server import globs, syntax
 from lsp_server.document import Document
 
 LINES = 14
@@ -91,32 +91,34 @@ class Related:
     _read: dict[object, _Read] = field(default_factory=dict)
     """By path, or URI of an open document; what was used last is at the end."""
     _chosen: dict[str, _Chosen] = field(default_factory=dict)
-    """By the URI of the document with the gap."""
+    """By the URI of the document with the gap or, where that is a cell, of its notebook."""
 
     def lines(self, document: Document, start: int, end: int, sources: Sources) -> str:
         """The lines most like those around the gap start..end (code points); "" if none are.
 
-        They come from open documents of the same language and from files of the document's folder
-        with its suffix. A cursor that stays near a place keeps what was chosen there.
+        They come from open documents of the same language, but for cells of the same notebook, and
+        from files of the document's folder with its suffix or, for a cell, its language. A cursor
+        that stays near a place keeps what was chosen there.
         """
-        line = document.line_at(start)
-        chosen = self._chosen.get(document.uri)
+        home, line = _home(document), _line(document, start)
+        chosen = self._chosen.get(home)
         if chosen is None or abs(line - chosen.line) > (NEAR if chosen.text else NEAR_NONE):
             wanted, others = words_around(document, start, end), self._others(document, sources)
             found = most_like(wanted, list(others), self._of(document))
-            self._forget({document.uri, *(other.uri for other in sources.opened)})
-            chosen = self._chosen[document.uri] = _Chosen(line, "\n\n".join(found))
+            opened = (document, *sources.opened)
+            self._forget({name for one in opened for name in (one.uri, _home(one))})
+            chosen = self._chosen[home] = _Chosen(line, "\n\n".join(found))
         return chosen.text
 
     def _others(self, document: Document, sources: Sources) -> Iterator[tuple[Passage, ...]]:
         """The passages of every other file that may be looked at; an open one as it is there, or
         not at all."""
-        seen = {_file(document)}
+        seen = {_source(document)}
         left = sources.most_opened
         for other in reversed(sources.opened):
-            file = _file(other)
-            if other.uri != document.uri and (file is None or file not in seen):
-                seen.add(file)
+            source = _source(other)
+            if source not in seen and _home(other) != _home(document):
+                seen.add(source)
                 size, is_like = len(other.text), other.language == document.language
                 if is_like and size <= min(left, FILE_BYTES) and sources.may_read(other):
                     left -= size
@@ -124,7 +126,8 @@ class Related:
         if document.path is None:
             return
         folder = Path(os.path.realpath(document.path.parent))
-        for path, stamp in beside(document.path, sources):
+        suffixes = syntax.suffixes(document.language) if document.is_cell else document.path.suffix
+        for path, stamp in beside(document.path, suffixes, sources):
             if folder / path.name not in seen:
                 yield self._passages(path, stamp, partial(text_of, path))
 
@@ -181,10 +184,11 @@ def words_around(document: Document, start: int, end: int) -> Words:
     """The words near a gap, those of its own line not among them: they change with each key."""
     text, starts = document.text, document.line_starts
     first = starts[document.line_at(start)]
-    below = document.line_at(end) + 1
-    after = starts[below] if below < len(starts) else len(text)
-    found = _WORD.findall(text, max(first - ABOVE, 0), first)
-    return frozenset(found + _WORD.findall(text, after, after + BELOW))
+    line = document.line_at(end) + 1
+    last = starts[line] if line < len(starts) else len(text)
+    above = document.before[-ABOVE:] + text[max(first - ABOVE, 0) : first]
+    below = text[last : last + BELOW] + document.after[:BELOW]
+    return frozenset(_WORD.findall(above[-ABOVE:]) + _WORD.findall(below[:BELOW]))
 
 
 def passages(text: str) -> Iterator[Passage]:
@@ -197,10 +201,12 @@ def passages(text: str) -> Iterator[Passage]:
             yield Passage("\n".join(lines[of_lines]), found)
 
 
-def beside(path: Path, sources: Sources) -> list[tuple[Path, object]]:
+def beside(
+    path: Path, suffixes: str | tuple[str, ...], sources: Sources
+) -> list[tuple[Path, object]]:
     """The files in the folder of `path` that may be looked at, the last changed ones first, each
-    with what changes when it does. They have the suffix of `path`; none are links."""
-    files = list(_files(path.parent, path.suffix)) if path.suffix else []
+    with what changes when it does. They have one of the suffixes; none are links."""
+    files = list(_files(path.parent, suffixes)) if suffixes else []
     most = min(FILE_BYTES, sources.max_file_bytes)
     allowed = [
         (facts, file)
@@ -215,19 +221,32 @@ def beside(path: Path, sources: Sources) -> list[tuple[Path, object]]:
     ]
 
 
-def _files(folder: Path, suffix: str) -> Iterator[tuple[os.stat_result, Path]]:
-    """Facts and path of each file with a suffix; none where they cannot be had."""
+def _files(folder: Path, suffixes: str | tuple[str, ...]) -> Iterator[tuple[os.stat_result, Path]]:
+    """Facts and path of each file with one of the suffixes; none where they cannot be had."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(suffix):
+            if entry.name.endswith(suffixes):
                 with suppress(OSError):  # it may have gone meanwhile
                     if entry.is_file(follow_symlinks=False):
                         yield entry.stat(), Path(entry.path)
 
 
-def _file(document: Document) -> Path | None:
-    """The file of a document, by whatever links it is reached."""
-    return Path(os.path.realpath(document.path)) if document.path else None
+def _source(document: Document) -> Path | str:
+    """What a document is one text with, under whatever name: its file, by whatever links that is
+    reached; else, and for a cell, its URI."""
+    if document.is_cell or document.path is None:
+        return document.uri
+    return Path(os.path.realpath(document.path))
+
+
+def _home(document: Document) -> str:
+    """The URI of what is edited in one place: a notebook, or a document that is in none."""
+    return document.notebook or document.uri
+
+
+def _line(document: Document, offset: int) -> int:
+    """The line of an offset there."""
+    return document.before.count("\n") + document.line_at(offset)
 
 
 def text_of(path: Path) -> str:

@@ -69,6 +69,12 @@ def language_of(path: str | PurePath) -> str:
     return _SUFFIXES.get(PurePath(path).suffix.lower(), UNKNOWN)
 
 
+def suffixes(language: str) -> tuple[str, ...]:
+    """The suffixes of a language's files; none for an unknown one."""
+    known = canonical(language)
+    return tuple(suffix for suffix, its in _SUFFIXES.items() if canonical(its) == known)
+
+
 def canonical(language: str) -> str:
     """The language's key here: the same for all names of one grammar; unknown ones unchanged."""
     return _ALIASES.get(language.lower(), language.lower())

@@ -284,6 +284,59 @@ def test_what_is_typed_in_the_line_of_the_gap_has_no_say(place: Path) -> None:
     assert "account.touch()" in Related().lines(document, start, start + 28, Sources())
 
 
+# Cells of notebooks
+
+
+def cell(place: Path, name: str, text: str) -> Document:
+    """A cell of the notebook at `place`."""
+    return Document.open(f"vscode-notebook-cell:{name}", "python", 1, text, place.as_uri())
+
+
+def test_a_cell_is_given_files_of_its_language_beside_the_notebook_and_no_notebook(
+    place: Path,
+) -> None:
+    like = (place.parent / "account.py").read_text()
+    (place.parent / "account.ipynb").write_text(like.replace("touch", "update"))
+    place.unlink()
+    start, here = GAP.index("▮"), cell(place.with_suffix(".ipynb"), "a", GAP.replace("▮", ""))
+    assert "account.touch()" in (found := Related().lines(here, start, start, ANY))
+    assert "update" not in found
+    (place.parent / "account.py").rename(place.parent / "account.js")
+    assert Related().lines(here, start, start, ANY) == ""
+
+
+def test_other_cells_of_the_notebook_are_not_given_and_those_of_another_are(place: Path) -> None:
+    (place.parent / "account.py").unlink()
+    study, other = place.with_name("study.ipynb"), place.with_name("other.ipynb")
+    start, here = GAP.index("▮"), cell(study, "a", GAP.replace("▮", ""))
+    like = LIKE.replace("▮", "account.touch()")
+    for sibling, found in ((cell(study, "b", like), False), (cell(other, "b", like), True)):
+        opened = [sibling, cell(other, "c", OTHER), here]
+        assert ("touch" in Related().lines(here, start, start, Sources(opened))) is found
+    untitled = [replace(one, notebook="untitled:1") for one in (cell(study, "b", like), here)]
+    assert Related().lines(untitled[1], start, start, Sources(untitled)) == ""
+
+
+def test_the_words_around_a_gap_are_those_of_the_notebook(place: Path) -> None:
+    start = GAP.index("▮")
+    here = cell(place.with_suffix(".ipynb"), "a", "\n").between(GAP[:start], GAP[start + 1 :])
+    assert "account.touch()" in Related().lines(here, 0, 0, ANY)
+
+
+def test_the_next_cell_keeps_what_was_chosen(place: Path) -> None:
+    """Else all of the notebook would be read anew."""
+    study, related, path = place.with_suffix(".ipynb"), Related(), place.parent / "account.py"
+    start = GAP.index("▮")
+    here, following = cell(study, "a", GAP.replace("▮", "")), cell(study, "b", "\n")
+    opened = Sources([here, following])
+    chosen = related.lines(here, start, start, opened)
+    path.write_text(path.read_text().replace("touch", "update"))
+    near = following.between(f"{here.text}\n", "")
+    assert related.lines(near, 0, 0, opened) == chosen
+    far = following.between("x = 1\n" * (NEAR + LINES) + here.text, "")
+    assert "update" in related.lines(far, 0, 0, opened)
+
+
 def test_line_ends_and_a_mark_of_byte_order_are_no_matter(place: Path) -> None:
     path = place.parent / "account.py"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
