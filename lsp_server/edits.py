@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from engine.extent import block_end, width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
@@ -171,9 +172,10 @@ def _unsilenced(document: Document, span: Span, text: str) -> str:
     A model has learned them from code whose checkers are not the user's.
     """
     shorter = _SILENCER.sub("", text)
-    if shorter == text or span.kind is SpanKind.STRING or _SILENCER.search(document.text):
+    if shorter == text or span.kind is SpanKind.STRING:
         return text
-    return shorter
+    parts = (document.text, document.before, document.after)
+    return text if any(map(_SILENCER.search, parts)) else shorter
 
 
 def _within_scope(document: Document, span: Span, text: str) -> str:
@@ -261,21 +263,18 @@ def line_below(document: Document, span: Span) -> str:
     """The first line after several to be filled that says something; empty where there is none."""
     if span.stop_at_newline or _rest_of_line(document, span).strip():
         return ""
-    below = range(document.line_at(span.end) + 1, len(document.line_starts))
-    lines = (document.line(number).rstrip() for number in below)
-    return next(filter(_says_something, lines), "")
+    return next(filter(_says_something, map(str.rstrip, _below(document, span))), "")
 
 
 def _lines_below(document: Document, span: Span, count: int) -> list[str]:
     """Up to `count` non-blank lines below the span, without the blanks around them."""
-    found: list[str] = []
-    for line in range(document.line_at(span.end) + 1, len(document.line_starts)):
-        if len(found) == count:
-            break
-        text = document.line(line).strip()
-        if text:
-            found.append(text)
-    return found
+    return list(islice(filter(None, map(str.strip, _below(document, span))), count))
+
+
+def _below(document: Document, span: Span) -> Iterator[str]:
+    """The lines below the span, of a notebook those of the cells below too."""
+    yield from map(document.line, range(document.line_at(span.end) + 1, len(document.line_starts)))
+    yield from document.after.split("\n")
 
 
 def _repeats_line_above(document: Document, span: Span, text: str) -> bool:
@@ -288,7 +287,7 @@ def _repeats_line_above(document: Document, span: Span, text: str) -> bool:
         above = document.line(line).strip()
         if above:
             return above == lines[0]
-    return False
+    return document.before.rstrip().rpartition("\n")[2].strip() == lines[0]
 
 
 def _repeats_suffix(document: Document, span: Span, text: str) -> bool:

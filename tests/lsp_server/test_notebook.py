@@ -15,7 +15,14 @@ from lsprotocol import types
 
 from lsp_server import spans
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
+from lsp_server.edits import (
+    BREAKS_SYNTAX,
+    REPEATS_LINE_ABOVE,
+    REPEATS_SUFFIX,
+    Edit,
+    Rejected,
+    to_edit,
+)
 from lsp_server.notebook import Cell, Notebook
 from lsp_server.prompt import HOP_CHARACTERS, PREFIX_CHARACTERS, SUFFIX_CHARACTERS, prompt_around
 from lsp_server.spans import Span
@@ -96,6 +103,35 @@ def test_a_large_notebook_is_cut_to_size_and_begins_alike_in_the_next_cell() -> 
         assert prompt.prefix.startswith("value_")
         starts.add(len(placed.before) - len(prompt.prefix))
     assert len(starts) == 1
+
+
+# What is no suggestion because of it
+
+
+def edited(fill: str, *cells: str) -> Edit | Rejected:
+    """What becomes of a fill at the end of the middle one of three cells."""
+    documents = [document(str(number), text) for number, text in enumerate(cells)]
+    here = notebook(*documents).place(documents[1], documents)
+    span = spans.choose(here, len(here.text))
+    assert isinstance(span, Span)
+    return to_edit(here, span, fill)
+
+
+def test_what_the_cell_below_begins_with_is_not_written_twice() -> None:
+    assert edited("print(a)", "a = 1", "\n", "print(a)\n") is REPEATS_SUFFIX
+    lines = edited("\n    a += 1\nprint(a)", "a = 1", "while a < 9:", "print(a)\n")
+    assert lines == Edit(12, 12, "\n    a += 1")
+
+
+def test_what_the_cell_above_ends_with_is_not_written_twice() -> None:
+    assert edited("print(a)", "a = 1\nprint(a)\n", "", "b = 1") is REPEATS_LINE_ABOVE
+    assert edited("print(a)", "print(a)\na = 1", "", "b = 1") == Edit(0, 0, "print(a)")
+
+
+def test_a_comment_that_silences_a_checker_comes_only_where_the_notebook_has_one() -> None:
+    fill = "f(1)  # noqa"
+    assert edited(fill, "import f", "a = ", "b = 1") == Edit(4, 4, "f(1)")
+    assert edited(fill, "import f  # noqa", "a = ", "b = 1") == Edit(4, 4, fill)
 
 
 # The server
