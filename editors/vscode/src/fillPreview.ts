@@ -57,6 +57,8 @@ export class FillPreview implements vscode.Disposable, vscode.TextDocumentConten
     const uri = document.uri.with({ scheme: PREVIEW_SCHEME, authority: "", query: String(this.shown) });
     this.pending = { document, version, edits, text, uri };
     await vscode.commands.executeCommand("setContext", CONTEXT, true);
+    // By its address the text of a notebook's cell would be taken for the whole notebook.
+    await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(uri), document.languageId);
     const name = document.uri.path.split("/").pop() ?? "";
     await vscode.commands.executeCommand("vscode.diff", document.uri, uri, `${name}: ${what}`);
   }

@@ -4,8 +4,10 @@ const nothing = { dispose: (): void => undefined };
 
 export const Disposable = { from: () => nothing };
 export const commands = { executeCommand: () => Promise.resolve() };
+export const languages = { setTextDocumentLanguage: () => Promise.resolve() };
 export const workspace = {
   registerTextDocumentContentProvider: () => nothing,
+  openTextDocument: () => Promise.resolve({}),
   applyEdit: () => Promise.resolve(true),
 };
 export const window = {
