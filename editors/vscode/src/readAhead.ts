@@ -1,6 +1,7 @@
 /** Tells the server where a request is likely, so that it reads what stands around it before it is asked. */
 
 import * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
 
 import { pausePhrase } from "./pause";
 import { readAheadNotification } from "./protocol";
@@ -45,8 +46,7 @@ export class ReadAhead implements vscode.Disposable {
   /** Tells the server of a place, if it serves the document and Lacuna is not paused there. */
   at(document: vscode.TextDocument, position: vscode.Position): void {
     const { client } = this.server();
-    const served = vscode.languages.match(SERVED, document) > 0 && pausePhrase(document.languageId) === undefined;
-    if (client === undefined || !served) {
+    if (client === undefined || pausePhrase(document.languageId) !== undefined || !serves(client, document)) {
       return;
     }
     this.told = { document, version: document.version, position };
@@ -74,6 +74,10 @@ export class ReadAhead implements vscode.Disposable {
       told?.document === document && told.version === document.version && told.position.isEqual(selection.active)
     );
   }
+}
+
+function serves(client: LanguageClient, document: vscode.TextDocument): boolean {
+  return vscode.languages.match(client.protocol2CodeConverter.asDocumentSelector(SERVED), document) > 0;
 }
 
 /** Where the editor shows none, nothing is likely to be asked. */

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import * as vscode from "vscode";
 import {
   CloseAction,
+  type DocumentSelector,
   ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
@@ -16,8 +17,13 @@ import { MOST_RESTARTS, Restarts } from "./restarts";
 import { ServerProcess } from "./serverProcess";
 import { serverPath } from "./settings";
 
-/** The documents that the server is told of. */
-export const SERVED = [{ scheme: "file" }, { scheme: "untitled" }];
+const SCHEMES = ["file", "untitled"];
+
+/** The documents that the server is told of: files, what is not saved yet, and the cells of notebooks that are either. */
+export const SERVED: DocumentSelector = SCHEMES.flatMap((scheme) => [
+  { scheme },
+  { notebook: { notebookType: "*", scheme } },
+]);
 
 const STARTING = "the server is being started.";
 
@@ -129,6 +135,10 @@ export class Server implements vscode.Disposable {
     const { log, settings, middleware } = this.options;
     const options: LanguageClientOptions = {
       documentSelector: SERVED,
+      // The server asks for all notebooks; those of a comparison, for instance, are left out as their like of files are.
+      notebookDocumentOptions: {
+        filterCells: (notebook, cells) => (SCHEMES.includes(notebook.uri.scheme) ? cells : []),
+      },
       outputChannel: log,
       initializationOptions: settings,
       middleware,

@@ -23,7 +23,12 @@ from pygls.lsp.server import LanguageServer
 
 FOLDER = Path(sys.argv[1])
 server = LanguageServer(
-    "scripted", "1", text_document_sync_kind=types.TextDocumentSyncKind.Incremental
+    "scripted",
+    "1",
+    text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+    notebook_document_sync=types.NotebookDocumentSyncOptions(
+        [types.NotebookDocumentFilterWithNotebook("*")]
+    ),
 )
 
 
@@ -62,6 +67,16 @@ async def initialized(ls: LanguageServer, _: types.InitializedParams) -> None:
 @server.feature(types.SHUTDOWN)
 def shutdown(_: None) -> None:
     time.sleep(script().get("ends_after_s", 0))
+
+
+@server.feature(types.TEXT_DOCUMENT_DID_OPEN)
+def opened(params: types.DidOpenTextDocumentParams) -> None:
+    hear("opened", uri=params.text_document.uri)
+
+
+@server.feature(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+def opened_notebook(params: types.DidOpenNotebookDocumentParams) -> None:
+    hear("openedNotebook", cells=[item.text for item in params.cell_text_documents])
 
 
 @server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 from conftest import Opener, Scripted
-from workbench import CodeServer, Workbench, until
+from workbench import CodeServer, Workbench, notebook, until
 
 SOURCE = "def total(values):\n    return \n"
 
@@ -121,6 +121,25 @@ def test_where_the_cursor_comes_to_rest_the_server_reads_ahead(
     until(lambda: scripted.heard("readAhead")[-1]["line"] == 12, "it is told of where it rests")
     assert len(scripted.heard("readAhead")) - told <= 3, "one, and few more on a busy machine"
     assert scripted.heard("request") == []
+
+
+def test_the_server_is_told_of_each_cell_once_and_of_where_the_cursor_rests(
+    opened: Opener, scripted: Scripted
+) -> None:
+    cells = ["# Study", "def total(values):\n    return", "print(total([]))"]
+    page = opened({"a.py": SOURCE, "study.ipynb": notebook(*cells)}, scripted.program)
+    page.wait_for_status("is ready")
+    page.open("study.ipynb")
+    [told] = until(lambda: scripted.heard("openedNotebook"), "the server is told of the notebook")
+    assert told["cells"] == cells
+    page.to_end_of_cell(1)
+    place = {"line": 1, "character": len("    return")}
+    until(lambda: place.items() <= last_read_ahead(scripted).items(), f"it reads ahead at {place}")
+    assert not [event for event in scripted.heard("opened") if "ipynb" in event["uri"]]
+
+
+def last_read_ahead(scripted: Scripted) -> dict[str, Any]:
+    return scripted.heard("readAhead")[-1]
 
 
 def test_a_server_that_has_loaded_its_model_reads_where_the_cursor_is(
