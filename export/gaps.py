@@ -14,7 +14,8 @@ from random import Random
 
 from lsp_server.brackets import unmatched
 from lsp_server.document import Document
-from lsp_server.spans import Span, SpanKind, choose, indentation
+from lsp_server.indent import indentation
+from lsp_server.spans import Span, SpanKind, choose
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from itertools import islice
 from engine.extent import block_end, width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
 from lsp_server.document import Document
-from lsp_server.spans import Span, SpanKind, indent_unit, indentation, seen_indent_unit
+from lsp_server.indent import indent_unit, indentation, seen_indent_unit
+from lsp_server.spans import Span, SpanKind
 from lsp_server.syntax import errors_after, errors_in
 
 

@@ -9,7 +9,8 @@ over several lines, every other kind is one line.
 import pytest
 
 from lsp_server.document import Document
-from lsp_server.spans import NoSpan, Span, SpanKind, choose, choose_lines, indent_unit
+from lsp_server.indent import indent_unit
+from lsp_server.spans import NoSpan, Span, SpanKind, choose, choose_lines
 
 CURSOR = "▮"
 
