@@ -84,10 +84,17 @@ class Problem:
 
     path: str
     """The setting, such as `lacuna.threshold`."""
-    message: str
-    """A sentence that names the path and what is used instead."""
+    complaint: str
+    """What is wrong with it, the path named."""
+    instead: str
+    """What is used instead."""
     is_unknown: bool = False
     """A key that is no setting here; it may be the client's own."""
+
+    @property
+    def message(self) -> str:
+        """All of it as a sentence."""
+        return f"{self.complaint}; {self.instead}."
 
 
 def read_settings(given: object) -> tuple[Settings, tuple[Problem, ...]]:
@@ -95,23 +102,23 @@ def read_settings(given: object) -> tuple[Settings, tuple[Problem, ...]]:
     if given is None or given == []:  # Lua has one empty table for both
         return Settings(), ()
     if not isinstance(given, Mapping):
-        message = f"lacuna must be an object, not {_show(given)}; all defaults are used."
-        return Settings(), (Problem("lacuna", message),)
+        complaint = f"lacuna must be an object, not {_show(given)}"
+        return Settings(), (Problem("lacuna", complaint, "all defaults are used"),)
     values: dict[str, Any] = {}
     problems = []
     for key, value in given.items():
         rule = _RULES.get(key)
         path = f"lacuna.{key}"
         if rule is None:
-            message = f"{path} is no setting of the server; it is ignored."
-            problems.append(Problem(path, message, is_unknown=True))
+            complaint = f"{path} is no setting of the server"
+            problems.append(Problem(path, complaint, "it is ignored", is_unknown=True))
         elif value is None or rule.accepts(value):
             if value is not None:
                 values[rule.field] = tuple(value) if isinstance(value, list | dict) else value
         else:
-            instead = f"its default {json.dumps(rule.default)} is used."
-            message = f"{path} must be {rule.wanted}, not {_show(value)}; {instead}"
-            problems.append(Problem(path, message))
+            complaint = f"{path} must be {rule.wanted}, not {_show(value)}"
+            instead = f"its default {json.dumps(rule.default)} is used"
+            problems.append(Problem(path, complaint, instead))
     return replace(Settings(), **values), tuple(problems)
 
 
