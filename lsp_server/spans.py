@@ -166,6 +166,11 @@ def choose(document: Document, offset: int, *, multiline: bool = True) -> Span |
     return _refusal(place) or _span(place, _kind(place), multiline)
 
 
+def kind_at(document: Document, offset: int) -> SpanKind:
+    """What stands at a place of the text (code points), be it one where nothing is to be filled."""
+    return _kind(Place(document, offset))
+
+
 def choose_lines(document: Document, first_line: int, last_line: int) -> Span | NoSpan:
     """The span of whole lines (0-based, inclusive), without the last one's line end."""
     if first_line > last_line:
