@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lsp_server.contest import wilson
+
 from .records import Log, Record, Visit
 from .spans import STATES
 from .variants import ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
@@ -270,11 +272,8 @@ def spread(values: Sequence[float], digits: int = 0) -> str:
 
 def interval(hits: int, count: int) -> str:
     """A share in percent with its 95 % interval (Wilson, 1927)."""
-    z, rate = 1.96, hits / count
-    middle = (rate + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * (rate * (1 - rate) / count + z**2 / (4 * count**2)) ** 0.5
-    low, high = max(100 * (middle - half), 0), min(100 * (middle + half), 100)
-    return f"{100 * rate:.1f} [{low:.0f}, {high:.0f}]"
+    low, high = wilson(hits, count)
+    return f"{100 * hits / count:.1f} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
 def share(values: Iterable[float | bool]) -> float:
