@@ -22,6 +22,7 @@ examples:
   lacuna fill src/app.py --at 12:9           fill at line 12, column 9
   lacuna fill src/app.py --lines 12-15       write lines 12 to 15 anew
   lacuna fill src/app.py --at 12:9 --watch   see the canvas resolve step by step
+  lacuna arena src/                          two ways of filling side by side, in a browser
   lacuna doctor                              check model, runtime and speed
   lacuna serve                               a language server on standard input and output
 """
@@ -39,6 +40,26 @@ examples:
 
 exit codes: 0 filled, 1 nothing to suggest, 2 bad usage or input, or no working model,
 130 interrupted, 141 nobody reads the output
+"""
+
+ARENA_EPILOG = """\
+Takes something away from your code, a round at a time, and shows two suggestions for it without
+saying whose they are: you say which one you would take. The page is on this machine alone and needs
+the address as it is printed. No file is changed, and nothing is written without --votes.
+
+KEY=VALUE is a setting as editors have it, such as mode, model, steps, threshold, relatedFiles or
+threads; what is not given is as shipped. With neither --a nor --b diffusion is held against
+left-to-right. A suggestion is shown however improbable, unless minProbability is given. Where both
+suggest the same nobody is asked. Times are taken once the code around a gap has been read.
+
+examples:
+  lacuna arena src/
+  lacuna arena src/ --a mode=verified
+  lacuna arena src/ lib/app.ts --b model=models/mine --votes votes.jsonl
+  lacuna arena --a steps=4 --a relatedFiles=false --b steps=2 --b relatedFiles=false
+
+exit codes: 0 ended by Ctrl-C, 2 bad usage or input, or no working model,
+141 nobody reads the output
 """
 
 DOCTOR_EPILOG = """\
@@ -113,6 +134,12 @@ def _fill(**arguments: Any) -> int:
     return fill.run(fill.Command(**arguments))
 
 
+def _arena(**arguments: Any) -> int:
+    from lsp_server import arena
+
+    return arena.run(**arguments)
+
+
 def _doctor(**arguments: Any) -> int:
     from lsp_server import doctor
 
@@ -164,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_serve(commands)
     _add_fill(commands)
+    _add_arena(commands)
     _add_doctor(commands)
     return parser
 
@@ -276,6 +304,39 @@ def _add_fill(commands: Any) -> None:
     )
     how.add_argument("--seed", type=_count(0), default=0, metavar="N", help="seed of the sampling")
     _add_model(how)
+
+
+def _add_arena(commands: Any) -> None:
+    arena = commands.add_parser(
+        "arena",
+        usage="lacuna arena [PATH ...] [--a KEY=VALUE ...] [--b KEY=VALUE ...] [option ...]",
+        help="see two ways of filling side by side on your own code, and vote",
+        epilog=ARENA_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    arena.set_defaults(run=_arena)
+    arena.add_argument(
+        "paths", nargs="*", default=["."], metavar="PATH", help="files and folders (default: .)"
+    )
+    for name in "ab":
+        arena.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="KEY=VALUE",
+            help=f"a setting of contestant {name.upper()}; may be given several times",
+        )
+    arena.add_argument("--votes", metavar="FILE", help="add each vote to FILE, a line of JSON each")
+    arena.add_argument(
+        "--seed",
+        type=_count(0),
+        metavar="N",
+        help="the same gaps again (default: others each time)",
+    )
+    arena.add_argument(
+        "--port", type=_count(0, 65535), default=0, metavar="N", help="default: any free one"
+    )
+    arena.add_argument("--browser", action="store_true", help="open the page in your browser")
 
 
 def _add_doctor(commands: Any) -> None:

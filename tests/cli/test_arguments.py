@@ -49,6 +49,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["fill", "a.py", "--at", "1:1", "--provider", "tpu"], "invalid choice: 'tpu'"),
         (["fill", "a.py", "--at", "1:1", "--json", "--diff"], "--diff: not allowed with"),
         (["fill", "a.py", "b.py", "--at", "1:1"], "lacuna fill: error: unrecognized"),
+        (["arena", "--a"], "argument --a: expected one argument"),
+        (["arena", "--port", "99999"], "whole number from 0 to 65535"),
+        (["arena", "--seed", "x"], "whole number of at least 0"),
         (["doctor", "--threads", "-1"], "whole number from 0 to 256"),
         (["doctor", "--threads", "257"], "whole number from 0 to 256"),
         (["fill", "a.py", "--at", "1:1", "--threads", "100000"], "whole number from 0 to 256"),
@@ -62,7 +65,7 @@ def test_bad_usage_is_refused_with_the_reason(
     assert complaint in refusal(capsys, *arguments)
 
 
-@pytest.mark.parametrize("command", [[], ["fill"], ["doctor"], ["serve"]])
+@pytest.mark.parametrize("command", [[], ["fill"], ["arena"], ["doctor"], ["serve"]])
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main([*command, "--help"])

@@ -1,4 +1,4 @@
-"""An installation that is no checkout: everything in it that `lacuna fill` needs."""
+"""An installation that is no checkout: everything in it that the commands need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CODE = "def doubled(numbers):\n    return [2 * number for number in \n"
 
 
 @pytest.mark.model
-def test_an_installation_brings_the_model(tmp_path):
+def test_an_installation_brings_the_model_and_the_page(tmp_path):
     wheel = built(tmp_path / "source", tmp_path / "wheel")
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv/bin/python"
@@ -31,6 +31,8 @@ def test_an_installation_brings_the_model(tmp_path):
     assert told.stdout.strip() == "numbers]"
     where = run(python, "-c", "import engine; print(engine.__file__)", cwd=tmp_path).stdout
     assert Path(where.strip()).is_relative_to(tmp_path)
+    page = "from lsp_server.arena_server import page; print(page().decode())"
+    assert "<h1>Lacuna arena</h1>" in run(python, "-c", page, cwd=tmp_path).stdout
 
 
 WHERE = """
