@@ -14,8 +14,9 @@ from random import Random
 
 from lsp_server.code_files import CodeFile
 from lsp_server.document import Document
+from lsp_server.indent import indentation
 from lsp_server.source_file import InputError, SourceFile
-from lsp_server.spans import Span, SpanKind, choose, indentation, kind_at
+from lsp_server.spans import Span, SpanKind, choose, kind_at
 
 Bounds = tuple[int, int]
 Cut = Callable[[Document, int, Random], Bounds | None]
