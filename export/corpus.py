@@ -4,9 +4,11 @@ r"""Folders of source code -> a training corpus: clean files, their licences, no
 
 The corpus is a folder: `LANGUAGE.txt` holds the files' texts joined by NUL, `held-LANGUAGE.txt`
 those of the packages kept for evaluation, `manifest.json` every package with version, licence and
-size, and what was left out and why. Held-out packages (`HELD_OUT`) are kept out by name, and by
-content wherever a copy of them lies; of one's own code (`--own`) every twentieth file is held out
-and nothing else, whatever its name.
+size, and what was left out and why. A file's package is told by how it is installed or what
+describes it: `package.json`, `Cargo.toml`, `PKG-INFO`, or the copyright file of a package of Debian
+that was unpacked (`dpkg -x`) into a folder of its own. Held-out packages (`HELD_OUT` and what
+follows it) are kept out by name, and by content wherever a copy of them lies; of one's own code
+(`--own`) every twentieth file is held out and nothing else, whatever its name.
 """
 
 from __future__ import annotations
