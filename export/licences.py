@@ -15,7 +15,7 @@ from pathlib import Path
 
 _ALLOWED = re.compile(
     r"(?i)\bMIT\b|\bBSD|\bApache|\bISC\b|\bPSF|Python Software Foundation|\bUnlicense\b|\bZlib"
-    r"|\bHPND\b|\bCC0|Public Domain|\bBlueOak|Expat|\bPython-2\.0"
+    r"|\bHPND\b|Historical Permission Notice|\bCC0|Public Domain|\bBlueOak|Expat|\bPython-2\.0"
 )
 _VENDORED = frozenset({"_vendor", "vendor", "third_party", "deps"})
 """Folders of packages within a package."""
@@ -33,7 +33,7 @@ class Package:
     @property
     def is_allowed(self) -> bool:
         """Whether all of the licence is permissive, by an allow-list; unknown is not."""
-        parts = re.split(r"\s+AND\s+", self.licence)
+        parts = re.split(r"(?i)\s+and\s+", self.licence)
         return all(map(_ALLOWED.search, parts)) and not _DENIED.search(self.licence)
 
 
@@ -98,7 +98,7 @@ def _debian(folder: Path) -> Package | None:
     if len(files) != 1:
         return None
     text = files[0].read_text("utf-8", "replace")
-    named = dict.fromkeys(re.findall(r"(?m)^License:[ \t]*(\S.*)$", text))
+    named = dict.fromkeys(re.findall(r"(?mi)^License:[ \t]*(.*)$", text))
     return Package(files[0].parent.name, _debian_version(files[0].parent), " AND ".join(named))
 
 

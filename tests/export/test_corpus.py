@@ -61,6 +61,21 @@ def test_only_permissive_packages_are_taken_and_all_are_in_the_manifest(site):
     ]
 
 
+@pytest.mark.parametrize(
+    ("licence", "is_allowed"),
+    [
+        ("(MIT OR Apache-2.0) AND (BSD-2-Clause and ISC)", True),
+        ("Historical Permission Notice and Disclaimer (HPND)", True),
+        ("MIT AND Artistic-2.0", False),
+        ("MIT and Artistic-2.0", False),
+        ("(MIT And\nArtistic-2.0)", False),
+        ("", False),
+    ],
+)
+def test_all_of_a_licence_must_be_permissive(licence, is_allowed):
+    assert Package("some", "1", licence).is_allowed == is_allowed
+
+
 def test_a_file_without_any_package_is_not_taken_but_ones_own_code_is(tmp_path):
     (tmp_path / "mine.py").write_text(code(1))
     assert build([tmp_path]).texts == {}
@@ -116,10 +131,13 @@ def test_the_source_of_a_distribution_is_taken_under_its_licence(tmp_path):
     assert list(corpus.packages) == [Package("free", "3", "BSD-3-Clause")]
 
 
-@pytest.mark.parametrize(("second", "taken"), [("Apache-2.0", True), ("GPL-2+", False)])
+@pytest.mark.parametrize(
+    ("second", "taken"),
+    [("Apache-2.0", True), ("GPL-2+", False), ("Expat and Artistic", False), ("", False)],
+)
 def test_a_package_of_debian_needs_all_its_licences_to_be_permissive(tmp_path, second, taken):
     docs = tmp_path / "golang-free-dev" / "usr" / "share" / "doc" / "golang-free-dev"
-    write(docs / "copyright", f"Files: *\nLicense: Expat\n\nFiles: debian/*\nLicense: {second}\n")
+    write(docs / "copyright", f"Files: *\nLicense: Expat\n\nFiles: debian/*\nlicense: {second}\n")
     (docs / "changelog.Debian.gz").write_bytes(gzip.compress(b"golang-free (1.4-2) unstable\n"))
     write(tmp_path / "golang-free-dev" / "usr" / "share" / "gocode" / "src" / "a.go", code(1))
     corpus = build([tmp_path])
