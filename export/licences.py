@@ -73,11 +73,14 @@ def _described_above(path: Path) -> Package | None:
 @cache
 def _crate(folder: Path) -> Package | None:
     try:
-        facts = tomllib.loads((folder / "Cargo.toml").read_text("utf-8"))["package"]
-    except (OSError, ValueError, KeyError):
+        facts = tomllib.loads((folder / "Cargo.toml").read_text("utf-8")).get("package")
+    except (OSError, ValueError):
         return None
-    name, version, licence = (facts.get(key) for key in ("name", "version", "license"))
-    return Package(str(name), str(version or ""), licence if type(licence) is str else "unknown")
+    if not isinstance(facts, dict):
+        return None
+    # What is not said here, but for a whole workspace, is unknown.
+    told = {key: value for key, value in facts.items() if isinstance(value, str)}
+    return Package(told.get("name", "?"), told.get("version", ""), told.get("license", "unknown"))
 
 
 @cache
@@ -162,8 +165,8 @@ def _package_json(folder: Path) -> Package | None:
         facts = json.loads((folder / "package.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
+    if not isinstance(facts, dict) or not facts.get("name"):
+        return None
     licence = facts.get("license", "unknown")
     licence = licence.get("type", "unknown") if isinstance(licence, dict) else licence
-    if not facts.get("name"):
-        return None
     return Package(str(facts["name"]), str(facts.get("version", "")), str(licence))

@@ -120,6 +120,26 @@ def test_a_crate_is_taken_with_its_name_version_and_licence_and_what_it_brings_i
     assert list(corpus.packages) == [Package("free", "1.2.0", "MIT")]
 
 
+def test_descriptions_that_describe_no_package_are_passed_over(tmp_path):
+    crate, free = tmp_path / "free-1.2.0", tmp_path / "node_modules" / "free"
+    write(crate / "Cargo.toml", '[package]\nname = "free"\nlicense = "MIT"\nversion = {a = 1}\n')
+    write(crate / "tests" / "odd" / "Cargo.toml", "package = 3\n")
+    write(crate / "tests" / "odd" / "lib.rs", code(1))
+    write(free / "package.json", '{"name": "free", "version": "2", "license": "MIT"}')
+    write(free / "tests" / "package.json", "[]")
+    write(free / "tests" / "odd.js", code(2))
+    corpus = build([tmp_path])
+    assert corpus.texts == {"rust": [code(1)], "javascript": [code(2)]}
+    assert set(corpus.packages) == {Package("free", "", "MIT"), Package("free", "2", "MIT")}
+
+
+def test_a_crate_with_the_licence_of_its_workspace_is_not_taken(tmp_path):
+    write(tmp_path / "Cargo.toml", '[workspace.package]\nlicense = "MIT"\n')
+    write(tmp_path / "a" / "Cargo.toml", '[package]\nname = "a"\nlicense.workspace = true\n')
+    write(tmp_path / "a" / "lib.rs", code(1))
+    assert build([tmp_path]).texts == {}
+
+
 def test_the_source_of_a_distribution_is_taken_under_its_licence(tmp_path):
     told = "Metadata-Version: 2.4\nName: free\nVersion: 3\nLicense-Expression: {}\n\nAbout it.\n"
     write(tmp_path / "free-3" / "PKG-INFO", told.format("BSD-3-Clause"))
