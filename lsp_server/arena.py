@@ -94,7 +94,7 @@ def _opened(address: str) -> Iterator[None]:
 
 def _print(standing: Standing) -> None:
     """The standing as a small table."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     table = Table("", "won", "exact", "median ms", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"

@@ -204,6 +204,15 @@ def test_two_models_have_an_engine_each(arena: Callable[..., Arena], model_copy:
     assert played.end()[1:] == ("", 0)
 
 
+def test_settings_are_printed_as_they_were_given(arena: Callable[..., Arena]) -> None:
+    settings = 'excludedGlobs=["[/a-z]:x:"]'
+    played = arena("lsp_server", "--a", settings, "--b", "steps=1", COLUMNS="200")
+    play(played, "bad")
+    out, err, code = played.end()
+    assert f"A ({settings})" in out
+    assert (err, code) == ("", 0)
+
+
 def test_all_gaps_come_to_their_end(arena: Callable[..., Arena], tmp_path: Path) -> None:
     path = tmp_path / "small.py"
     path.write_text(SMALL)
