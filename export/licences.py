@@ -146,7 +146,7 @@ def _licence(metadata: PackageMetadata | Message) -> str:
         if value.startswith("License ::") and not value.endswith("OSI Approved")
     ]
     lines = (metadata["License"] or "unknown").strip().splitlines()
-    return " AND ".join(classifiers) or (lines[0][:60] if lines else "unknown")
+    return " AND ".join(classifiers) or (lines[0] if lines else "unknown")
 
 
 def _npm_package(path: Path) -> Package | None:

@@ -146,6 +146,9 @@ def test_the_source_of_a_distribution_is_taken_under_its_licence(tmp_path):
     write(tmp_path / "free-3" / "src" / "fast.c", code(1))
     write(tmp_path / "copyleft-3" / "PKG-INFO", told.format("GPL-3.0-only"))
     write(tmp_path / "copyleft-3" / "src" / "fast.c", code(2))
+    mixed = "MIT License; however, what lies in the folder of examples is under the GPL"
+    write(tmp_path / "mixed-3" / "PKG-INFO", f"Name: mixed\nVersion: 3\nLicense: {mixed}\n")
+    write(tmp_path / "mixed-3" / "src" / "fast.c", code(3))
     corpus = build([tmp_path])
     assert corpus.texts == {"c": [code(1)]}
     assert list(corpus.packages) == [Package("free", "3", "BSD-3-Clause")]
