@@ -6,11 +6,13 @@ The rounds are made on one thread, one ahead of the one that is looked at; votes
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
+from errno import ENOSPC
 from random import Random
 from threading import Condition
 from typing import BinaryIO
@@ -73,7 +75,7 @@ class Duel:
             round_ = self._rounds[0]
             verdict = round_.verdict(vote)
             if self._ledger:
-                self._ledger.write(_line(self.pair, round_, verdict))
+                _add(self._ledger, _line(self.pair, round_, verdict))
             self._rounds.popleft()
             self._outcomes.append(Outcome.of(round_, verdict))
             self._changed.notify_all()
@@ -160,6 +162,14 @@ def _round(number: int, gap: Gap, players: tuple[Player, Player], order: tuple[i
     """Both at one gap, the one that is shown first before the other."""
     made = {who: players[who].attempt(gap) for who in order}
     return Round(number, gap, (made[0], made[1]), order)
+
+
+def _add(ledger: BinaryIO, line: bytes) -> None:
+    """Adds a line to a file without a buffer: all of it or, with an OSError, nothing."""
+    written = ledger.write(line)
+    if written < len(line):  # so much fitted on the disk
+        ledger.truncate(ledger.tell() - written)
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
 
 
 def _line(pair: Pair, round_: Round, verdict: Verdict) -> bytes:

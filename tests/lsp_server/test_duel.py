@@ -1,11 +1,13 @@
 """Two contestants at work, with a scripted model in place of the real one."""
 
+import json
+import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from threading import Thread
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -45,9 +47,9 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ScriptedEngine]:
     return script
 
 
-def over(a: list[str], b: list[str], *gaps: Gap) -> Duel:
+def over(a: list[str], b: list[str], *gaps: Gap, ledger: BinaryIO | None = None) -> Duel:
     """A duel whose rounds are all made."""
-    one = Duel(contestants(a, b))
+    one = Duel(contestants(a, b), ledger)
     Thread(target=one.play, args=(gaps, Random(0)), daemon=True).start()
     until = time.monotonic() + PATIENCE_S
     while one.doing != duel.OVER:
@@ -121,6 +123,27 @@ def test_lines_of_other_files_are_for_whom_has_them_in_its_settings(
     over([], ["relatedFiles=false"], gap(tmp_path))
     assert sorted("json.load" in lines for lines in related) == [False, True]
     assert "" in related
+
+
+def test_a_vote_of_which_only_a_part_can_be_noted_leaves_no_part_and_does_not_count(
+    scripted: Callable[..., ScriptedEngine], tmp_path: Path
+) -> None:
+    scripted("file.read()", "load(file)")
+    path = tmp_path / "votes.jsonl"
+    path.write_text('{"an": "earlier vote"}\n')
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with path.open("ab", buffering=0) as ledger:
+        one = over([], [], gap(tmp_path), ledger=ledger)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(OSError, match="No space left"):
+                one.vote(1, Vote.TIE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert path.read_text() == '{"an": "earlier vote"}\n'
+        assert one.standing.rounds == 0
+        assert one.vote(1, Vote.TIE) is not None
+    assert [json.loads(line).get("vote") for line in path.read_text().splitlines()] == [None, "tie"]
 
 
 def test_a_failure_of_the_engine_ends_it(
