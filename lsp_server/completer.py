@@ -99,6 +99,10 @@ class Completer:
         if document is None or notebook is None:
             return document
         cells = [other for other in self.documents.values() if other.notebook == notebook.uri]
+        for other in cells:
+            if other is not document:  # a large notebook is not kept once for each of its cells
+                self.documents[other.uri] = other.between("", "")
+                self._last.pop(other.uri, None)
         readable = [cell for cell in cells if _no_text(cell, self.settings) is None]
         self.documents[uri] = notebook.place(document, readable)
         return self.documents[uri]
@@ -288,7 +292,7 @@ class Completer:
             self._error = str(error) or repr(error)
             return Nothing("engine-failed", self._error)
         now = self.documents.get(document.uri)
-        if now is None or (now is not document and key != _entry_key(document.uri)):
+        if now is None or (now.text != document.text and key != _entry_key(document.uri)):
             return STALE
         return found
 

@@ -14,6 +14,7 @@ from lsp_editor import Editor, cell
 from lsprotocol import types
 
 from lsp_server import spans
+from lsp_server.completer import Completer
 from lsp_server.document import Document
 from lsp_server.edits import (
     BREAKS_SYNTAX,
@@ -23,6 +24,7 @@ from lsp_server.edits import (
     Rejected,
     to_edit,
 )
+from lsp_server.host import Host
 from lsp_server.notebook import Cell, Notebook
 from lsp_server.prompt import HOP_CHARACTERS, PREFIX_CHARACTERS, SUFFIX_CHARACTERS, prompt_around
 from lsp_server.spans import Span
@@ -80,10 +82,24 @@ def test_cells_are_added_removed_and_moved() -> None:
 
 
 def test_a_cell_that_stands_as_before_stays_the_same_document() -> None:
-    """Else a suggestion that is being computed for it would be dropped."""
+    """Else it would be parsed again."""
     a, b = document("a", "a = 1"), document("b", "b = a")
     placed = notebook(a, b).place(b, [a, b])
     assert notebook(a, b).place(placed, [a, placed]) is placed
+
+
+def test_a_large_notebook_is_not_kept_once_for_each_of_its_cells() -> None:
+    cells = [document(name, f"{name} = 1") for name in "abc"]
+    completer = Completer(Host(), lambda status: None)
+    completer.notebooks["file:///study.ipynb"] = notebook(*cells)
+    for one in cells:
+        completer.put(one)
+    for asked in "abcb":
+        placed = completer.document(asked)
+        assert placed is not None and placed.before + placed.after
+        kept = [one.uri for one in completer.documents.values() if one.before + one.after]
+        assert kept == [asked]
+    assert list(completer.documents) == ["a", "b", "c"]
 
 
 # What the model is shown of it
@@ -320,6 +336,21 @@ async def test_lines_of_a_cell_are_filled_anew(scripted: Scripted, prompts: Path
     [edit] = filled.edits
     assert (edit.range.start.line, edit.range.end.line) == (0, 0)
     assert found.prompts[-1]["prefix"] == LOAD.text + "\n\n"
+
+
+async def test_lines_of_a_cell_stay_wanted_while_another_cell_is_asked(
+    scripted: Scripted, prompts: Path, gate: Path
+) -> None:
+    found = await study(scripted, prompts, "settings = load(path)", "(a)", step_gate=str(gate))
+    document = {"uri": USE.uri, "version": 1}
+    lines = found.editor.call("lacuna/fillLines", textDocument=document, startLine=0, endLine=0)
+    filling = asyncio.create_task(lines)
+    await asyncio.sleep(0)
+    asked = found.editor.ask(types.Position(0, 5), PRINT.uri)
+    await found.editor.call("lacuna/getStatus")
+    gate.touch()
+    await asked
+    assert (await filling).text == "settings = load(path)"
 
 
 IPYTHON = [
