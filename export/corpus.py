@@ -96,10 +96,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     corpus = build(arguments.roots, own=arguments.own)
     arguments.to.mkdir(parents=True, exist_ok=True)
-    for language, texts in corpus.texts.items():
-        (arguments.to / f"{language}.txt").write_text("\0".join(texts), "utf-8")
-    for language, texts in corpus.held_out.items():
-        (arguments.to / f"held-{language}.txt").write_text("\0".join(texts), "utf-8")
+    for prefix, found in (("", corpus.texts), ("held-", corpus.held_out)):
+        for language in LANGUAGES:
+            path = arguments.to / f"{prefix}{language}.txt"
+            path.unlink(missing_ok=True)  # of an earlier corpus the manifest would not tell
+            if language in found:
+                path.write_text("\0".join(found[language]), "utf-8")
     manifest = account(corpus, own=arguments.own)
     (arguments.to / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
     summary = {key: value for key, value in manifest.items() if key != "packages"}

@@ -254,7 +254,11 @@ def test_the_command_writes_texts_and_manifest(site, tmp_path):
     package(site, "click", "BSD-3-Clause", {"c.py": code(3)})
     to = tmp_path / "corpus"
     command = [sys.executable, "-m", "export", "corpus", str(site), "--to", str(to)]
+    write(to / "go.txt", "of an earlier corpus")
+    write(to / "held-go.txt", "of an earlier corpus")
     done = subprocess.run(command, capture_output=True, text=True, check=True)
+    written = {"python.txt", "javascript.txt", "held-python.txt", "manifest.json"}
+    assert {path.name for path in to.iterdir()} == written
     assert (to / "python.txt").read_text() == code(1)
     assert (to / "held-python.txt").read_text() == code(3)
     manifest = json.loads((to / "manifest.json").read_text())
