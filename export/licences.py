@@ -19,7 +19,9 @@ _ALLOWED = re.compile(
 )
 _VENDORED = frozenset({"_vendor", "vendor", "third_party", "deps"})
 """Folders of packages within a package."""
-_DENIED = re.compile(r"(?i)GPL|General Public|Proprietary|Commercial|CC-BY-NC|CC-BY-SA|SSPL|NVIDIA")
+_DENIED = re.compile(
+    r"(?i)GPL|General Public|Proprietary|Commercial|Commons.Clause|CC-BY-NC|CC-BY-SA|SSPL|NVIDIA"
+)
 
 
 @dataclass(frozen=True, slots=True)

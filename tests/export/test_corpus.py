@@ -227,6 +227,8 @@ def test_flaws(text, flaw):
         ("MPL-2.0 AND MIT", False),
         ("(MIT OR Apache-2.0) AND (BSD-2-Clause and ISC)", True),
         ("Historical Permission Notice and Disclaimer (HPND)", True),
+        ("Apache-2.0 WITH LLVM-exception", True),
+        ("Apache-2.0 with Commons Clause", False),
         ("MIT and Artistic-2.0", False),
         ("(MIT And\nArtistic-2.0)", False),
         ("", False),
