@@ -59,7 +59,7 @@ examples:
   lacuna arena --a steps=4 --a relatedFiles=false --b steps=2 --b relatedFiles=false
 
 exit codes: 0 ended by Ctrl-C, 2 bad usage or input, or no working model,
-141 nobody reads the output
+130 interrupted before there is a page, 141 nobody reads the output
 """
 
 DOCTOR_EPILOG = """\
