@@ -164,7 +164,7 @@ def _newest_first(path: Path) -> tuple[list[int], str]:
 
 def read(path: Path) -> str | None:
     try:
-        return path.read_text("utf-8").replace("\r\n", "\n")
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -67,6 +67,11 @@ def test_a_file_without_any_package_is_not_taken_but_ones_own_code_is(tmp_path):
     assert build([tmp_path], own=True).texts == {"python": [code(1)]}
 
 
+def test_a_text_is_taken_without_byte_order_mark_and_with_line_feeds(tmp_path):
+    (tmp_path / "mine.cpp").write_bytes(b"\xef\xbb\xbf" + code(1).replace("\n", "\r\n").encode())
+    assert build([tmp_path], own=True).texts == {"cpp": [code(1)]}
+
+
 def test_of_ones_own_code_every_twentieth_file_or_so_is_held_out(tmp_path):
     for number in range(45):
         (tmp_path / f"mine{number:02}.py").write_text(code(number))
