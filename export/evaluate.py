@@ -40,6 +40,7 @@ from lsp_server.prompt import prompt_for
 from lsp_server.related import Related, Sources
 from lsp_server.settings import Settings
 
+from .corpus import LANGUAGES
 from .held_out import OF_ANOTHER, Answer, HeldOut, digest, held_out, held_out_files
 
 DEFAULTS = FillOptions()
@@ -84,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--language",
         action="append",
+        choices=sorted(LANGUAGES),
         metavar="ID",
         help="gaps of this language instead of the set's Python and JavaScript; may be repeated",
     )
