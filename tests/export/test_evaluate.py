@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -83,6 +84,18 @@ def test_what_is_missing_is_said_in_a_line(tmp_path, command, said):
     assert done.returncode == 2
     assert f"python -m {said.format(tmp_path)}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.model
+def test_another_language_is_measured_instead_where_it_is_asked_for(corpus):
+    command = [sys.executable, "-m", "export", "evaluate", "--corpus", str(corpus)]
+    done = subprocess.run([*command, "--language", "go"], capture_output=True, text=True)
+    assert (done.returncode, "no held-out files" in done.stderr) == (2, True)
+    text = "".join(f"func add{n}(x int) int {{\n\treturn x + {n} * {n}\n}}\n\n" for n in range(20))
+    (corpus / "held-go.txt").write_text("package add\n\n" + text)
+    done = subprocess.run([*command, "--language", "go", "--count", "1"], capture_output=True)
+    facts = json.loads(done.stdout.splitlines()[-1])
+    assert {group.split()[0] for group in facts if group.endswith((" line", " block"))} == {"go"}
 
 
 def test_every_gap_put_back_is_the_file_and_is_what_the_server_asks_for(corpus):
