@@ -2,15 +2,12 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lsp_editor import Editor
-
-SERVER = Path(__file__).with_name("scripted_server.py")
-Scripted = Callable[..., Awaitable[Editor]]
+from lsp_editor import SERVER, Editor, Scripted
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """An editor for tests: pygls' client around a real server process."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
+SERVER = Path(__file__).with_name("scripted_server.py")
 URI = "file:///project/code.py"
 NOTEBOOK = "file:///project/study.ipynb"
 CURSOR = "▮"
@@ -237,3 +239,7 @@ class Editor(LanguageClient):
             self.exit(None)
             assert await self.ended() == 0
         await self.stop()
+
+
+Scripted = Callable[..., Awaitable[Editor]]
+"""Starts an editor on a server whose model says what it is given."""

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Scripted
-from lsp_editor import Editor, cell
+from lsp_editor import Editor, Scripted, cell
 from lsprotocol import types
 
 from lsp_server import spans

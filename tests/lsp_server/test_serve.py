@@ -13,8 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import SERVER
-from lsp_editor import URI, Editor
+from lsp_editor import SERVER, URI, Editor
 
 from engine import default_model_folder
 from engine.card import Card

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SERVER, Scripted
-from lsp_editor import URI, Editor
+from lsp_editor import SERVER, URI, Editor, Scripted
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from get_vscode import extension, vscode
 from playwright.sync_api import Browser, sync_playwright
-from workbench import ARTEFACTS, CHROMIUM, CodeServer, Workbench
-
-LACUNA = Path(sys.executable).with_name("lacuna")
-SCRIPTED = Path(__file__).with_name("scripted_lacuna.py")
-
-Opener = Callable[..., Workbench]
+from scripted import Scripted
+from workbench import ARTEFACTS, CHROMIUM, LACUNA, CodeServer, Opener, Workbench, close_pages
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -79,53 +72,26 @@ def opened(
     close_pages(browser)
 
 
-def close_pages(browser: Browser) -> None:
-    """All of them, one that failed to open too: it would start servers while the next test runs."""
-    for context in browser.contexts:
-        context.close()
+@pytest.fixture(scope="module")
+def page(
+    code_server: CodeServer,
+    browser: Browser,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Workbench]:
+    """One window with the real server and the files of a module, `FILES`: the model is loaded once.
 
-
-class Scripted:
-    """A server that does as it is told; `program` starts it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.program = folder / "lacuna"
-        self.program.write_text(
-            f'#!/bin/sh\nexec "{sys.executable}" "{SCRIPTED}" "{folder}" "$@"\n'
-        )
-        self.program.chmod(0o755)
-        self.tell()
-
-    def tell(self, **script: Any) -> None:
-        """What to do from now on: texts, after, why, lines, die, hold, loads, ends_after_s."""
-        # At once, since the server may be reading it.
-        written = self.folder / "script.json.new"
-        written.write_text(json.dumps({"texts": [], **script}))
-        written.replace(self.folder / "script.json")
-
-    def wheel(self) -> Path:
-        """A Python package that installs the server, as `lacuna-ls` installs Lacuna's."""
-        path = self.folder / "scripted_lacuna-1-py3-none-any.whl"
-        info = "scripted_lacuna-1.dist-info"
-        command = [sys.executable, str(SCRIPTED), str(self.folder), "serve"]
-        files = {
-            "scripted.py": f"import os\ndef main():\n    os.execv({command[0]!r}, {command!r})\n",
-            f"{info}/METADATA": "Metadata-Version: 2.1\nName: scripted-lacuna\nVersion: 1\n",
-            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-            f"{info}/entry_points.txt": "[console_scripts]\nlacuna = scripted:main\n",
-        }
-        record = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, text in {**files, f"{info}/RECORD": record}.items():
-                archive.writestr(name, text)
-        return path
-
-    def heard(self, *names: str) -> list[dict[str, Any]]:
-        """The events of these names, oldest first."""
-        path = self.folder / "heard.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [heard for heard in map(json.loads, lines) if heard["event"] in names]
+    So each test has a file of its own.
+    """
+    folder = tmp_path_factory.mktemp("project")
+    for name, text in request.module.FILES.items():
+        (folder / name).write_text(text)
+    code_server.configure({}, {"lacuna.server.path": str(LACUNA)})
+    page = Workbench(browser, code_server, [folder / name for name in request.module.FILES])
+    page.wait_for_status("is ready")
+    yield page
+    page.picture(f"{request.module.__name__.removeprefix('test_')}-at-the-end")
+    close_pages(browser)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import signal
 from typing import Any
 
 import psutil
-from conftest import Opener, Scripted
-from workbench import CodeServer, Workbench, notebook, until
+from scripted import Scripted
+from workbench import CodeServer, Opener, Workbench, notebook, until
 
 SOURCE = "def total(values):\n    return \n"
 

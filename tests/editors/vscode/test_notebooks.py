@@ -3,12 +3,8 @@ notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from conftest import LACUNA, close_pages
-from playwright.sync_api import Browser
-from workbench import CodeServer, Workbench, cells_of, notebook, until
+from workbench import Workbench, cells_of, notebook, until
 
 pytestmark = [pytest.mark.model, pytest.mark.editor]
 
@@ -26,22 +22,6 @@ FILES = {
     "filling.ipynb": notebook(*CELLS[:3], "totals = None", CELLS[4]),
     "secrets.ipynb": notebook(*CELLS),
 }
-
-
-@pytest.fixture(scope="module")
-def page(
-    code_server: CodeServer, browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workbench]:
-    """One window for all these tests, each with a notebook of its own: the model is loaded once."""
-    folder = tmp_path_factory.mktemp("study")
-    for name, text in FILES.items():
-        (folder / name).write_text(text)
-    code_server.configure({}, {"lacuna.server.path": str(LACUNA)})
-    page = Workbench(browser, code_server, [folder / name for name in FILES])
-    page.wait_for_status("is ready")
-    yield page
-    page.picture("notebooks-at-the-end")
-    close_pages(browser)
 
 
 def test_a_name_of_the_cell_above_is_shown_and_tab_writes_it_into_the_cell(

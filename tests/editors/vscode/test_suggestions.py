@@ -6,12 +6,8 @@ editor writes what it has shown, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from conftest import LACUNA, close_pages
-from playwright.sync_api import Browser
-from workbench import CodeServer, Workbench, until
+from workbench import LACUNA, CodeServer, Workbench, until
 
 pytestmark = [pytest.mark.model, pytest.mark.editor]
 
@@ -73,23 +69,6 @@ FILES = {
     "steady.py": "",
     ".env": "TOKEN=abc\nOTHER=\n",
 }
-
-
-@pytest.fixture(scope="module")
-def page(
-    code_server: CodeServer, browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Workbench]:
-    """One window for all these tests, each with a file of its own: the model is loaded once."""
-    folder = tmp_path_factory.mktemp("project")
-    for name, text in FILES.items():
-        (folder / name).write_text(text)
-    code_server.configure({}, {"lacuna.server.path": str(LACUNA)})
-    page = Workbench(browser, code_server, [folder / name for name in FILES])
-    page.wait_for_status("is loading")
-    page.wait_for_status("is ready")
-    yield page
-    page.picture("suggestions-at-the-end")
-    close_pages(browser)
 
 
 def shown_at(page: Workbench, name: str, line: int, typed: str) -> str:

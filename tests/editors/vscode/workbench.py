@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 T = TypeVar("T")
 
+LACUNA = Path(sys.executable).with_name("lacuna")
 PATIENCE_S = 90
 """How long a step may take: the machine may be busy with other work, and no test is about speed."""
 SETTINGS: dict[str, Any] = {
@@ -288,6 +290,16 @@ class Workbench:
 
 
 ARTEFACTS = CACHE.parents[1] / "test-artefacts" / "vscode"
+
+
+Opener = Callable[..., Workbench]
+"""Opens files, given by name and text, in a VS Code whose server is given."""
+
+
+def close_pages(browser: Browser) -> None:
+    """All of them, one that failed to open too: it would start servers while the next test runs."""
+    for context in browser.contexts:
+        context.close()
 
 
 def folders_without_lacuna() -> list[str]:
