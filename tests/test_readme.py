@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,17 @@ def test_it_opens_with_two_commands_that_make_knows() -> None:
 def test_its_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", README)
     assert links and [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_all_that_speaks_of_python_wants_the_same_versions() -> None:
+    """A newer one would fail in the midst of an installation: some packages have no wheel for it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"])
+    assert wanted
+    oldest, too_new = map(int, wanted.groups())
+    words = f"3.{oldest} to 3.{too_new - 1}"
+    assert words in README
+    for path in ("vscode/README.md", "vscode/src/environment.ts", "nvim/doc/lacuna.txt"):
+        assert words in (ROOT / "editors" / path).read_text("utf-8"), path
+    looked_for = (ROOT / "editors/vscode/src/environment.ts").read_text("utf-8")
+    assert f"(3, {oldest}) <= sys.version_info < (3, {too_new})" in looked_for

@@ -9,9 +9,10 @@ import * as vscode from "vscode";
 import { scripts } from "./program";
 import { pipWords } from "./requirement";
 
-const OLDEST_PYTHON = "3.11";
-const PYTHONS = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11"];
-const IS_NEW_ENOUGH = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+/** What `requires-python` says in the server's package. */
+const WANTED_PYTHON = "Python 3.11 to 3.14";
+const PYTHONS = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "py"];
+const IS_WANTED = "import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))";
 
 interface Progress {
   readonly line: (text: string) => void;
@@ -69,7 +70,7 @@ async function findPython(progress: Progress): Promise<string> {
   progress.line("Looking for Python");
   const silent = { ...progress, line: (): void => undefined };
   for (const python of PYTHONS) {
-    const works = await run(python, ["-c", IS_NEW_ENOUGH], silent).then(
+    const works = await run(python, ["-c", IS_WANTED], silent).then(
       () => true,
       () => false,
     );
@@ -81,7 +82,7 @@ async function findPython(progress: Progress): Promise<string> {
     }
   }
   throw new Error(
-    `No Python ${OLDEST_PYTHON} or newer with venv and pip is on PATH. Install one (on Debian: python3-venv) and try again.`,
+    `No ${WANTED_PYTHON} with venv and pip is on PATH. Install one (on Debian: python3-venv) and try again.`,
   );
 }
 
