@@ -57,7 +57,7 @@ def test_its_links_lead_somewhere() -> None:
 
 
 def test_all_that_speaks_of_python_wants_the_same_versions() -> None:
-    """A newer one would fail in the midst of an installation: some packages have no wheel for it."""
+    """A newer one fails in the midst of an installation: some packages have no wheel for it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"])
     assert wanted
