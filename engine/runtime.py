@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
@@ -66,16 +67,8 @@ def choose_runtime(provider: str = "auto", threads: int = 0) -> Runtime:
 
 def physical_cores() -> int:
     """Physical cores this process may run on; hyper-threads only slow a small int8 product."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-    logical = allowed or os.cpu_count() or 1
-    try:
-        siblings = {
-            path.read_text().strip()
-            for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/core_cpus_list")
-        }
-    except OSError:
-        siblings = set()
-    return min(logical, len(siblings)) if siblings else logical
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(allowed or 1, psutil.cpu_count(logical=False) or allowed or 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import select
 import socket
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ from typing import BinaryIO
 from lsp_server.source_file import InputError
 
 _CHUNK_BYTES = 1 << 16
-_POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,36 +100,12 @@ def end_with(pid: int) -> None:
     An editor that is killed closes standard input, unless another of its children holds the pipe.
     A process that cannot be seen from here (another machine, another container) is not waited for.
     """
-    if sys.platform == "win32":
-        return
-    if sys.platform == "linux":
-        try:
-            handle = os.pidfd_open(pid)
-        except OSError:
-            return
-        _end_after(lambda: select.select([handle], [], []))
-    elif _is_alive(pid):
-        _end_after(lambda: _wait_for(pid))
 
-
-def _end_after(wait: Callable[[], object]) -> None:
     def end() -> None:
-        wait()
-        os._exit(1)
+        import psutil  # not above: it takes some 15 ms, which the first request need not wait for
+
+        with suppress(psutil.Error):
+            psutil.Process(pid).wait()
+            os._exit(1)
 
     Thread(target=end, name="parent", daemon=True).start()
-
-
-def _wait_for(pid: int) -> None:
-    while _is_alive(pid):
-        time.sleep(_POLL_SECONDS)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
