@@ -66,6 +66,24 @@ def test_a_server_that_keeps_dying_is_left_off_and_says_why(
     nvim.until(nvim.attached, "the server has the buffer")
 
 
+def test_a_death_long_after_the_one_before_counts_as_the_first(
+    editor: Opener, scripted: Scripted
+) -> None:
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+
+    def restarts_when_killed() -> int:
+        nvim.server().kill()
+        nvim.until(lambda: not nvim.attached(), "the server gone")
+        nvim.until(nvim.attached, "the server has the buffer again")
+        return int(nvim.lua("return require('lacuna.client').restarts()"))
+
+    assert [restarts_when_killed() for _ in range(2)] == [1, 2]
+    nvim.lua("local now = vim.uv.now; vim.uv.now = function() return now() + 600000 end")
+    assert restarts_when_killed() == 1
+
+
 def test_stopping_is_for_good_until_asked_to_start(editor: Opener, scripted: Scripted) -> None:
     nvim = opened(editor, scripted)
     nvim.open("a.py", "")

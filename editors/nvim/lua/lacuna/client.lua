@@ -9,6 +9,7 @@ local M = {}
 local MOST_RESTARTS = 5
 local STOP_MS = 2000 -- given to a server to end by itself
 local FIRST_DELAY_MS = 200 -- doubled at each restart
+local FORGOTTEN_MS = 600000 -- after so long without a death, those before it do not count
 local REPLACED_MS = 1000 -- within which one that others stopped is started again by them, or is not
 local LOG_BYTES = 1000000 -- a longer log is begun anew
 local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
@@ -17,7 +18,8 @@ local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 ---@field id? integer the vim.lsp client
 ---@field wanted boolean it should be running
 ---@field process? vim.lsp.rpc.PublicClient the way to it, unless it was stopped on purpose
----@field restarts integer since the user last started it
+---@field restarts integer since the user last started it, or since deaths before were forgotten
+---@field died_at? integer when it last did, by vim.uv.now()
 ---@field gone? string why it is not running
 ---@field log_from? integer where its part of the log begins
 
@@ -118,6 +120,10 @@ local function died(code, signal)
   for _, hear in ipairs(M.on_gone) do
     hear()
   end
+  if server.died_at and vim.uv.now() - server.died_at >= FORGOTTEN_MS then
+    server.restarts = 0
+  end
+  server.died_at = vim.uv.now()
   if server.restarts >= MOST_RESTARTS then
     return stay_off(
       ('%s It was started again %d times and stays off.'):format(problem, MOST_RESTARTS)
