@@ -176,6 +176,12 @@ def _related(document: Document, span: Span) -> str:
 
 
 def _document(file: SourceFile, language: str | None) -> Document:
+    """Raises InputError for a notebook: code in its text would not be a string of JSON any more."""
+    if language is None and file.name.endswith(".ipynb"):
+        raise InputError(
+            f"{file.name}: is a notebook; its cells are filled in an editor, and its text as it is "
+            "with --language json"
+        )
     if language is not None and grammar(language) is None and language != UNKNOWN:
         print(f"lacuna: no grammar for {language!r}; going by indentation", file=sys.stderr)
     uri = file.path.as_uri() if file.path else file.name

@@ -35,6 +35,14 @@ def test_files_that_cannot_be_used_are_refused(lacuna: Run, tmp_path: Path) -> N
         assert ran.stderr.decode().startswith(f"lacuna: {path}: {complaint}")
 
 
+def test_a_notebook_is_left_to_editors(lacuna: Run, tmp_path: Path) -> None:
+    path = tmp_path / "study.ipynb"
+    path.write_text('{"cells": [{"source": ["total = "]}]}')
+    ran = lacuna("fill", path, "--at", "1:34", "--write")
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.decode().startswith(f"lacuna: {path}: is a notebook")
+
+
 @pytest.mark.parametrize(
     ("place", "complaint"),
     [
