@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable
+import os
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from urllib.parse import unquote, urlsplit
 
@@ -362,7 +364,7 @@ def _left_alone(document: Document, settings: Settings) -> Nothing | None:
         return DISABLED
     if document.language in settings.disabled_languages:
         return LANGUAGE
-    if globs.matches(_path_in(document.notebook or document.uri), settings.excluded_globs):
+    if any(globs.matches(path, settings.excluded_globs) for path in _paths(document)):
         return EXCLUDED
     return _no_text(document, settings)
 
@@ -374,12 +376,18 @@ def _no_text(document: Document, settings: Settings) -> Nothing | None:
     return BINARY if "\0" in document.text else None
 
 
-def _path_in(uri: str) -> str:
-    """The path that globs are held against; all of what is no URI."""
+def _paths(document: Document) -> Iterator[str]:
+    """The paths that globs are held against: as it was opened, and where links to it lead.
+
+    All of what is no URI.
+    """
+    uri = document.notebook or document.uri
     try:
-        return unquote(urlsplit(uri).path)
+        yield unquote(urlsplit(uri).path)
     except ValueError:  # such as a bracket that is not closed
-        return unquote(uri)
+        yield unquote(uri)
+    if document.path:
+        yield Path(os.path.realpath(document.path)).as_posix()
 
 
 def _entry_key(uri: str) -> Hashable:

@@ -469,6 +469,20 @@ async def test_files_that_are_left_alone(scripted: Scripted) -> None:
     assert await editor.why("file:///a.md") == "not-open"
 
 
+async def test_a_link_to_a_file_that_is_left_alone_is_too(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    (tmp_path / "secrets.py").write_text("TOKEN = 1\n")
+    (tmp_path / "config.py").symlink_to("secrets.py")
+    (tmp_path / "open.py").symlink_to("gone.py")
+    editor = await scripted("one")
+    for name, offered, reason in (("config.py", 0, "excluded"), ("open.py", 1, None)):
+        uri = (tmp_path / name).as_uri()
+        at = editor.open("x = ▮\n", uri=uri)
+        assert len(await editor.ask(at, uri=uri)) == offered
+        assert await editor.why(uri) == reason
+
+
 async def test_a_document_with_a_uri_that_is_none_is_served(scripted: Scripted) -> None:
     editor = await scripted("one", options={"excludedGlobs": ["**/no/**"]})
     for uri, offered, reason in (
