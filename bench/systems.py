@@ -10,8 +10,9 @@ import ctypes
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,6 +40,15 @@ Scores = NDArray[np.float32]
 """[vocabulary] how likely each token is to come next, as logits."""
 Allowed = Callable[[], Ids | None]
 """The tokens that may come next; None: any."""
+
+
+class Encoder(Protocol):
+    """As much of a tokenizer as left-to-right writing needs; see engine.tokenizer.Tokenizer."""
+
+    @property
+    def pieces(self) -> Sequence[bytes]: ...
+
+    def encode(self, text: str) -> list[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +143,9 @@ class LeftToRight(ABC):
     def __init__(self, folder: Path | None) -> None:
         folder = folder or default_model_folder()
         self._card = Card.read(folder)
-        self._tokenizer = FileTokenizer(folder / "tokenizer.json")
+        self._tokenizer: Encoder = FileTokenizer(folder / "tokenizer.json")
         self._healing = Healing(self._tokenizer, self._card.vocabulary)
+        self._ends = {self._card.end_id}
 
     @abstractmethod
     def versions(self) -> dict[str, str]:
@@ -194,7 +205,7 @@ class LeftToRight(ABC):
         for token in self._greedy(cut.ids.tolist(), allowed):
             text += pieces[token]
             yield text
-            if token == self._card.end_id:
+            if token in self._ends:
                 return
 
 
@@ -252,6 +263,59 @@ class LlamaCpp(LeftToRight):
 
         processors = self._library.LogitsProcessorList([held])
         return iter(self._llama.generate(ids, temp=0.0, logits_processor=processors))
+
+
+class FillInTheMiddle(LlamaCpp):
+    """A model that was trained to fill in the middle, in llama.cpp: what editors run otherwise.
+
+    It reads the prefix, the suffix, and then writes what is between, all left to right: prefix,
+    suffix and middle in this order, between its own three marks. Both sides are cut where Lacuna's
+    are, but in its own tokens, so where these are longer it sees more.
+    """
+
+    def __init__(self, folder: Path | None, gguf: Path) -> None:
+        """Raises ValueError for a model without the marks."""
+        super().__init__(folder, gguf)
+        library, vocabulary = self._library, self._llama._model.vocab
+        marks = (library.llama_vocab_fim_pre, library.llama_vocab_fim_suf)
+        self._marks = [mark(vocabulary) for mark in (*marks, library.llama_vocab_fim_mid)]
+        if min(self._marks) < 0:
+            raise ValueError(f"{gguf.name} was not trained to fill in the middle")
+        count = self._llama.n_vocab()
+        self._tokenizer = GgufTokenizer(self._llama)
+        self._healing = Healing(self._tokenizer, count)
+        self._ends = {n for n in range(count) if library.llama_vocab_is_eog(vocabulary, n)}
+
+    def versions(self) -> dict[str, str]:
+        """See System.versions."""
+        return {"model": self._llama.metadata["general.name"], **super().versions()}
+
+    def _cut(self, prompt: Prompt) -> Cut:
+        """What is read: prefix and suffix between the marks, the prefix's last token taken back."""
+        begin, after, middle = self._marks
+        ids = np.array(self._tokenizer.encode(prompt.prefix), np.int64)
+        cut = self._healing.cut(window(ids, self._card.max_prefix), begin)
+        prefix = cut.ids[cut.ids != begin].tolist()
+        suffix = self._tokenizer.encode(prompt.suffix)[: self._card.max_suffix]
+        return replace(cut, ids=np.array([begin, *prefix, after, *suffix, middle], np.int64))
+
+
+class GgufTokenizer:
+    """The tokenizer of a model in llama.cpp."""
+
+    def __init__(self, llama: Any) -> None:
+        self._llama = llama
+
+    @cached_property
+    def pieces(self) -> Sequence[bytes]:
+        """See engine.tokenizer.Tokenizer.pieces."""
+        return [self._llama.detokenize([n], special=False) for n in range(self._llama.n_vocab())]
+
+    def encode(self, text: str) -> list[int]:
+        """See engine.tokenizer.Tokenizer.encode."""
+        clean = text.encode("utf-8", "replace")
+        found: list[int] = self._llama.tokenize(clean, add_bos=False, special=False)
+        return found
 
 
 class Transformers(LeftToRight):

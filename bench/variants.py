@@ -7,7 +7,9 @@ from engine.prompt import Mode
 
 from .systems import Variant
 
-PEERS = ("llama.cpp", "llama.cpp Q8_0", "transformers")
+FIM = "llama.cpp, fill-in-the-middle"
+"""The peer with a model of its own, which has to be given."""
+PEERS = ("llama.cpp", "llama.cpp Q8_0", "transformers", FIM)
 REFERENCE = Mode.DIFFUSION
 """As Lacuna fills out of the box; times are said as multiples of this one's on the same span."""
 ONE = "one token a pass"

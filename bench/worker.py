@@ -24,9 +24,10 @@ from typing import IO, Any, cast
 from engine.prompt import Mode
 
 from .spans import Made, Task
-from .systems import Lacuna, LlamaCpp, System, Transformers, Variant
+from .systems import FillInTheMiddle, Lacuna, LlamaCpp, System, Transformers, Variant
+from .variants import FIM, PEERS
 
-NAMES = ("lacuna", "llama.cpp", "llama.cpp Q8_0", "transformers")
+NAMES = ("lacuna", *PEERS)
 LOADING_SECONDS = 180
 FILL_SECONDS = 120
 """A system that takes longer is ended, and the fill counts as failed."""
@@ -48,11 +49,14 @@ class Models:
     """Lacuna's model folder; None: the shipped one."""
     gguf: Path
     """The base that all others run."""
+    fim: Path | None = None
+    """What `FIM` runs instead, as GGUF."""
 
     def command(self, name: str) -> list[str]:
         """What starts the system of this name."""
         folder = [str(self.folder)] if self.folder else []
-        return [sys.executable, "-m", "bench.worker", name, str(self.gguf), *folder]
+        gguf = self.fim if name == FIM and self.fim else self.gguf
+        return [sys.executable, "-m", "bench.worker", name, str(gguf), *folder]
 
 
 class Worker:
@@ -177,6 +181,8 @@ def opened(name: str, models: Models) -> System:
         return LlamaCpp(models.folder, models.gguf)
     if name == "llama.cpp Q8_0":
         return LlamaCpp.in_eight_bits(models.folder, models.gguf)
+    if name == FIM:
+        return FillInTheMiddle(models.folder, models.gguf)
     return Transformers(models.folder, models.gguf)
 
 

@@ -11,7 +11,7 @@ from bench import compare, machine, plots, report, worker
 from bench.records import Failure, Log, Record, Visit
 from bench.spans import STATES, Made, Task
 from bench.systems import Variant
-from bench.variants import ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
+from bench.variants import FIM, ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
 from bench.worker import Models, Worker, WorkerFailedError
 from export.evaluate import score
 from export.held_out import Answer, HeldOut, held_out
@@ -259,3 +259,7 @@ def test_the_systems_are_started_by_their_names(tmp_path):
         f"{tmp_path}/base.gguf",
         str(tmp_path),
     ]
+    other = tmp_path / "other.gguf"
+    models = Models(None, tmp_path / "base.gguf", other)
+    assert models.command(FIM)[3:] == [FIM, str(other)]
+    assert models.command("llama.cpp")[4] == f"{tmp_path}/base.gguf"

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bench.spans import TYPED, Task, before_typing, key_before, within
-from bench.systems import LeftToRight, LlamaCpp, Transformers, Variant, among
+from bench.systems import FillInTheMiddle, LeftToRight, LlamaCpp, Transformers, Variant, among
+from bench.variants import FIM
 from bench.worker import opened
 from engine import FillOptions, Prompt, default_model_folder
 from engine.prompt import Mode
@@ -23,6 +24,9 @@ def task(marked: str) -> Task:
 LINE = task("def add(first, second):\n    return fir|\n\n\nprint(add(1, 2))\n")
 BLOCK = task("def add(first, second):\n    |\n\n\nprint(add(1, 2))\n")
 VARIANT = Variant("any")
+MARKS = ["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"]
+MARKED = (3, 4, 5)
+"""Their tokens in the tiny model."""
 
 
 class Scripted(LeftToRight):
@@ -124,17 +128,20 @@ def test_only_allowed_tokens_have_a_chance():
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory) -> Path:
-    """A llama of one layer and random weights, with the vocabulary of the shipped model."""
+    """A llama of one layer and random weights, with the vocabulary of the shipped model and the
+    marks of a model that fills in the middle."""
     import json
 
     from gguf import GGUFWriter, TokenType
 
     tokenizer = json.loads((default_model_folder() / "tokenizer.json").read_text("utf-8"))["model"]
     tokens = sorted(tokenizer["vocab"], key=tokenizer["vocab"].__getitem__)
+    tokens[3:6] = MARKS
     merges = [m if isinstance(m, str) else " ".join(m) for m in tokenizer["merges"]]
     hidden, heads, ffn, rng = 64, 2, 96, np.random.default_rng(0)
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
     writer = GGUFWriter(path, "llama")
+    writer.add_name("tiny")
     writer.add_context_length(1024)
     writer.add_embedding_length(hidden)
     writer.add_block_count(1)
@@ -174,14 +181,14 @@ def tiny(tmp_path_factory) -> Path:
     return path
 
 
-PEERS = {"llama.cpp": "llama_cpp", "transformers": "transformers"}
+PEERS = {"llama.cpp": "llama_cpp", "transformers": "transformers", FIM: "llama_cpp"}
 
 
 @pytest.mark.parametrize("name", PEERS)
 def test_a_peer_fills_alike_cold_and_warm(name, tiny):
     pytest.importorskip(PEERS[name], reason="a peer of the benchmark; the extra `bench` brings it")
-    kind = {"llama.cpp": LlamaCpp, "transformers": Transformers}[name]
-    system = kind(None, tiny)
+    kinds = {"llama.cpp": LlamaCpp, "transformers": Transformers, FIM: FillInTheMiddle}
+    system = kinds[name](None, tiny)
     document, span = LINE.opened()
     system.forget()
     cold = system.fill(document, span, VARIANT)
@@ -190,7 +197,22 @@ def test_a_peer_fills_alike_cold_and_warm(name, tiny):
     again = system.fill(document, span, VARIANT)
     assert cold.text == warm.text == again.text != ""
     assert cold.tokens == cold.passes == warm.tokens
-    assert system.versions()[{"llama.cpp": "llama-cpp-python"}.get(name, name)]
+    assert system.versions()["transformers" if name == "transformers" else "llama-cpp-python"]
+
+
+def test_a_model_that_fills_in_the_middle_is_given_both_sides_between_its_marks(tiny):
+    pytest.importorskip("llama_cpp", reason="a peer of the benchmark; the extra `bench` brings it")
+    system = FillInTheMiddle(None, tiny)
+    assert system.versions()["model"] == "tiny"
+    cut = system._cut(Prompt("def add(first):\n    return fir", "\n\n\nprint(add(1))\n"))
+    pieces = dict(zip(MARKED, map(str.encode, MARKS), strict=True))
+    text = b"".join(pieces.get(n) or cut.healing.pieces[n] for n in cut.ids.tolist())
+    begin, after, middle = MARKS
+    first, last = "def add(first):\n    return", "\n\n\nprint(add(1))\n"
+    assert text.decode() == f"{begin}{first}{after}{last}{middle}"
+    assert cut.owed == b" fir"
+    nothing = system._cut(Prompt("", ""))
+    assert nothing.ids.tolist() == list(MARKED)
 
 
 def test_peers_of_the_same_weights_write_the_same(tiny):
