@@ -96,7 +96,7 @@ def start_of(arguments: argparse.Namespace) -> Shipped:
 class Rows(IterableDataset[Arrays]):
     """Batches without end: a worker's share of the windows, shuffled, again and again."""
 
-    def __init__(self, shards: list[Path], rows: int, seed: int) -> None:
+    def __init__(self, shards: list[Path], rows: int, seed: str) -> None:
         self.shards, self.rows, self.seed = shards, rows, seed
 
     def __iter__(self) -> Iterator[Arrays]:
@@ -144,7 +144,11 @@ class Trainer:
             raise FileNotFoundError(
                 f"{arguments.examples}: no examples; `python -m export examples` makes them"
             )
-        rows = Rows(shards, arguments.rows, arguments.seed)
+        state = self._kept()
+        self.step: int = state.get("step", 0)
+        self.before: float = state.get("seconds", 0.0)
+        # A run that is taken up does not see once more what it began with.
+        rows = Rows(shards, arguments.rows, f"{arguments.seed}-{self.step}")
         loader = DataLoader(
             rows, batch_size=None, num_workers=arguments.workers, pin_memory=self.on_gpu
         )
@@ -165,10 +169,11 @@ class Trainer:
             "drafter_rate": torch.optim.AdamW(groups(self.drafter), **fused),
         }
         kept = shards_of(arguments.examples, held_out=True)
-        held = iter(Rows(kept, arguments.rows, 0)) if kept else iter(())
+        held = iter(Rows(kept, arguments.rows, "0")) if kept else iter(())
         self.held = list(islice(held, HELD_BATCHES))
-        self.step, self.before, self.next_look = 0, 0.0, 0.0
-        self._resume()
+        self.next_look = 0.0
+        if state:
+            self._take_up(state)
         self.began = self.clock()
 
     def _new(self, base: Base) -> Drafter:
@@ -276,16 +281,16 @@ class Trainer:
         save_adapter(self.model.adapter, self.options.to / "adapter.safetensors", base=base)
         save_drafter(self.drafter, self.options.to / "drafter.safetensors")
 
-    def _resume(self) -> None:
+    def _kept(self) -> dict[str, Any]:
+        """What `_save` kept of an earlier part of the run; empty where there was none."""
         path = self.options.to / "state.pt"
-        if not path.exists():
-            return
-        state = torch.load(path, map_location=self.device)
+        return torch.load(path, map_location=self.device) if path.exists() else {}
+
+    def _take_up(self, state: dict[str, Any]) -> None:
         self.model.adapter.load_state_dict(state["adapter"])
         self.drafter.load_state_dict(state["drafter"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-        self.step, self.before = state["step"], state["seconds"]
 
 
 TOLD = {"read": "gaps {:.3f} nats", "text": "text {:.3f}", "draft1": "drafts {:.0%} right"}

@@ -86,6 +86,20 @@ def test_it_goes_on_where_it_stopped_and_ends_when_its_time_is_up(options, base)
     assert second.optimisers["rate"].param_groups[0]["lr"] == pytest.approx(2e-2 / 20)
 
 
+def test_a_run_that_is_taken_up_does_not_see_the_same_again(options, base):
+    """Its first windows would come a second time with the same gaps, to be learned by heart."""
+    options.minutes = 1 / 60
+    first = train.Trainer(options, Shipped(base, {}, {}))
+    seen = next(first.batches)
+    again = train.Trainer(options, Shipped(base, {}, {}))
+    assert torch.equal(next(again.batches)["ids"], seen["ids"])
+    again.run()
+    second = train.Trainer(options, Shipped(base, {}, {}))
+    assert second.step > 0
+    now = next(second.batches)["ids"]
+    assert not torch.equal(now, seen["ids"])
+
+
 def test_looking_at_what_is_held_out_takes_a_tenth_of_the_time(options, base, monkeypatch):
     """A look takes four seconds here, so there are thirty-six of learning before the next one."""
     looks, look = [], train.Trainer._held_out
