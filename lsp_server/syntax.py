@@ -56,6 +56,8 @@ _COMMAND = re.compile(
 """What begins a line of IPython, or what is assigned in one: `%time`, `files = !ls`, `?str`."""
 _HELP = re.compile(rb"(?<=[\w)\]*])\?(?=\??[ \t]*\r?$)", re.MULTILINE)
 """What ends one: `str.join?`."""
+_OTHER = re.compile(rb"\s*%%(?!(?:capture|debug|memit|prun|px|pypy|python3?|time|timeit)\b)[!\w]")
+"""The beginning of a cell that is not Python below its first line, such as `%%bash`."""
 
 UNKNOWN = "plaintext"
 """The LSP language id of a file whose language is not known."""
@@ -101,13 +103,16 @@ def parse(
     """The tree of `text`, or None for an unknown language.
 
     `old` is a tree of the text before, already edited (`Tree.edit`); what did not change is reused.
-    In a cell of a notebook IPython's own lines are read as comments.
+    In a cell of a notebook IPython's own lines are read as comments, and one that IPython hands to
+    another program as a whole has no tree.
     """
     known = grammar(language)
     if known is None:
         return None
     source = encode(text)
     if is_cell and canonical(language) == "python":
+        if _OTHER.match(source):
+            return None
         # Anew: an edit may make another line one of IPython's, or no longer.
         source, old = _without_ipython(source), None
     # Two threads must not share a parser, and making one costs nothing.

@@ -182,6 +182,16 @@ def test_lines_of_ipython_are_no_errors_in_a_cell() -> None:
         assert tree.root_node.end_byte == len(source)
 
 
+def test_a_cell_of_another_program_has_no_tree() -> None:
+    for first in ("%%bash", "%%writefile a.py", "\n  %%html --isolated", "%%!", "%%timeit2"):
+        assert syntax.parse("python", f"{first}\nls -l\n", is_cell=True) is None, first
+        assert syntax.parse("python", f"{first}\nls -l\n") is not None
+    for first in ("%%time", "%%timeit -n 3", "%%capture out", "%time x()", "x = 1\n%%bash"):
+        tree = syntax.parse("python", f"{first}\ny = 1\n", is_cell=True)
+        assert tree is not None, first
+        assert syntax.errors_in(tree) == 0, first
+
+
 def test_outside_a_cell_and_in_other_languages_they_are() -> None:
     for language, is_cell in (("python", False), ("javascript", True)):
         tree = syntax.parse(language, "!pip install x\n", is_cell=is_cell)
