@@ -5,6 +5,7 @@ It knows the command line and the terminal; the page is `arena_server`'s.
 
 from __future__ import annotations
 
+import os
 import sys
 import webbrowser
 from collections.abc import Iterator
@@ -73,11 +74,24 @@ def _ledger(name: str) -> Iterator[BinaryIO]:
     """The file that votes are added to, without a buffer: what cannot be written is not kept for
     later. Raises InputError when it cannot be written at all."""
     try:
+        begins_a_line = _ends_a_line(Path(name))
         file = Path(name).open("ab", buffering=0)  # noqa: SIM115 - it is closed below
     except OSError as error:
         raise InputError(f"--votes {name}: cannot be written ({error.strerror})") from None
     with file:
+        if not begins_a_line:
+            with suppress(OSError):  # a full disk is told of at the first vote
+                file.write(b"\n")
         yield file
+
+
+def _ends_a_line(path: Path) -> bool:
+    """Whether what is added to a file begins a line; what is no regular file has no end to know."""
+    if not path.is_file() or not path.stat().st_size:
+        return True
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
 
 @contextmanager

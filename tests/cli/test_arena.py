@@ -118,7 +118,7 @@ def arena(command: str) -> Iterator[Callable[..., Arena]]:
 
 def test_rounds_are_played_and_voted_on(arena: Callable[..., Arena], tmp_path: Path) -> None:
     ledger = tmp_path / "votes.jsonl"
-    ledger.write_text('{"an": "earlier vote"}\n')
+    ledger.write_text('{"an": "earlier vote"}')  # by an editor that writes no last line end
     played = arena("engine", "lsp_server", "--seed", "3", "--votes", ledger)
     shown = [play(played, vote) for vote in ("first", "tie")]
     assert [round_["number"] for round_, _ in shown] == [1, 2]
