@@ -73,7 +73,8 @@ their own cache."""
 FIM_NOTE = f"""\
 *{FIM}* is another model, named above: one that was trained to fill in the middle and reads both
 sides, as editors run it otherwise. Prefix and suffix have as many tokens as Lacuna's, but its own,
-which are longer; a key in the prefix lets it read the suffix anew."""
+which are longer. Where the prefix has grown it reads the suffix anew; llama.cpp's own server has an
+option against that (`--cache-reuse`), its Python library has not."""
 
 CURVE = """\
 Warm, on the spans that went through all of these ways. Every point is one way to fill; the
