@@ -255,6 +255,21 @@ def head_graph(shape: Shape, proposals: int, end_id: int, never: list[int]) -> o
     return graph.model("head")
 
 
+def product_graph(rows: int = 64, columns: int = 32) -> onnx.ModelProto:
+    """`x` [T, rows] times weights that are all 1: `product` [T, columns].
+
+    In int8 both are as large as can be, so a processor that cuts sums off shows it here. It is kept
+    as `engine/product.onnx`, since the engine has no library that writes graphs.
+    """
+    graph = Graph()
+    graph.input("x", TensorProto.FLOAT, "T", rows)
+    graph.constant("weight", np.full((rows, columns), 127, np.int8))
+    graph.constant("scale", np.full(columns, 1 / 127, np.float32))
+    graph.op("DynamicQuantizeMatMul", ["x", "weight", "scale"], names=["product"])
+    graph.output("product", TensorProto.FLOAT, "T", columns)
+    return graph.model("product")
+
+
 def draft_graph(
     shape: Shape, vocabulary: int, inner: int, positions: int, heads: list[tuple[int, int]]
 ) -> onnx.ModelProto:

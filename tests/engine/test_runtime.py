@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
 
-from engine.runtime import Network, choose_runtime
-from export.onnx_graph import Graph, linear
+from engine import runtime
+from engine.runtime import Network, choose_runtime, cuts_off
+from export.onnx_graph import product_graph
 
-ROWS, COLUMNS = 64, 32
+KEPT = Path(runtime.__file__).with_name("product.onnx")
+
+
+def test_the_graph_that_tries_the_processor_is_that_of_export() -> None:
+    assert onnx.load(KEPT) == product_graph()
 
 
 @pytest.mark.parametrize("count", [1, 5, 40])
-def test_large_products_are_not_cut_off(tmp_path: Path, count: int) -> None:
-    """What each int8 product is at its largest: x86 processors without VNNI cut off such sums.
+def test_large_products_are_not_cut_off(count: int) -> None:
+    """They are on x86 without VNNI, if a session does not ask for exact ones.
 
-    On any other machine the test holds whatever the session's options are.
+    On any other machine the test holds whatever the session asks for.
     """
-    graph = Graph()
-    graph.input("x", TensorProto.FLOAT, "T", ROWS)
-    product = linear(graph, "x", "large", ROWS, COLUMNS)
-    graph.output(product, TensorProto.FLOAT, "T", COLUMNS)
-    path = tmp_path / "linear.onnx"
-    onnx.save(graph.model("linear"), path)
-    weight = np.full((ROWS, COLUMNS), 127, np.int8)
-    scale = np.full(COLUMNS, 1 / 127, np.float32)
-    tensors = {"large.weight": weight, "large.scale": scale}
-    network = Network.open(path, choose_runtime("cpu"), tensors.items())
-    x = np.ones((count, ROWS), np.float32)
+    network = Network.open(KEPT, choose_runtime("cpu"), [])
+    x = np.ones((count, 64), np.float32)
     x[:, 0] = -1
-    [y] = network.run([product], {"x": x})
-    np.testing.assert_allclose(y, np.full((count, COLUMNS), ROWS - 2), rtol=0.01)
+    [product] = network.run(["product"], {"x": x})
+    np.testing.assert_allclose(product, np.full((count, 32), 62), rtol=0.01)
+
+
+def test_exact_products_are_asked_for_where_they_are_cut_off_and_nowhere_else() -> None:
+    """They take twice as long on a processor with VNNI, as this flag of Linux tells."""
+    flags = Path("/proc/cpuinfo")
+    if sys.platform != "linux" or "avx2" not in flags.read_text().split():
+        pytest.skip("only Linux on x86 tells what its processor has")
+    assert cuts_off() != any("vnni" in flag for flag in flags.read_text().split())
+    options = Network.open(KEPT, choose_runtime("cpu"), []).session.get_session_options()
+    try:
+        asked = options.get_session_config_entry("session.x64quantprecision")
+    except RuntimeError:  # it was not set
+        asked = "0"
+    assert asked == str(int(cuts_off()))
