@@ -13,7 +13,7 @@ from engine.prompt import Mode
 from .records import Visit
 from .report import Way, main_systems, of_curve, of_way, paired, seconds, share
 from .spans import STATES
-from .variants import REFERENCE, variants
+from .variants import FIM, REFERENCE, variants
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
 """Told apart by colour-blind eyes as well (Okabe and Ito)."""
@@ -23,6 +23,7 @@ PEER_LOOKS = {
     "llama.cpp": ("s", ORANGE),
     "llama.cpp Q8_0": ("P", ORANGE),
     "transformers": ("D", GREEN),
+    FIM: ("X", GREEN),
 }
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 """For logarithmic axes."""

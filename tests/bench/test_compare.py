@@ -220,6 +220,7 @@ def test_the_plots_are_drawn_of_what_there_is(tmp_path, gap):
     assert [path.name for path in drawn] == ["quality-speed.png", "paired.png", "costs.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
     assert plots.draw([], [], tmp_path / "images") == []
+    assert set(plots.PEER_LOOKS) == set(PEERS)
     rows = report.cost_table(costs).splitlines()
     assert rows[2] == "| context | 1 | 10 | 50 | 3.5 |"
 
