@@ -10,10 +10,12 @@ the output to its end; the last two are a shell's for the signals.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,16 +77,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         print("lacuna: standard output is closed; it may go to /dev/null", file=sys.stderr)
         return 2
+    if os.name == "nt":
+        _speak_utf8()
     try:
         return _done(argv)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        _give_up(sys.stdout)
-        _give_up(sys.stderr)
-        return 141
     except OSError as error:
         _give_up(sys.stdout)
+        if _is_unread(error):
+            _give_up(sys.stderr)
+            return 141
         try:
             print(f"lacuna: the output cannot be written ({error.strerror})", file=sys.stderr)
         except OSError:  # it is standard error that cannot be
@@ -121,6 +124,18 @@ def _run(run: Callable[..., int], arguments: dict[str, Any]) -> int:
         # Python's own exit code for these is 1, which here means that there is nothing to suggest.
         sys.excepthook(*sys.exc_info())
     return 2
+
+
+def _speak_utf8() -> None:
+    """Into pipes and files too, where Windows has a code page without most of the characters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+
+
+def _is_unread(error: OSError) -> bool:
+    """Whether nobody reads the output, which Windows calls an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
 def _give_up(stream: TextIO) -> None:

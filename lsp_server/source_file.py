@@ -53,9 +53,10 @@ class SourceFile:
                 return cls._decode(name, file.read(MOST_BYTES + 1), path.resolve())
         except FileNotFoundError:
             raise InputError(f"{name}: no such file") from None
-        except IsADirectoryError:
-            raise InputError(f"{name}: is a folder; name a file") from None
         except OSError as error:
+            # Windows says of a folder no more than that access is denied; pathlib may raise.
+            if os.path.isdir(path):  # noqa: PTH112
+                raise InputError(f"{name}: is a folder; name a file") from None
             raise InputError(f"{name}: cannot be read ({error.strerror})") from None
 
     @classmethod
@@ -109,7 +110,8 @@ class SourceFile:
         try:
             if not stat.S_ISREG(self.path.stat().st_mode):  # a pipe would be waited for
                 raise InputError(f"{self.name}: is no regular file; nothing was written")
-            writable, has_place = _is_writable(self.path), _is_writable(folder)
+            # On Windows a folder's read-only bit keeps nobody from writing in it.
+            writable, has_place = _is_writable(self.path), os.name == "nt" or _is_writable(folder)
             changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:
             raise self._unwritable(error) from None
