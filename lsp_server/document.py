@@ -15,8 +15,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from tree_sitter import Tree
 
@@ -229,7 +228,15 @@ def _line_starts(text: str, start: int, stop: int) -> tuple[int, ...]:
 
 def _file_name(path: str) -> str:
     """The name that a URI's path stands for; the bytes of one need not be UTF-8."""
-    return url2pathname(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(path))
+    return windows_name(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(path))
+
+
+def windows_name(path: str) -> str:
+    """The same on Windows, where no slash comes before a drive.
+
+    VS Code writes `/c%3A/a.py`, which `urllib.request.url2pathname` takes for a path without one.
+    """
+    return re.sub("^/(?=[A-Za-z]:)", "", unquote(path))
 
 
 def _units(symbol: str, encoding: Encoding) -> int:

@@ -1,11 +1,11 @@
 """Positions in three encodings, line ends of three kinds, and incremental changes of a text."""
 
 import random
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from lsp_server.document import Change, Document, Encoding
+from lsp_server.document import Change, Document, Encoding, windows_name
 
 UTF8, UTF16, UTF32 = Encoding.UTF8, Encoding.UTF16, Encoding.UTF32
 
@@ -249,6 +249,19 @@ def test_fifty_thousand_lines() -> None:
 def test_the_file_that_a_uri_names(uri: str, path: str | None) -> None:
     found = Document.open(uri, "python", 1, "").path
     assert found == (None if path is None else Path(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/c%3A/my%20code/%C3%A4.py", "c:/my code/ä.py"),  # as VS Code writes it
+        ("/C:/a.py", "C:/a.py"),
+        ("/home/a.py", "/home/a.py"),
+    ],
+)
+def test_the_file_that_a_path_names_on_windows(path: str, name: str) -> None:
+    assert windows_name(path) == name
+    assert PureWindowsPath(name).is_absolute() == (name[1] == ":")
 
 
 def test_the_representation_shows_no_code() -> None:
