@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -141,7 +142,7 @@ async def initialize_ms() -> float:
     return spent
 
 
-async def connected(program: str) -> LanguageClient:
+async def connected(program: str, settings: dict[str, Any] | None = None) -> LanguageClient:
     """A client whose server has answered `initialize`."""
     client = LanguageClient("bench", "1")
     for method in ("lacuna/status", types.WINDOW_LOG_MESSAGE, types.WINDOW_SHOW_MESSAGE):
@@ -150,7 +151,8 @@ async def connected(program: str) -> LanguageClient:
     ghost = types.InlineCompletionClientCapabilities()
     text = types.TextDocumentClientCapabilities(inline_completion=ghost)
     capabilities = types.ClientCapabilities(text_document=text)
-    await client.initialize_async(types.InitializeParams(capabilities))
+    options = types.InitializeParams(capabilities, initialization_options=settings or {})
+    await client.initialize_async(options)
     return client
 
 

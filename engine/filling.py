@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .candidates import drawn_apart, has_begun, held_apart
 from .canvas import Canvas
-from .certainty import line_probabilities
+from .certainty import beginnings
 from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
@@ -226,7 +226,7 @@ class Filling:
             steps=draft.steps,
             finish=finish,
             mean_log_prob=float(np.mean(log_probs)) if log_probs else 0.0,
-            line_probabilities=line_probabilities(text, tokens, log_probs, self.cut.text),
+            beginnings=beginnings(text, tokens, log_probs, self.cut.text),
         )
 
     def _candidate(self, size: int, context: Context, rules: Rules, expected: Ids) -> Candidate:

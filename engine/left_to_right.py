@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .base import Base
-from .certainty import line_probabilities
+from .certainty import beginnings
 from .extent import end_of
 from .model import Floats
 from .prompt import Cell, Fill, FillOptions, Finish
@@ -114,5 +114,5 @@ class LeftToRight:
             finish=finish,
             mean_log_prob=mean,
             base_log_prob=mean,
-            line_probabilities=line_probabilities(text, tokens, log_probs, self.base.text),
+            beginnings=beginnings(text, tokens, log_probs, self.base.text),
         )

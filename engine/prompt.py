@@ -5,10 +5,11 @@ The engine knows nothing of editors: a prompt is text before and after one gap.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .certainty import Beginning, sure
 from .choose import Policy
 from .errors import PromptError
 from .formats import Format
@@ -164,21 +165,18 @@ class Fill:
     base_log_prob: float | None = None
     """Mean natural-log probability of the text's tokens for the base after the prefix alone; None
     where the base did not read it."""
-    line_probabilities: tuple[float, ...] = ()
-    """Of the text's beginnings that end with its first line, its second, ... , the last one's with
-    the text's end; see certainty.py."""
+    beginnings: tuple[Beginning, ...] = ()
+    """Of the text, shortest first; the last is all of it, with its end. See certainty.py."""
     timings: Timings = field(default=Timings(), compare=False)
 
     @property
     def probability(self) -> float:
         """Of the whole text, as the tokens had it when they were committed."""
-        return self.line_probabilities[-1] if self.line_probabilities else 1.0
+        return self.beginnings[-1].probability if self.beginnings else 1.0
 
-    def sure(self, least: float) -> str:
-        """The longest beginning of whole lines that has at least this probability."""
-        lines = self.text.split("\n")
-        doubted = (n for n, known in enumerate(self.line_probabilities) if known < least)
-        return "\n".join(lines[: next(doubted, len(lines))])
+    def sure(self, least: float) -> Iterator[str]:
+        """What of the text has at least this probability, longest first; see certainty.sure."""
+        return sure(self.text, self.beginnings, least)
 
 
 @dataclass(frozen=True, slots=True)

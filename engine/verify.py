@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .base import Base, Reading
-from .certainty import line_probabilities
+from .certainty import beginnings
 from .context import Surroundings, window
 from .extent import end_of
 from .filling import Filling
@@ -125,8 +125,8 @@ class Verified:
         mean = float(reading.log_probs.mean()) if len(reading.log_probs) else 0.0
         tokens = self.base.count(reading.tokens) + (fill.finish is Finish.END)
         known = reading.log_probs.tolist()
-        lines = line_probabilities(fill.text, reading.tokens, known, self.base.text)
-        fill = replace(fill, line_probabilities=lines)
+        parts = beginnings(fill.text, reading.tokens, known, self.base.text)
+        fill = replace(fill, beginnings=parts)
         return replace(fill, tokens=tokens, mean_log_prob=mean, base_log_prob=mean)
 
     def _cells(self, reading: Reading, count: int) -> list[Cell]:

@@ -36,6 +36,7 @@ from engine.choose import Policy
 from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.edits import Edit, to_edit
+from lsp_server.infill import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.related import Related, Sources
 from lsp_server.settings import Settings
@@ -45,7 +46,7 @@ from .held_out import OF_ANOTHER, Answer, HeldOut, digest, held_out, held_out_fi
 
 DEFAULTS = FillOptions()
 SHARES = ("exact", "first_line", "similarity", "parses", "shown", "shown_parses", "shown_exact")
-SHARES += ("by_itself", "by_itself_exact")
+SHARES += ("by_itself", "by_itself_right")
 """The numbers of a score that are averaged."""
 
 
@@ -65,8 +66,8 @@ class Score:
     """Whether what is shown makes the file what it was: the edit mends brackets brought twice."""
     by_itself: bool
     """Whether some of it would be shown though nobody asked."""
-    by_itself_exact: bool
-    """Whether that makes the file what it was."""
+    by_itself_right: bool
+    """Whether that is what was there, or a beginning of it."""
     tokens: int
     passes: int
 
@@ -147,7 +148,9 @@ def fill(engine: Engine, gap: HeldOut, options: FillOptions, related: str = "") 
     span = gap.span
     limited = replace(options, max_tokens=span.max_tokens, stop_at_newline=span.stop_at_newline)
     best = engine.fill(prompt_for(gap.document, span, related), limited)[0]
-    return Answer(best.text, best.tokens, best.steps, best.sure(Settings().min_probability))
+    alone = shown_edit(gap.document, span, best, Settings().min_probability)
+    by_itself = alone if isinstance(alone, Edit) else None
+    return Answer(best.text, best.tokens, best.steps, by_itself)
 
 
 def beside(gap: HeldOut, files: list[Document], related: Related) -> str:
@@ -162,7 +165,6 @@ def score(gap: HeldOut, answer: Answer) -> Score:
     """An answer held against the middle."""
     text, middle = answer.text.rstrip(), gap.middle.rstrip()
     result = shown_file(gap, answer.text)
-    by_itself = shown_file(gap, answer.sure) if answer.sure else None
     before = errors(gap, gap.whole)
     return Score(
         exact=text == middle,
@@ -172,8 +174,8 @@ def score(gap: HeldOut, answer: Answer) -> Score:
         shown=result is not None,
         shown_parses=result is None or errors(gap, result) <= before,
         shown_exact=restored(gap, result),
-        by_itself=by_itself is not None,
-        by_itself_exact=restored(gap, by_itself),
+        by_itself=answer.by_itself is not None,
+        by_itself_right=begins(gap, answer.by_itself),
         tokens=answer.tokens,
         passes=answer.passes,
     )
@@ -197,6 +199,11 @@ def shown_file(gap: HeldOut, fill: str) -> str | None:
 def restored(gap: HeldOut, file: str | None) -> bool:
     """Whether a file is what it was before anything was cut."""
     return file is not None and trimmed(file) == trimmed(gap.whole)
+
+
+def begins(gap: HeldOut, edit: Edit | None) -> bool:
+    """Whether what an edit writes is what was there, or a beginning of it."""
+    return edit is not None and gap.whole.startswith(gap.document.text[: edit.start] + edit.text)
 
 
 def errors(gap: HeldOut, text: str) -> int:
@@ -223,11 +230,11 @@ def summary(scores: Iterable[Score]) -> dict[str, float]:
         for name in SHARES
     }
     exact = [one for one in found if one.exact]
-    alone = [one.by_itself_exact for one in found if one.by_itself]
+    alone = [one.by_itself_right for one in found if one.by_itself]
     return {
         "gaps": len(found),
         **shares,
-        "of_that_exact": round(100 * float(np.mean(alone)), 1) if alone else 0.0,
+        "of_that_right": round(100 * float(np.mean(alone)), 1) if alone else 0.0,
         "tokens_a_pass": ratio(found),
         "tokens_a_pass_exact": ratio(exact),
         "passes": round(float(np.mean([one.passes for one in found])), 2),
@@ -243,7 +250,7 @@ def table(groups: dict[str, list[Score]]) -> str:
     """The summaries in Markdown."""
     head = (
         "| gaps | n | exact % | first line % | similarity % | parses % | shown % "
-        "| shown parses % | shown exact % | by itself % | of that exact % | tokens a pass |\n"
+        "| shown parses % | shown exact % | by itself % | of that right % | tokens a pass |\n"
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     )
     rows = [head]
@@ -251,7 +258,7 @@ def table(groups: dict[str, list[Score]]) -> str:
         s = summary(scores)
         cells = [s["gaps"], s["exact"], s["first_line"], s["similarity"], s["parses"]]
         cells += [s["shown"], s["shown_parses"], s["shown_exact"]]
-        cells += [s["by_itself"], s["of_that_exact"], s["tokens_a_pass"]]
+        cells += [s["by_itself"], s["of_that_right"], s["tokens_a_pass"]]
         rows.append(f"| {name} | {' | '.join(map(str, cells))} |")
     return "\n".join(rows)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 from lsp_server.document import Document
+from lsp_server.edits import Edit
 from lsp_server.spans import Span, SpanKind, choose
 
 from .gaps import AT_CURSOR, Gap, cut
@@ -58,8 +59,8 @@ class Answer:
     text: str
     tokens: int
     passes: int
-    sure: str | None = None
-    """What of the text is shown to a person who did not ask; None where nothing tells."""
+    by_itself: Edit | None = None
+    """What a person is shown who did not ask; None: nothing."""
 
 
 def held_out(corpus: Path, counts: dict[str, int] | None = None) -> list[HeldOut]:

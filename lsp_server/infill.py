@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from engine import Engine, Fill, FillOptions
 from engine.engine import never
 from engine.prompt import Cancelled, Finish, Mode, OnStep
+from lsp_server.brackets import PAIRS
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
 from lsp_server.edits import (
@@ -28,6 +29,8 @@ from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span, SpanKind
 
 _OVER_AND_OVER = re.compile(r"(.{1,24}?)\1{5,}\s*\Z", re.DOTALL)
+WORTH = 3
+"""Fewest characters that are shown of a fill where all of it would be too much to say."""
 SECOND_TRY = 3
 """Candidates that are asked for when fewer gave nothing because of their syntax.
 
@@ -66,22 +69,17 @@ def infill(
 ) -> tuple[Suggestion, ...] | Nothing:
     """At most `options.candidates` suggestions for a span, best first, or why there are none.
 
-    A fill is at most `options.max_tokens` long, and at most as long as the span allows; of its
-    lines those are suggested that are, all together, as probable as `options.least_probability`.
-    One that is held to a format is not mended and is as long as that allows. `related` are lines of
-    other files (related.py). Raises what
-    `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
+    A fill is at most `options.max_tokens` long, and at most as long as the span allows; as much of
+    it is suggested as has a probability of `options.least_probability`. One that is held to a
+    format is whole, not mended, and as long as that allows. `related` are lines of other files
+    (related.py). Raises what `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
     """
-    edit_of = to_edit if options.format is None else verbatim
     prompt, critic = prompt_for(document, span, related), critic_of(document, span)
 
     def judge(fill: Fill) -> Edit | Rejected:
-        text = fill.sure(options.least_probability)
-        if options.format is None and is_stuck(fill):
-            return REPEATS_ITSELF
-        if fill.text.strip() and not text.strip():
-            return _unsure(options.least_probability)
-        return edit_of(document, span, text)
+        if options.format is not None:
+            return verbatim(document, span, fill.text)
+        return shown_edit(document, span, fill, options.least_probability)
 
     rejected: list[Rejected] = []
     for wanted in _within(document, span, options):
@@ -93,6 +91,26 @@ def infill(
         if BREAKS_SYNTAX not in rejected:
             break
     return Nothing(rejected[0].reason, rejected[0].detail)
+
+
+def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit | Rejected:
+    """What is shown of a fill where a probability of `least` is wanted: all of it, or else its
+    longest beginning that is a piece; or why it is nothing."""
+    if is_stuck(fill):
+        return REPEATS_ITSELF
+    is_empty = not fill.text.strip() and fill.finish is not Finish.UNSURE
+    if is_empty or fill.probability >= least:
+        return to_edit(document, span, fill.text)
+    for text in fill.sure(least):
+        edit = to_edit(document, span, text)
+        if isinstance(edit, Edit) and is_piece(edit.text.strip()):
+            return edit
+    return _unsure(least)
+
+
+def is_piece(beginning: str) -> bool:
+    """Whether a beginning is worth a key and opens no bracket: what one types editors close."""
+    return len(beginning) >= WORTH and beginning[-1] not in PAIRS
 
 
 def is_stuck(fill: Fill) -> bool:

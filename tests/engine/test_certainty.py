@@ -1,4 +1,4 @@
-"""How probable a fill is, line by line."""
+"""How probable a fill is, and its beginnings."""
 
 import math
 from types import SimpleNamespace
@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from engine import Engine, Fill, FillOptions, Finish, Mode, Prompt
-from engine.certainty import line_probabilities
+from engine.certainty import Beginning, beginnings, sure
 from engine.denoise import proposal_of, spelling
 from engine.fake import scripted_engine
 from engine.healing import Healing
 from engine.model import Proposal
 
 LONG = "a_name_that_is_longer_than(any, canvas, of=the, model) and goes on + 1234567890"
-PIECES = ["a", " = ", "1", "\n", "b\n\n", "c", "d"]
+PIECES = ["a", " = ", "1", "\n", "b\n\n", "c"]
 HALF = math.log(0.5)
 
 
@@ -22,46 +22,74 @@ def text_of(tokens: list[int]) -> str:
     return "".join(PIECES[token] for token in tokens)
 
 
-def probabilities(text: str, tokens: list[int], count: int) -> list[float]:
-    """As powers of a half."""
-    found = line_probabilities(text, tokens, [HALF] * count, text_of)
-    return [round(-math.log2(one)) for one in found]
-
-
 @pytest.mark.parametrize(
     ("text", "tokens", "log_probs", "halves"),
     [
-        ("a = 1", [0, 1, 2], 4, [4]),  # with its end
-        ("a = 1", [0, 1, 2], 3, [3]),  # it ran into a limit
-        ("a = 1", [0, 1, 2, 3, 5], 5, [4]),  # a line break ended it
-        ("", [], 1, [1]),
-        ("", [3, 0], 2, [1]),
-        ("a\nc", [0, 3, 5], 4, [2, 4]),
-        ("ab\n\nc", [0, 4, 5], 4, [2, 2, 4]),  # two line breaks in one token
-        ("a\nc", [0, 3, 5, 6], 5, [2, 4]),  # cut within what was written
+        ("a = 1", [0, 1, 2], 4, {"a": 1, "a = ": 2, "a = 1": 4}),  # with its end
+        ("a = 1", [0, 1, 2], 3, {"a": 1, "a = ": 2, "a = 1": 3}),  # it ran into a limit
+        ("a = 1", [0, 1, 2, 3, 5], 5, {"a": 1, "a = ": 2, "a = 1": 4}),  # a line break ended it
+        ("", [], 1, {"": 1}),
+        ("", [3, 0], 2, {"": 1}),
+        ("a\nc", [0, 3, 5], 4, {"a": 1, "a\n": 2, "a\nc": 4}),
+        ("ab\n\nc", [0, 4, 5], 4, {"a": 1, "ab\n\n": 2, "ab\n\nc": 4}),
+        ("ab", [0, 4, 5], 4, {"a": 1, "ab": 2}),  # cut within a token
     ],
 )
-def test_a_line_is_as_probable_as_all_up_to_its_end(
-    text: str, tokens: list[int], log_probs: int, halves: list[int]
+def test_a_beginning_is_as_probable_as_its_tokens(
+    text: str, tokens: list[int], log_probs: int, halves: dict[str, int]
 ) -> None:
-    assert probabilities(text, tokens, log_probs) == halves
+    found = beginnings(text, tokens, [HALF] * log_probs, text_of)
+    assert {text[: one.end]: round(-math.log2(one.probability)) for one in found} == halves
+    assert found[-1].end == len(text)
 
 
-def fill(text: str, *lines: float) -> Fill:
-    return Fill(text, 3, 1, Finish.END, -0.1, line_probabilities=lines)
+def test_what_ends_within_a_character_is_no_beginning() -> None:
+    texts = {(0,): "a", (0, 1): "a\ufffd", (0, 1, 2): "aä"}
+    found = beginnings("aä", [0, 1, 2], [HALF] * 4, lambda tokens: texts[tuple(tokens)])
+    assert [one.end for one in found] == [1, 2, 2]
+
+
+LINES = "self.at = one_two(x)\n    b = 2 * c\nd"
+KNOWN = {
+    "self": 0.95,
+    "self.": 0.9,
+    "self.at =": 0.8,
+    "self.at = one": 0.7,
+    "self.at = one_": 0.65,
+    "self.at = one_two": 0.6,
+    "self.at = one_two(x)\n   ": 0.5,
+    "self.at = one_two(x)\n    b": 0.4,
+    "self.at = one_two(x)\n    b = 2 * c": 0.3,
+    LINES: 0.2,
+}
 
 
 @pytest.mark.parametrize(
-    ("least", "sure"),
-    [(0.0, "a\nb\nc"), (0.2, "a\nb\nc"), (0.21, "a\nb"), (0.5, "a\nb"), (0.6, "a"), (0.95, "")],
+    ("least", "longest"),
+    [
+        (0.0, LINES),
+        (0.2, LINES),
+        (0.25, "self.at = one_two(x)\n    b = 2 * c"),
+        (0.4, "self.at = one_two(x)"),  # of further lines only whole ones
+        (0.55, "self.at = one_two"),
+        (0.62, "self.at ="),  # neither `one` nor `one_`
+        (0.85, "self."),
+        (0.92, "self"),
+        (0.96, None),
+    ],
 )
-def test_what_is_sure_is_a_beginning_of_whole_lines(least: float, sure: str) -> None:
-    assert fill("a\nb\nc", 0.9, 0.5, 0.2).sure(least) == sure
+def test_what_is_sure_ends_with_a_line_or_with_a_word(least: float, longest: str | None) -> None:
+    known = [Beginning(len(text), share) for text, share in KNOWN.items()]
+    found = list(sure(LINES, known, least))
+    assert next(iter(found), None) == longest
+    assert found == sorted(set(found), key=len, reverse=True)
+    assert all(LINES.startswith(text) for text in found)
 
 
 def test_of_what_nothing_is_known_all_is_sure() -> None:
-    assert fill("a\nb").sure(1.0) == "a\nb"
-    assert fill("a\nb").probability == 1.0
+    unknown = Fill("a\nb", 3, 1, Finish.END, -0.1)
+    assert list(unknown.sure(1.0)) == ["a\nb"]
+    assert unknown.probability == 1.0
 
 
 def test_what_becomes_less_probable_is_given_up() -> None:
@@ -74,17 +102,22 @@ def test_what_becomes_less_probable_is_given_up() -> None:
     assert LONG.startswith(part.text)
     assert part.steps < whole.steps
     assert part.probability < 0.9
-    assert part.sure(0.9) == ""
+    assert next(whole.sure(0.0)) == LONG
+    assert all(LONG.startswith(text) and text != part.text for text in part.sure(0.9))
 
 
 @pytest.mark.model
 @pytest.mark.parametrize("mode", list(Mode))
-def test_every_mode_tells_the_probability_of_each_line(shipped: Engine, mode: Mode) -> None:
+def test_every_mode_tells_the_probability_of_each_beginning(shipped: Engine, mode: Mode) -> None:
     prompt = Prompt("def add(first, second):\n    ", "\n\n\nprint(add(1, 2))\n")
     options = FillOptions(mode=mode, max_tokens=40)
     for one in shipped.fill(prompt, options):
-        assert len(one.line_probabilities) == one.text.count("\n") + 1
-        assert list(one.line_probabilities) == sorted(one.line_probabilities, reverse=True)
+        ends = [beginning.end for beginning in one.beginnings]
+        shares = [beginning.probability for beginning in one.beginnings]
+        assert ends == sorted(ends)
+        assert ends[-1] == len(one.text)
+        assert len(ends) >= one.tokens
+        assert shares == sorted(shares, reverse=True)
         assert 0 < one.probability <= 1
 
 

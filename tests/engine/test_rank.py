@@ -1,12 +1,15 @@
 """Several fills: the different ones, best first."""
 
 from engine import Fill, FillOptions, Finish, Prompt
+from engine.certainty import Beginning
 from engine.fake import scripted_engine
 from engine.rank import ranked
 
 
 def fill(text: str, probability: float) -> Fill:
-    return Fill(text, len(text), 1, Finish.END, -1.0, line_probabilities=(probability,))
+    return Fill(
+        text, len(text), 1, Finish.END, -1.0, beginnings=(Beginning(len(text), probability),)
+    )
 
 
 def test_the_most_probable_comes_first_and_of_equal_texts_only_that_one() -> None:

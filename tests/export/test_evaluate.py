@@ -11,6 +11,7 @@ import pytest
 from export import evaluate
 from export.held_out import Answer, HeldOut, digest, held_out, held_out_files
 from lsp_server.document import Document
+from lsp_server.edits import Edit
 from lsp_server.related import Related
 from lsp_server.spans import SpanKind, choose
 
@@ -149,15 +150,17 @@ def test_the_first_line_of_a_block_counts_alone():
 
 def test_what_is_shown_by_itself_is_judged_by_itself():
     one = gap("def f(x):\n    ", "y = x + 1\n    return y", "\n\n\nprint(f(1))\n")
-    text = "y = x + 1\n    return y"
-    whole, part, none, unknown = (
-        evaluate.score(one, Answer(text, 4, 2, sure)) for sure in (text, "y = x + 1", "", None)
+    text, start = "y = x + 1\n    return y", one.span.start
+    edits = [Edit(start, start, shown) for shown in (text, "y = x", "y = 1")]
+    whole, part, wrong, nothing = (
+        evaluate.score(one, Answer(text, 4, 2, edit)) for edit in (*edits, None)
     )
-    assert (whole.by_itself, whole.by_itself_exact) == (True, True)
-    assert (part.by_itself, part.by_itself_exact, part.exact) == (True, False, True)
-    assert not none.by_itself and not unknown.by_itself
-    summary = evaluate.summary([whole, part, none, unknown])
-    assert (summary["by_itself"], summary["of_that_exact"]) == (50.0, 50.0)
+    assert (whole.by_itself, whole.by_itself_right) == (True, True)
+    assert (part.by_itself, part.by_itself_right) == (True, True)
+    assert (wrong.by_itself, wrong.by_itself_right, wrong.exact) == (True, False, True)
+    assert not nothing.by_itself
+    summary = evaluate.summary([whole, part, wrong, nothing])
+    assert (summary["by_itself"], summary["of_that_right"]) == (75.0, 66.7)
 
 
 def test_summaries_are_means_and_ratios_of_sums():

@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { ServerProcess } from "./serverProcess";
 
@@ -28,9 +29,16 @@ test("a death by signal is told as one", async () => {
 });
 
 test("a server that ignores the request to end is ended by force", async () => {
-  const server = await ServerProcess.start(script("trap '' TERM; while :; do sleep 0.1; done"), () => undefined);
+  const said: string[] = [];
+  const server = await ServerProcess.start(
+    script("trap '' TERM; echo deaf >&2; while :; do sleep 0.1; done"),
+    (line) => said.push(line),
+  );
+  while (said.length === 0) {
+    await setTimeout(10);
+  }
   await server.end();
-  assert.equal(await server.ended, "by signal SIGKILL");
+  assert.equal(await server.ended, "by signal SIGKILL: deaf");
 });
 
 test("a program that is not there is an error that names it", async () => {

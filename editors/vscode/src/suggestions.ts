@@ -8,7 +8,7 @@ import { Pace } from "./pace";
 import { pausedEverywhere, pausedFor } from "./pause";
 import { ACCEPTED_COMMAND } from "./protocol";
 import type { ReadAhead } from "./readAhead";
-import { type Suggestion, partlyAccepted, typedAlong } from "./suggestion";
+import { type Suggestion, partlyAccepted, typedAlong, whollyAccepted } from "./suggestion";
 
 /** A suggestion still offered this long after it was handed over counts as shown. */
 const SHOWN_AFTER_MS = 100;
@@ -31,6 +31,8 @@ export class Suggestions implements vscode.Disposable {
   private readonly pace = new Pace();
   private offers: readonly Offer[] = [];
   private document: vscode.TextDocument | undefined;
+  /** Where a suggestion was taken just now: what follows it is asked for at once. */
+  private accepted: { readonly document: vscode.TextDocument; readonly version: number } | undefined;
   private lastShown: string | undefined;
   private readonly listener: vscode.Disposable;
 
@@ -68,8 +70,10 @@ export class Suggestions implements vscode.Disposable {
         this.watch(document, token);
         return kept;
       }
-      this.readAhead.at(document, position);
-      await wait(this.pace.waitMs, token);
+      if (document !== this.accepted?.document || document.version !== this.accepted.version) {
+        this.readAhead.at(document, position);
+        await wait(this.pace.waitMs, token);
+      }
     }
     if (token.isCancellationRequested) {
       return [];
@@ -134,6 +138,10 @@ export class Suggestions implements vscode.Disposable {
     const [change, ...others] = event.contentChanges;
     const suggestion = this.offers[0]?.suggestion;
     if (change === undefined || others.length > 0 || suggestion === undefined || event.document !== this.document) {
+      return;
+    }
+    if (whollyAccepted(suggestion, change.rangeOffset, change.text)) {
+      this.accepted = { document: event.document, version: event.document.version };
       return;
     }
     const length = partlyAccepted(suggestion, change.rangeOffset, change.text);

@@ -9,7 +9,7 @@ TARGET = "total = price * count\nprint(total)\nreturn total\n"
 
 
 def test_accepting_the_whole_puts_all_lines_in_and_the_cursor_behind_them(desk: Desk) -> None:
-    nvim = desk.sit(TARGET, lines=3)
+    nvim = desk.sit(TARGET.rstrip("\n"), lines=3)
     nvim.type("total = ")
     nvim.shows("price * count\nprint(total)\nreturn total")
     nvim.keys("<Tab>")
@@ -18,15 +18,31 @@ def test_accepting_the_whole_puts_all_lines_in_and_the_cursor_behind_them(desk: 
     nvim.until(lambda: nvim.ghost() == "", "no ghost", 2)
 
 
+def test_what_follows_is_asked_for_at_once(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, lines=2)
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)")
+    nvim.lua("waits = require('lacuna.config').current.debounce")
+    nvim.lua("require('lacuna.config').current.debounce = { min = 60000, max = 60000 }")
+    try:
+        nvim.keys("<Tab>")
+        nvim.shows("\nreturn total")
+    finally:
+        nvim.lua("require('lacuna.config').current.debounce = waits")
+
+
 def test_accepting_word_by_word_asks_the_server_nothing(desk: Desk) -> None:
     nvim = desk.sit(TARGET)
     nvim.type("total =")
     nvim.shows(" price * count")
     asked = len(desk.requests())
-    for step in ("total = price", "total = price *", "total = price * count"):
+    for step in ("total = price", "total = price *"):
         nvim.keys("<M-w>")
         nvim.holds(step)
+    nvim.shows(" count")
     assert len(desk.requests()) == asked
+    nvim.keys("<M-w>")
+    nvim.holds("total = price * count")
 
 
 def test_accepting_line_by_line(desk: Desk) -> None:

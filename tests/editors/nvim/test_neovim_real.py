@@ -172,8 +172,11 @@ def test_an_emoji_before_the_cursor_shifts_nothing(real: Neovim) -> None:
 def test_another_language_in_a_second_buffer(real: Neovim) -> None:
     at_the_hole(real)
     real.keys("<Esc>")
-    script = "function add(a, b) {\n  return\n}\n\nconsole.log(add(1, 2));\n"
-    real.open("add.js", script, at=(2, 1))
+    script = (
+        "function sum(items) {\n  let total = 0;\n  for (const item of items) {\n"
+        "    total += item;\n  }\n  return\n}\n\nconsole.log(sum([1, 2]));\n"
+    )
+    real.open("sum.js", script, at=(6, 1))
     ready(real)
     real.keys("A")
     real.type(" ", gap=0.1)

@@ -91,7 +91,7 @@ function M.accept(piece)
   local whole = text == fit.rest
   insert(text, replaced_by(text, fit))
   if whole then
-    suggestion.clear()
+    suggestion.taken()
     suggestion.report('lacuna/accepted', { id = current.id })
   else
     local accepted = length(fit.typed .. text, current.line_end)

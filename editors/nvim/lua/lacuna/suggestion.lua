@@ -165,6 +165,15 @@ function M.refresh()
   end
 end
 
+--- All of the suggestion is in the buffer now: take it away, and ask at once for what follows it.
+function M.taken()
+  M.clear()
+  note() -- the events of this change tell nothing new
+  if request.welcome(vim.api.nvim_get_current_buf()) then
+    request.later(0, show_automatic)
+  end
+end
+
 --- Insert mode begins: here a suggestion is wanted without a key.
 function M.enter()
   note()
