@@ -1,8 +1,8 @@
 """How many keys it saves whoever types: `python -m bench.keystrokes --corpus corpus`.
 
-Lines of held-out files are typed as a person would, key by key, with a real `lacuna serve` that is
-asked after each. A suggestion that is what stands there, or a beginning of it, is taken with one
-key; any other is typed past. Who types so never errs and overlooks nothing, so this is what could
+Lines of held-out files are typed as a person would, key by key, and a real `lacuna serve` is asked
+after each. A suggestion that is what stands there, or a beginning of it, is taken with one key; any
+other is typed past. Who types so never errs and overlooks nothing, so this is what could
 be saved at most, and how often a wrong suggestion stood in the way. The last line is one JSON
 object with all figures.
 """
@@ -15,20 +15,26 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
 from export.held_out import HeldOut, held_out
+from lsp_server.document import Document
+from lsp_server.edits import Rejected, to_edit
 from lsp_server.indent import indentation
+from lsp_server.spans import NoSpan, choose
 
 from .latency import SERVE, connected, leave
+from .systems import FillInTheMiddle, System, Variant
 
 LINES = 3
 """Most lines that are typed at one place."""
 WORTH = 2
 """Fewest characters that are worth a key of their own."""
+NOT_TYPED = "\0"
+"""Stands for an edit that no typing leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +84,38 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-async def typed(client: LanguageClient, place: Place, uri: str) -> Tally:
+class Writer(Protocol):
+    """What makes suggestions."""
+
+    async def open(self, place: Place) -> None:
+        """A file without the lines of a place."""
+        ...
+
+    async def suggest(self, text: str) -> str:
+        """What would be written at the end of `text`, to which the file was typed since the last
+        call, if all that is shown there were taken; empty where nothing is shown."""
+        ...
+
+
+async def typed(place: Place, writer: Writer) -> Tally:
     """Types the lines of a place."""
-    tally, seen = Tally(), ""
-    item = types.TextDocumentItem(uri, place.language, 0, place.before + place.after)
-    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
-    version, done = 0, 0
+    tally, done, standing = Tally(), 0, ""
+    await writer.open(place)
     while done < len(place.middle):
-        text = place.before + place.middle[:done]
         left = place.middle[done:]
-        added = await suggestion(client, uri, text, place.after)
+        added = await writer.suggest(place.before + place.middle[:done])
         is_right = bool(added) and left.startswith(added)
         if is_right and len(added) >= WORTH:
-            step, tally.taken, seen = added, tally.taken + 1, ""
+            step, standing = added, ""
+            tally.taken += 1
         else:
             step = key(left)
             tally.in_the_way += bool(added) and not is_right
-            tally.wrong += bool(added) and not is_right and added != seen
-            seen = added[1:] if added[:1] == step else ""
+            tally.wrong += bool(added) and not is_right and added != standing
+            standing = added[1:] if added[:1] == step else ""
         tally.keys += 1
-        tally.characters += sum(map(len, keys(step)))
+        tally.characters += sum(1 for _ in keys(step))
         done += len(step)
-        version += 1
-        await insert(client, uri, version, text, step)
-    closed = types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri))
-    client.text_document_did_close(closed)
     return tally
 
 
@@ -120,37 +133,99 @@ def keys(text: str) -> Iterator[str]:
         text = text[len(one) :]
 
 
-async def suggestion(client: LanguageClient, uri: str, text: str, after: str) -> str:
-    """What would be written at the end of `text`; empty where nothing is shown there."""
-    found = await client.text_document_inline_completion_async(
-        types.InlineCompletionParams(
-            types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
-            types.TextDocumentIdentifier(uri),
-            position(text),
+class Server:
+    """Lacuna, in a real `lacuna serve`."""
+
+    def __init__(self, client: LanguageClient) -> None:
+        self._client = client
+        self._opened = 0
+
+    @classmethod
+    async def started(cls, settings: dict[str, Any]) -> Server:
+        """With its model loaded."""
+        client = await connected(SERVE, settings)
+        client.initialized(types.InitializedParams())
+        while (await client.protocol.send_request_async("lacuna/getStatus", {})).state == "loading":
+            await asyncio.sleep(0.05)
+        return cls(client)
+
+    async def open(self, place: Place) -> None:
+        """See Writer.open."""
+        self._opened += 1
+        self._version, self._text, self._after = 0, place.before, place.after
+        text = place.before + place.after
+        item = types.TextDocumentItem(self._uri, place.language, 0, text)
+        self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+
+    async def suggest(self, text: str) -> str:
+        """See Writer.suggest."""
+        if typed := text.removeprefix(self._text):
+            self._tell(typed)
+        self._text = text
+        found = await self._client.text_document_inline_completion_async(
+            types.InlineCompletionParams(
+                types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
+                types.TextDocumentIdentifier(self._uri),
+                position(text),
+            )
         )
-    )
-    items = found.items if isinstance(found, types.InlineCompletionList) else found or []
-    if not items:
-        return ""
-    item = items[0]
-    assert isinstance(item.insert_text, str)
-    assert item.range is not None
-    row = text.rpartition("\n")[2] + after.partition("\n")[0]
-    start = in_code_points(row, item.range.start.character)
-    end = in_code_points(row, item.range.end.character)
-    made = row[:start] + item.insert_text + row[end:]
-    column, right = len(text.rpartition("\n")[2]), after.partition("\n")[0]
-    if made[:column] != row[:column] or not made.endswith(right):
-        return "\0"  # not what any typing leads to
-    return made[column : len(made) - len(right)]
+        items = found.items if isinstance(found, types.InlineCompletionList) else found or []
+        return self._added(items[0]) if items else ""
+
+    async def leave(self) -> None:
+        """Ends it."""
+        await leave(self._client)
+
+    @property
+    def _uri(self) -> str:
+        return f"untitled:{self._opened}"
+
+    def _tell(self, typed: str) -> None:
+        self._version += 1
+        at = position(self._text)
+        event = types.TextDocumentContentChangePartial(types.Range(at, at), typed)
+        document = types.VersionedTextDocumentIdentifier(self._version, self._uri)
+        params = types.DidChangeTextDocumentParams(document, [event])
+        self._client.text_document_did_change(params)
+
+    def _added(self, item: types.InlineCompletionItem) -> str:
+        assert isinstance(item.insert_text, str)
+        assert item.range is not None
+        left, right = self._text.rpartition("\n")[2], self._after.partition("\n")[0]
+        start = in_code_points(left + right, item.range.start.character)
+        end = in_code_points(left + right, item.range.end.character)
+        made = (left + right)[:start] + item.insert_text + (left + right)[end:]
+        if not made.startswith(left) or not made.endswith(right):
+            return NOT_TYPED
+        return made[len(left) : len(made) - len(right)]
 
 
-async def insert(client: LanguageClient, uri: str, version: int, text: str, new: str) -> None:
-    """Tells of what was written at the end of `text`."""
-    at = position(text)
-    event = types.TextDocumentContentChangePartial(types.Range(at, at), new)
-    document = types.VersionedTextDocumentIdentifier(version, uri)
-    client.text_document_did_change(types.DidChangeTextDocumentParams(document, [event]))
+class Peer:
+    """A model in llama.cpp whose fill is shown whole, and stays while it is typed along."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    async def open(self, place: Place) -> None:
+        """See Writer.open."""
+        self._place, self._text, self._shown = place, place.before, ""
+
+    async def suggest(self, text: str) -> str:
+        """See Writer.suggest."""
+        typed = text.removeprefix(self._text)
+        rest = self._shown.removeprefix(typed) if self._shown.startswith(typed) else ""
+        self._text, self._shown = text, rest if rest.strip() else self._filled(text)
+        return self._shown
+
+    def _filled(self, text: str) -> str:
+        document = Document.open("", self._place.language, 0, text + self._place.after)
+        span = choose(document, len(text))
+        if isinstance(span, NoSpan):
+            return ""
+        edit = to_edit(document, span, self._system.fill(document, span, Variant("fill")).text)
+        if isinstance(edit, Rejected):
+            return ""
+        return edit.text if edit.start == edit.end == len(text) else NOT_TYPED
 
 
 def position(text: str) -> types.Position:
@@ -164,18 +239,13 @@ def in_code_points(row: str, units: int) -> int:
     return len(row.encode("utf-16-le")[: 2 * units].decode("utf-16-le"))
 
 
-async def measured(places: list[Place], settings: dict[str, Any]) -> Tally:
-    """All places in one server."""
-    client = await connected(SERVE, settings)
-    client.initialized(types.InitializedParams())
-    while (await client.protocol.send_request_async("lacuna/getStatus", {})).state == "loading":
-        await asyncio.sleep(0.05)
+async def measured(places: list[Place], writer: Writer) -> Tally:
+    """All places, with what is known so far on one line."""
     total = Tally()
     for number, place in enumerate(places, 1):
-        total.add(await typed(client, place, f"untitled:{number}"))
+        total.add(await typed(place, writer))
         print(f"\r{number} of {len(places)}: {summary(total)}", end="", flush=True)
     print()
-    await leave(client)
     return total
 
 
@@ -198,11 +268,28 @@ def main() -> None:
     parser.add_argument(
         "--settings", type=json.loads, default={}, metavar="JSON", help="as an editor sends them"
     )
+    parser.add_argument(
+        "--fim",
+        type=Path,
+        metavar="GGUF",
+        help="type with this model in llama.cpp instead, which was trained to fill in the middle",
+    )
     arguments = parser.parse_args()
     gaps = [gap for gap in held_out(arguments.corpus) if gap.span.stop_at_newline]
     places = [Place.of(gap) for gap in gaps[arguments.skip : arguments.places]]
-    tally = asyncio.run(measured([p for p in places if p.middle], arguments.settings))
-    print(json.dumps(asdict(tally)))
+    places = [place for place in places if place.middle]
+    print(json.dumps(asdict(asyncio.run(run(places, arguments.settings, arguments.fim)))))
+
+
+async def run(places: list[Place], settings: dict[str, Any], fim: Path | None) -> Tally:
+    """Types at all places, with Lacuna or with a peer."""
+    if fim:
+        return await measured(places, Peer(FillInTheMiddle(None, fim)))
+    server = await Server.started(settings)
+    try:
+        return await measured(places, server)
+    finally:
+        await server.leave()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def test_a_name_of_the_cell_above_is_shown_and_tab_writes_it_into_the_cell(
     page.type("totals = weekly_")
     ghost = page.wait_for_ghost()
     page.picture("notebook")
-    assert ghost.startswith("totals(")
+    assert ghost.startswith("totals")
     page.keys("Tab")
     page.save()
     assert cells_of(page.files["typing.ipynb"]) == [
