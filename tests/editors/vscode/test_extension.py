@@ -37,6 +37,20 @@ def test_a_suggestion_is_shown_and_accepted_and_both_are_reported(
     assert [event["id"] for event in scripted.heard("accepted")] == ["0"]
 
 
+def test_what_follows_a_suggestion_is_asked_for_at_once(opened: Opener, scripted: Scripted) -> None:
+    scripted.tell(texts=["um"], after="return s")
+    page = opened({"a.py": SOURCE}, scripted.program)
+    assert typed(page, "s") == "um"
+    scripted.tell(texts=["(values)"], after="return sum")
+    page.keys("Tab")
+    until(lambda: page.ghost() == "(values)", "the next piece is shown")
+    heard = [event["event"] for event in scripted.heard("readAhead", "request", "accepted")]
+    assert heard[heard.index("accepted") :].count("readAhead") == 0, "nothing is waited for"
+    page.keys("Tab")
+    page.save()
+    assert page.files["a.py"].read_text() == "def total(values):\n    return sum(values)\n"
+
+
 def test_typing_along_keeps_the_suggestion_without_a_new_request(
     opened: Opener, scripted: Scripted
 ) -> None:
