@@ -112,7 +112,7 @@ async def typed(place: Place, writer: Writer) -> Tally:
             step = key(left)
             tally.in_the_way += bool(added) and not is_right
             tally.wrong += bool(added) and not is_right and added != standing
-            standing = added[1:] if added[:1] == step else ""
+            standing = added.removeprefix(step) if added.startswith(step) else ""
         tally.keys += 1
         tally.characters += sum(1 for _ in keys(step))
         done += len(step)

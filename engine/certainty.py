@@ -9,7 +9,6 @@ from itertools import accumulate
 from math import exp
 
 _IN_A_WORD = re.compile(r"\w\w")
-_ENDS_A_LINE = re.compile(r"[ \t]*(\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +44,25 @@ def beginnings(
     return (*found, Beginning(len(text), whole))
 
 
-def sure(text: str, known: Sequence[Beginning], least: float) -> Iterator[str]:
-    """What of a text has at least this probability, longest first: all of it, beginnings that end
-    where a line does, and those of its first line that end where a word does; without the blanks
-    that follow. All of it where nothing is known.
+def sure(text: str, known: Sequence[Beginning], least: float, *, has_ended: bool) -> Iterator[str]:
+    """The beginnings of a text that have at least this probability, longest first, without the
+    blanks that follow: those that end where a line does, and in the first line that says something
+    where a word does. One that has not ended may go on with a word where it stops.
     """
     longest = len(text) + 1
-    if not known or known[-1].probability >= least:
-        yield text
-        longest = len(text.rstrip())
     for beginning in reversed(known):
         shown = text[: beginning.end].rstrip()
-        if beginning.probability >= least and 0 < len(shown) < longest and _ends(text, len(shown)):
+        if beginning.probability < least or not 0 < len(shown) < longest:
+            continue
+        if _can_end(text, len(shown), has_ended):
             longest = len(shown)
             yield shown
 
 
-def _ends(text: str, end: int) -> bool:
-    """Whether a person would see a text end there: at a line's end, or, in its first line, not
-    within a word."""
-    if _ENDS_A_LINE.match(text, end):
+def _can_end(text: str, end: int, has_ended: bool) -> bool:
+    rest = text[end:].lstrip(" \t")
+    if not rest:
+        return has_ended
+    if rest[0] == "\n":
         return True
-    return "\n" not in text[:end] and not _IN_A_WORD.match(text, end - 1)
+    return "\n" not in text[:end].lstrip() and not _IN_A_WORD.match(text, end - 1)

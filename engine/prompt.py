@@ -175,8 +175,9 @@ class Fill:
         return self.beginnings[-1].probability if self.beginnings else 1.0
 
     def sure(self, least: float) -> Iterator[str]:
-        """What of the text has at least this probability, longest first; see certainty.sure."""
-        return sure(self.text, self.beginnings, least)
+        """Beginnings of the text that have at least this probability; see certainty.sure."""
+        has_ended = self.finish is not Finish.UNSURE
+        return sure(self.text, self.beginnings, least, has_ended=has_ended)
 
 
 @dataclass(frozen=True, slots=True)

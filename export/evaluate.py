@@ -36,7 +36,7 @@ from engine.choose import Policy
 from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.edits import Edit, to_edit
-from lsp_server.infill import shown_edit
+from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.related import Related, Sources
 from lsp_server.settings import Settings

@@ -6,6 +6,7 @@ It knows how each language writes comments and strings, nothing of trees, spans 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -72,6 +73,13 @@ def unmatched(text: str, language: str) -> Brackets:
         elif not _close_outer(opened, symbol):
             closed.append(Bracket(symbol, match.start()))
     return Brackets(tuple(opened), tuple(closed))
+
+
+def comments(text: str, language: str) -> Iterator[int]:
+    """Where the comments of `text` begin, those within strings left out."""
+    for match in _tokens(canonical(language)).finditer(text):
+        if match[0][0] in "#/-":
+            yield match.start()
 
 
 def _close_outer(opened: list[Bracket], symbol: str) -> bool:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from engine import Engine, Fill, FillOptions
 from engine.engine import never
 from engine.prompt import Cancelled, Finish, Mode, OnStep
-from lsp_server.brackets import PAIRS
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
 from lsp_server.edits import (
@@ -22,15 +21,13 @@ from lsp_server.edits import (
     Rejected,
     least_indent,
     line_below,
-    to_edit,
     verbatim,
 )
+from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span, SpanKind
 
 _OVER_AND_OVER = re.compile(r"(.{1,24}?)\1{5,}\s*\Z", re.DOTALL)
-WORTH = 3
-"""Fewest characters that are shown of a fill where all of it would be too much to say."""
 SECOND_TRY = 3
 """Candidates that are asked for when fewer gave nothing because of their syntax.
 
@@ -79,6 +76,8 @@ def infill(
     def judge(fill: Fill) -> Edit | Rejected:
         if options.format is not None:
             return verbatim(document, span, fill.text)
+        if is_stuck(fill):
+            return REPEATS_ITSELF
         return shown_edit(document, span, fill, options.least_probability)
 
     rejected: list[Rejected] = []
@@ -93,37 +92,9 @@ def infill(
     return Nothing(rejected[0].reason, rejected[0].detail)
 
 
-def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit | Rejected:
-    """What is shown of a fill where a probability of `least` is wanted: all of it, or else its
-    longest beginning that is a piece; or why it is nothing."""
-    if is_stuck(fill):
-        return REPEATS_ITSELF
-    is_empty = not fill.text.strip() and fill.finish is not Finish.UNSURE
-    if is_empty or fill.probability >= least:
-        return to_edit(document, span, fill.text)
-    for text in fill.sure(least):
-        edit = to_edit(document, span, text)
-        if isinstance(edit, Edit) and is_piece(edit.text.strip()):
-            return edit
-    return _unsure(least)
-
-
-def is_piece(beginning: str) -> bool:
-    """Whether a beginning is worth a key and opens no bracket: what one types editors close."""
-    return len(beginning) >= WORTH and beginning[-1] not in PAIRS
-
-
 def is_stuck(fill: Fill) -> bool:
     """Whether a fill never came to an end because it says one thing over and over."""
     return fill.finish is Finish.LENGTH and _OVER_AND_OVER.search(fill.text) is not None
-
-
-def _unsure(least: float) -> Rejected:
-    return Rejected(
-        "unsure",
-        f"The model gives the best it found a probability below {least:.0%}, so it does not appear "
-        "by itself (lacuna.minProbability). Ask for it to see it.",
-    )
 
 
 def _within(document: Document, span: Span, options: FillOptions) -> list[FillOptions]:

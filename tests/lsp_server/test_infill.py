@@ -2,13 +2,12 @@
 
 import pytest
 
-from engine import Fill, FillOptions, Finish, Format, Mode
-from engine.certainty import Beginning
+from engine import FillOptions, Finish, Format, Mode
 from engine.errors import CancelledError, EngineFailedError
 from engine.fake import scripted_engine
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit
-from lsp_server.infill import Nothing, Suggestion, infill, shown_edit
+from lsp_server.edits import BREAKS_SYNTAX
+from lsp_server.infill import Nothing, Suggestion, infill
 from lsp_server.spans import Span, SpanKind, choose, choose_lines
 
 SOURCE = "def load(path):\n    with open(path) as f:\n        return ▮\n"
@@ -105,32 +104,10 @@ def test_as_much_is_suggested_as_is_probable(least: float, shown: str) -> None:
 
 
 def test_what_is_not_probable_is_not_suggested() -> None:
-    nothing = of_block("    a = f(1)\n    return a", 0.999)  # `a` alone is not worth a key
+    nothing = of_block("    a = f(1)\n    return a", 0.999)
     assert isinstance(nothing, Nothing)
     assert nothing.reason == "unsure"
-    assert "below 100%" in nothing.detail
-
-
-@pytest.mark.parametrize(
-    ("source", "text", "shown"),
-    [
-        ("x = ▮\n", "first(second|, third)", "first"),  # who types the bracket gets both
-        ("x = ▮\n", "first + |second", "first"),  # `first +` is half an expression
-        ("x = (▮)\n", "first, second, th|ird", "first, second,"),
-        ("# ▮\n", "first, second o|r third", "first, second"),
-        ("x = a▮\n", "b + c|d", None),  # `b` is not worth a key
-        ("x = a▮\n", "b|c", None),
-        ("x = ▮\n", "first|", "first"),  # all of it but for its end
-    ],
-)
-def test_a_beginning_ends_where_it_can_be_read(source: str, text: str, shown: str | None) -> None:
-    """What stands before the bar is sure."""
-    document, span = marked(source)
-    certain, text = text.index("|"), text.replace("|", "")
-    known = [Beginning(n, 0.9 if n <= certain else 0.1) for n in range(1, len(text) + 1)]
-    fill = Fill(text, 3, 1, Finish.END, -0.1, beginnings=(*known, Beginning(len(text), 0.1)))
-    found = shown_edit(document, span, fill, 0.5)
-    assert (found.text if isinstance(found, Edit) else None) == shown
+    assert "probability of 99.9%" in nothing.detail
 
 
 def test_an_empty_fill_is_empty_however_unsure() -> None:

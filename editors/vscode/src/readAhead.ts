@@ -54,6 +54,11 @@ export class ReadAhead implements vscode.Disposable {
     void client.sendNotification(readAheadNotification, params);
   }
 
+  /** The server is asked at a place without being told of it before. */
+  asked(document: vscode.TextDocument, position: vscode.Position): void {
+    this.told = { document, version: document.version, position };
+  }
+
   /** Tells of the cursor's place once more: a server that was loading its model could not read. */
   again(): void {
     this.told = undefined;

@@ -70,7 +70,9 @@ export class Suggestions implements vscode.Disposable {
         this.watch(document, token);
         return kept;
       }
-      if (document !== this.accepted?.document || document.version !== this.accepted.version) {
+      if (document === this.accepted?.document && document.version === this.accepted.version) {
+        this.readAhead.asked(document, position);
+      } else {
         this.readAhead.at(document, position);
         await wait(this.pace.waitMs, token);
       }

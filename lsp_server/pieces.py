@@ -1,0 +1,75 @@
+"""What is shown of a fill that nobody asked for: all of it where the model is sure enough, else its
+longest beginning that can stand alone.
+
+Pure. How sure the model is of each beginning is the engine's (`engine/certainty.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from engine import Fill, Finish
+from lsp_server.brackets import PAIRS, comments, unmatched
+from lsp_server.document import Document
+from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, to_edit
+from lsp_server.spans import Span, SpanKind
+
+WORTH = 3
+"""Fewest characters of a piece: what is shorter is typed as fast as it is read."""
+TRIES = 4
+"""Pieces that are parsed in place, which takes long in a large file."""
+_TEXT = (SpanKind.STRING, SpanKind.COMMENT)
+
+
+def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit | Rejected:
+    """What is shown of a fill where a probability of `least` is wanted, or why it is nothing.
+
+    At 0 that is all of it.
+    """
+    nothing = _unsure(least)
+    is_whole = fill.finish is not Finish.UNSURE
+    if is_whole and (fill.probability >= least or not fill.text.strip()):
+        whole = to_edit(document, span, fill.text)
+        if whole is not BREAKS_SYNTAX or not least:
+            return whole
+        nothing = whole
+    for text in islice(pieces(document, span, fill, least), TRIES):
+        edit = to_edit(document, span, text)
+        if isinstance(edit, Edit) and _is_worth(edit.text):
+            return edit
+    return nothing
+
+
+def pieces(document: Document, span: Span, fill: Fill, least: float) -> Iterator[str]:
+    """Beginnings of a fill that are sure and may stand alone, longest first: worth a key, with no
+    bracket left open (who types one has it closed by the editor), and not within a comment behind
+    code, of which nobody knows yet what it is for."""
+    is_code = span.kind not in _TEXT
+    limit = _first_aside(document, span, fill.text) if is_code else len(fill.text)
+    for text in fill.sure(least):
+        is_open = text[-1] in PAIRS or (is_code and unmatched(text, document.language).opened)
+        if len(text) <= limit and _is_worth(text) and not is_open:
+            yield text
+
+
+def _is_worth(text: str) -> bool:
+    return len(text.strip()) >= WORTH
+
+
+def _first_aside(document: Document, span: Span, text: str) -> int:
+    """Where the first comment behind code begins in a fill; its length where none does."""
+    line_start = document.line_starts[document.line_at(span.start)]
+    before = document.text[line_start : span.start]
+    for start in comments(text, document.language):
+        if (before + text[:start]).rpartition("\n")[2].strip():
+            return start
+    return len(text)
+
+
+def _unsure(least: float) -> Rejected:
+    return Rejected(
+        "unsure",
+        f"No part of it that would be worth showing has a probability of {100 * least:g}%, so "
+        "nothing appears by itself (lacuna.minProbability). Ask for it to see it.",
+    )
