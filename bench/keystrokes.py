@@ -26,7 +26,7 @@ from lsp_server.edits import Rejected, to_edit
 from lsp_server.indent import indentation
 from lsp_server.spans import NoSpan, choose
 
-from .latency import SERVE, connected, leave
+from .latency import SERVE, leave, loaded
 from .systems import FillInTheMiddle, System, Variant
 
 LINES = 3
@@ -143,11 +143,7 @@ class Server:
     @classmethod
     async def started(cls, settings: dict[str, Any]) -> Server:
         """With its model loaded."""
-        client = await connected(SERVE, settings)
-        client.initialized(types.InitializedParams())
-        while (await client.protocol.send_request_async("lacuna/getStatus", {})).state == "loading":
-            await asyncio.sleep(0.05)
-        return cls(client)
+        return cls(await loaded(SERVE, settings))
 
     async def open(self, place: Place) -> None:
         """See Writer.open."""

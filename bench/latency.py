@@ -156,14 +156,20 @@ async def connected(program: str, settings: dict[str, Any] | None = None) -> Lan
     return client
 
 
-async def opened(program: str, source: str) -> LanguageClient:
-    """A client with a file open, whose server has loaded its model."""
-    client = await connected(program)
+async def loaded(program: str, settings: dict[str, Any] | None = None) -> LanguageClient:
+    """A client whose server has loaded its model."""
+    client = await connected(program, settings)
     client.initialized(types.InitializedParams())
-    item = types.TextDocumentItem(URI, "python", 0, source)
-    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
     while (await client.protocol.send_request_async("lacuna/getStatus", {})).state == "loading":
         await asyncio.sleep(0.05)
+    return client
+
+
+async def opened(program: str, source: str) -> LanguageClient:
+    """A client with a file open, whose server has loaded its model."""
+    client = await loaded(program)
+    item = types.TextDocumentItem(URI, "python", 0, source)
+    client.text_document_did_open(types.DidOpenTextDocumentParams(item))
     return client
 
 

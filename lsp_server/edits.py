@@ -61,7 +61,7 @@ REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the l
 REPEATS_ITSELF = Rejected("repeats-itself", "The fill says one thing over and over, without end.")
 BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse worse than before.")
 
-_LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
+LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
 _TYPED_TOKEN = re.compile(r"[\w$]*\Z")
 _SILENCER = re.compile(
     r"[ \t]*(?:#|//|/\*)[ \t]*"
@@ -325,7 +325,7 @@ def _without_repeated_head(document: Document, span: Span, text: str, rest: str)
 
 def _may_cut(document: Document, span: Span, shorter: str, overlap: str) -> bool:
     """Whether an overlap is a repetition and not, as in `f(x)` before `)`, the fill's own."""
-    if span.kind in _LITERALS:
+    if span.kind in LITERALS:
         return len(overlap) >= _LEAST_OVERLAP or not _says_something(overlap)
     if len(overlap.strip()) < _LEAST_OVERLAP and set(overlap) - set(" \t)]}>;:,\"'`"):
         return False
@@ -357,7 +357,7 @@ def _above_closer(document: Document, span: Span, text: str) -> str:
 
 def _over_closers(document: Document, span: Span, text: str) -> int:
     """Where the edit ends: past the closers right of the cursor that the fill brings as well."""
-    if span.kind in (*_LITERALS, SpanKind.LINES):
+    if span.kind in (*LITERALS, SpanKind.LINES):
         return span.end
     rest = _rest_of_line(document, span)
     end = 0

@@ -12,14 +12,13 @@ from itertools import islice
 from engine import Fill, Finish
 from lsp_server.brackets import PAIRS, comments, unmatched
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected, to_edit
-from lsp_server.spans import Span, SpanKind
+from lsp_server.edits import BREAKS_SYNTAX, LITERALS, Edit, Rejected, to_edit
+from lsp_server.spans import Span
 
 WORTH = 3
 """Fewest characters of a piece: what is shorter is typed as fast as it is read."""
 TRIES = 4
 """Pieces that are parsed in place, which takes long in a large file."""
-_TEXT = (SpanKind.STRING, SpanKind.COMMENT)
 
 
 def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit | Rejected:
@@ -45,7 +44,7 @@ def pieces(document: Document, span: Span, fill: Fill, least: float) -> Iterator
     """Beginnings of a fill that are sure and may stand alone, longest first: worth a key, with no
     bracket left open (who types one has it closed by the editor), and not within a comment behind
     code, of which nobody knows yet what it is for."""
-    is_code = span.kind not in _TEXT
+    is_code = span.kind not in LITERALS
     limit = _first_aside(document, span, fill.text) if is_code else len(fill.text)
     for text in fill.sure(least):
         is_open = text[-1] in PAIRS or (is_code and unmatched(text, document.language).opened)
