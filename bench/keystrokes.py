@@ -15,52 +15,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from lsprotocol import types
-from pygls.lsp.client import LanguageClient
-
-from export.held_out import HeldOut, held_out
-from lsp_server.document import Document
-from lsp_server.edits import Rejected, to_edit
 from lsp_server.indent import indentation
-from lsp_server.spans import NoSpan, choose
 
-from .latency import SERVE, leave, loaded
-from .systems import FillInTheMiddle, System, Variant
+from .places import Place, of_functions, of_gaps
+from .systems import FillInTheMiddle
+from .writers import Peer, Server, Writer
 
-LINES = 3
-"""Most lines that are typed at one place."""
 WORTH = 2
 """Fewest characters that are worth a key of their own."""
-NOT_TYPED = "\0"
-"""Stands for an edit that no typing leads to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Lines of a file that are still to be typed."""
-
-    language: str
-    before: str
-    """Up to where the first line's code begins."""
-    middle: str
-    after: str
-
-    @classmethod
-    def of(cls, gap: HeldOut) -> Place:
-        """The gap's line as a whole, and what follows it at its depth or deeper."""
-        lines = gap.whole.split("\n")
-        first = gap.whole.count("\n", 0, gap.span.start)
-        depth = len(indentation(lines[first]))
-        end = first + 1
-        while end < min(first + LINES, len(lines)) and lines[end].strip():
-            if len(indentation(lines[end])) < depth:
-                break
-            end += 1
-        middle = "\n".join(lines[first:end])[depth:].rstrip()
-        before = "".join(line + "\n" for line in lines[:first]) + lines[first][:depth]
-        return cls(gap.language, before, middle, "".join("\n" + line for line in lines[end:]))
 
 
 @dataclass(slots=True)
@@ -82,19 +46,6 @@ class Tally:
         for field in fields(self):
             name = field.name
             setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-class Writer(Protocol):
-    """What makes suggestions."""
-
-    async def open(self, place: Place) -> None:
-        """A file without the lines of a place."""
-        ...
-
-    async def suggest(self, text: str) -> str:
-        """What would be written at the end of `text`, to which the file was typed since the last
-        call, if all that is shown there were taken; empty where nothing is shown."""
-        ...
 
 
 async def typed(place: Place, writer: Writer) -> Tally:
@@ -133,108 +84,6 @@ def keys(text: str) -> Iterator[str]:
         text = text[len(one) :]
 
 
-class Server:
-    """Lacuna, in a real `lacuna serve`."""
-
-    def __init__(self, client: LanguageClient) -> None:
-        self._client = client
-        self._opened = 0
-
-    @classmethod
-    async def started(cls, settings: dict[str, Any]) -> Server:
-        """With its model loaded."""
-        return cls(await loaded(SERVE, settings))
-
-    async def open(self, place: Place) -> None:
-        """See Writer.open."""
-        self._opened += 1
-        self._version, self._text, self._after = 0, place.before, place.after
-        text = place.before + place.after
-        item = types.TextDocumentItem(self._uri, place.language, 0, text)
-        self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
-
-    async def suggest(self, text: str) -> str:
-        """See Writer.suggest."""
-        if typed := text.removeprefix(self._text):
-            self._tell(typed)
-        self._text = text
-        found = await self._client.text_document_inline_completion_async(
-            types.InlineCompletionParams(
-                types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
-                types.TextDocumentIdentifier(self._uri),
-                position(text),
-            )
-        )
-        items = found.items if isinstance(found, types.InlineCompletionList) else found or []
-        return self._added(items[0]) if items else ""
-
-    async def leave(self) -> None:
-        """Ends it."""
-        await leave(self._client)
-
-    @property
-    def _uri(self) -> str:
-        return f"untitled:{self._opened}"
-
-    def _tell(self, typed: str) -> None:
-        self._version += 1
-        at = position(self._text)
-        event = types.TextDocumentContentChangePartial(types.Range(at, at), typed)
-        document = types.VersionedTextDocumentIdentifier(self._version, self._uri)
-        params = types.DidChangeTextDocumentParams(document, [event])
-        self._client.text_document_did_change(params)
-
-    def _added(self, item: types.InlineCompletionItem) -> str:
-        assert isinstance(item.insert_text, str)
-        assert item.range is not None
-        left, right = self._text.rpartition("\n")[2], self._after.partition("\n")[0]
-        start = in_code_points(left + right, item.range.start.character)
-        end = in_code_points(left + right, item.range.end.character)
-        made = (left + right)[:start] + item.insert_text + (left + right)[end:]
-        if not made.startswith(left) or not made.endswith(right):
-            return NOT_TYPED
-        return made[len(left) : len(made) - len(right)]
-
-
-class Peer:
-    """A model in llama.cpp whose fill is shown whole, and stays while it is typed along."""
-
-    def __init__(self, system: System) -> None:
-        self._system = system
-
-    async def open(self, place: Place) -> None:
-        """See Writer.open."""
-        self._place, self._text, self._shown = place, place.before, ""
-
-    async def suggest(self, text: str) -> str:
-        """See Writer.suggest."""
-        typed = text.removeprefix(self._text)
-        rest = self._shown.removeprefix(typed) if self._shown.startswith(typed) else ""
-        self._text, self._shown = text, rest if rest.strip() else self._filled(text)
-        return self._shown
-
-    def _filled(self, text: str) -> str:
-        document = Document.open("", self._place.language, 0, text + self._place.after)
-        span = choose(document, len(text))
-        if isinstance(span, NoSpan):
-            return ""
-        edit = to_edit(document, span, self._system.fill(document, span, Variant("fill")).text)
-        if isinstance(edit, Rejected):
-            return ""
-        return edit.text if edit.start == edit.end == len(text) else NOT_TYPED
-
-
-def position(text: str) -> types.Position:
-    """Where a text ends."""
-    row = text.rpartition("\n")[2]
-    return types.Position(text.count("\n"), len(row.encode("utf-16-le")) // 2)
-
-
-def in_code_points(row: str, units: int) -> int:
-    """A column in UTF-16 units as one in code points."""
-    return len(row.encode("utf-16-le")[: 2 * units].decode("utf-16-le"))
-
-
 async def measured(places: list[Place], writer: Writer) -> Tally:
     """All places, with what is known so far on one line."""
     total = Tally()
@@ -259,6 +108,9 @@ def summary(tally: Tally) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.keystrokes", description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="folder made by export's corpus")
+    parser.add_argument(
+        "--functions", action="store_true", help="type whole bodies of functions, not held-out gaps"
+    )
     parser.add_argument("--places", type=int, default=150, help="the first N of the held-out set")
     parser.add_argument("--skip", type=int, default=0, help="but not the first of them")
     parser.add_argument(
@@ -271,9 +123,8 @@ def main() -> None:
         help="type with this model in llama.cpp instead, which was trained to fill in the middle",
     )
     arguments = parser.parse_args()
-    gaps = [gap for gap in held_out(arguments.corpus) if gap.span.stop_at_newline]
-    places = [Place.of(gap) for gap in gaps[arguments.skip : arguments.places]]
-    places = [place for place in places if place.middle]
+    known = of_functions if arguments.functions else of_gaps
+    places = known(arguments.corpus)[arguments.skip : arguments.places]
     print(json.dumps(asdict(asyncio.run(run(places, arguments.settings, arguments.fim)))))
 
 

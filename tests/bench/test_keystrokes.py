@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.keystrokes import NOT_TYPED, Place, Server, Tally, typed
+from bench.keystrokes import Tally, typed
+from bench.places import Place
+from bench.writers import NOT_TYPED, Server
 from export.held_out import HeldOut
 from lsp_server.document import Document
 from lsp_server.spans import Span, choose
@@ -40,12 +42,6 @@ def place() -> Place:
     span = choose(document, start)
     assert isinstance(span, Span)
     return Place.of(HeldOut("python", document, span, "width * height"))
-
-
-def test_the_lines_of_a_gap_are_typed_and_the_file_is_what_it_was() -> None:
-    found = place()
-    assert found.middle == MIDDLE
-    assert found.before + found.middle + found.after == FILE
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Places of held-out files where lines are still to be typed: a gap's line, a function's body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tree_sitter import Node
+
+from export.held_out import HeldOut, held_out, held_out_files
+from lsp_server.document import Document
+from lsp_server.indent import indentation
+
+LINES = 3
+"""Most lines that are typed at a gap."""
+BODY = range(3, 26)
+"""Lines that a function's body may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Lines of a file that are still to be typed."""
+
+    language: str
+    before: str
+    """Up to where the first line's code begins."""
+    middle: str
+    after: str
+
+    @classmethod
+    def of(cls, gap: HeldOut) -> Place:
+        """The gap's line as a whole, and what follows it at its depth or deeper."""
+        lines = gap.whole.split("\n")
+        first = gap.whole.count("\n", 0, gap.span.start)
+        depth = len(indentation(lines[first]))
+        end = first + 1
+        while end < min(first + LINES, len(lines)) and lines[end].strip():
+            if len(indentation(lines[end])) < depth:
+                break
+            end += 1
+        middle = "\n".join(lines[first:end])[depth:].rstrip()
+        before = "".join(line + "\n" for line in lines[:first]) + lines[first][:depth]
+        return cls(gap.language, before, middle, "".join("\n" + line for line in lines[end:]))
+
+
+def of_gaps(corpus: Path) -> list[Place]:
+    """The gaps of one line of the held-out set, in its order."""
+    places = [Place.of(gap) for gap in held_out(corpus) if gap.span.stop_at_newline]
+    return [place for place in places if place.middle]
+
+
+def of_functions(corpus: Path) -> list[Place]:
+    """The bodies of the held-out files' functions, none of them within another, files mixed."""
+    found = [
+        place
+        for document in held_out_files(corpus)
+        if document.tree is not None
+        for place in _bodies(document, document.tree.root_node)
+    ]
+    Random(0).shuffle(found)
+    return found
+
+
+def _bodies(document: Document, node: Node) -> Iterator[Place]:
+    for child in node.named_children:
+        body = child.child_by_field_name("body") if is_function(child) else None
+        if place := body and _body(document, body):
+            yield place
+        else:
+            yield from _bodies(document, child)
+
+
+def is_function(node: Node) -> bool:
+    """Whether it is one of Python's or JavaScript's, or a method."""
+    return "function" in node.type or "method" in node.type
+
+
+def _body(document: Document, body: Node) -> Place | None:
+    """What stands on lines of its own in a body; None where that is too little or too much."""
+    first, last = body.start_point.row, body.end_point.row
+    if body.type != "block":  # braces
+        first, last = first + 1, last - 1
+    if last + 1 - first not in BODY:
+        return None
+    lines = document.text.split("\n")
+    depth = len(indentation(lines[first]))
+    return Place(
+        document.language,
+        "".join(line + "\n" for line in lines[:first]) + lines[first][:depth],
+        "\n".join(lines[first : last + 1])[depth:].rstrip(),
+        "".join("\n" + line for line in lines[last + 1 :]),
+    )
