@@ -1,10 +1,10 @@
-"""How many keys it saves whoever types: `python -m bench.keystrokes --corpus corpus`.
+"""How many keys it saves whoever types: `python -m bench.keystrokes --project FOLDER`.
 
-Lines of held-out files are typed as a person would, key by key, and a real `lacuna serve` is asked
-after each. A suggestion that is what stands there, or a beginning of it, is taken with one key; any
-other is typed past. Who types so never errs and overlooks nothing, so this is what could
-be saved at most, and how often a wrong suggestion stood in the way. The last line is one JSON
-object with all figures.
+Functions of a project, or lines of held-out files, are typed as a person would, key by key, and
+a real `lacuna serve` is asked after each. A suggestion that is what stands there, or a beginning
+of it, is taken with one key; any other is typed past. Who types so never errs and overlooks
+nothing, so this is what could be saved at most, and how often a wrong suggestion stood in the way.
+The last line is one JSON object with all figures.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from typing import Any
 from lsp_server.indent import indentation
 
 from .places import Place, of_functions, of_gaps
-from .systems import FillInTheMiddle
-from .writers import Peer, Server, Writer
+from .writers import Peer, Server, Sure, Writer
 
 WORTH = 2
 """Fewest characters that are worth a key of their own."""
@@ -67,6 +66,7 @@ async def typed(place: Place, writer: Writer) -> Tally:
         tally.keys += 1
         tally.characters += sum(1 for _ in keys(step))
         done += len(step)
+    await writer.close()
     return tally
 
 
@@ -107,11 +107,12 @@ def summary(tally: Tally) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.keystrokes", description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True, help="folder made by export's corpus")
-    parser.add_argument(
-        "--functions", action="store_true", help="type whole bodies of functions, not held-out gaps"
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--project", type=Path, help="folder of code; bodies of its functions")
+    what.add_argument(
+        "--corpus", type=Path, help="made by export's corpus; held-out gaps of a line"
     )
-    parser.add_argument("--places", type=int, default=150, help="the first N of the held-out set")
+    parser.add_argument("--places", type=int, default=150, help="no more than the first N")
     parser.add_argument("--skip", type=int, default=0, help="but not the first of them")
     parser.add_argument(
         "--settings", type=json.loads, default={}, metavar="JSON", help="as an editor sends them"
@@ -120,18 +121,19 @@ def main() -> None:
         "--fim",
         type=Path,
         metavar="GGUF",
-        help="type with this model in llama.cpp instead, which was trained to fill in the middle",
+        help="type with this model in llama.cpp instead, which was trained to fill in the middle; "
+        "of the settings it knows minProbability alone",
     )
     arguments = parser.parse_args()
-    known = of_functions if arguments.functions else of_gaps
-    places = known(arguments.corpus)[arguments.skip : arguments.places]
+    known = of_functions(arguments.project) if arguments.project else of_gaps(arguments.corpus)
+    places = known[arguments.skip : arguments.places]
     print(json.dumps(asdict(asyncio.run(run(places, arguments.settings, arguments.fim)))))
 
 
 async def run(places: list[Place], settings: dict[str, Any], fim: Path | None) -> Tally:
     """Types at all places, with Lacuna or with a peer."""
     if fim:
-        return await measured(places, Peer(FillInTheMiddle(None, fim)))
+        return await measured(places, Peer(Sure(None, fim), settings.get("minProbability", 0)))
     server = await Server.started(settings)
     try:
         return await measured(places, server)

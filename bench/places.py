@@ -1,17 +1,21 @@
-"""Places of held-out files where lines are still to be typed: a gap's line, a function's body."""
+"""Places where lines are still to be typed: held-out gaps, and bodies of a project's functions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 from tree_sitter import Node
 
-from export.held_out import HeldOut, held_out, held_out_files
+from export.held_out import HeldOut, held_out
+from lsp_server.code_files import CodeFile, code_files
 from lsp_server.document import Document
 from lsp_server.indent import indentation
+from lsp_server.settings import Settings
+from lsp_server.source_file import InputError, SourceFile
 
 LINES = 3
 """Most lines that are typed at a gap."""
@@ -23,6 +27,8 @@ BODY = range(3, 26)
 class Place:
     """Lines of a file that are still to be typed."""
 
+    uri: str
+    """Of the file; empty where it has no name."""
     language: str
     before: str
     """Up to where the first line's code begins."""
@@ -42,7 +48,7 @@ class Place:
             end += 1
         middle = "\n".join(lines[first:end])[depth:].rstrip()
         before = "".join(line + "\n" for line in lines[:first]) + lines[first][:depth]
-        return cls(gap.language, before, middle, "".join("\n" + line for line in lines[end:]))
+        return cls("", gap.language, before, middle, "".join("\n" + line for line in lines[end:]))
 
 
 def of_gaps(corpus: Path) -> list[Place]:
@@ -51,16 +57,22 @@ def of_gaps(corpus: Path) -> list[Place]:
     return [place for place in places if place.middle]
 
 
-def of_functions(corpus: Path) -> list[Place]:
-    """The bodies of the held-out files' functions, none of them within another, files mixed."""
-    found = [
-        place
-        for document in held_out_files(corpus)
-        if document.tree is not None
-        for place in _bodies(document, document.tree.root_node)
-    ]
+def of_functions(folder: Path) -> list[Place]:
+    """The bodies of all functions in a folder's code, none of them within another, files mixed.
+
+    Raises InputError where no code is.
+    """
+    found = [place for file in code_files([str(folder)], Settings()) for place in _of_file(file)]
     Random(0).shuffle(found)
     return found
+
+
+def _of_file(file: CodeFile) -> Iterator[Place]:
+    with suppress(InputError):  # it cannot be read
+        text = SourceFile.read(file.name).text
+        document = Document.open(file.path.as_uri(), file.language, 0, text)
+        if document.tree is not None:
+            yield from _bodies(document, document.tree.root_node)
 
 
 def _bodies(document: Document, node: Node) -> Iterator[Place]:
@@ -87,6 +99,7 @@ def _body(document: Document, body: Node) -> Place | None:
     lines = document.text.split("\n")
     depth = len(indentation(lines[first]))
     return Place(
+        document.uri,
         document.language,
         "".join(line + "\n" for line in lines[:first]) + lines[first][:depth],
         "\n".join(lines[first : last + 1])[depth:].rstrip(),

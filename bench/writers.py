@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
+from engine import Fill, Finish
+from engine.certainty import beginnings
 from lsp_server.document import Document
-from lsp_server.edits import Rejected, to_edit
-from lsp_server.spans import NoSpan, choose
+from lsp_server.edits import Rejected
+from lsp_server.pieces import shown_edit
+from lsp_server.prompt import prompt_for
+from lsp_server.spans import NoSpan, Span, choose
 
 from .latency import SERVE, leave, loaded
 from .places import Place
-from .systems import System, Variant
+from .systems import Allowed, FillInTheMiddle, Scores, Variant, among
 
 NOT_TYPED = "\0"
 """Stands for an edit that no typing leads to."""
@@ -24,6 +30,10 @@ class Writer(Protocol):
 
     async def open(self, place: Place) -> None:
         """A file without the lines of a place."""
+        ...
+
+    async def close(self) -> None:
+        """The file, as it was on disk."""
         ...
 
     async def suggest(self, text: str) -> str:
@@ -48,6 +58,7 @@ class Server:
         """See Writer.open."""
         self._opened += 1
         self._version, self._text, self._after = 0, place.before, place.after
+        self._uri = place.uri or f"untitled:{self._opened}"
         text = place.before + place.after
         item = types.TextDocumentItem(self._uri, place.language, 0, text)
         self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
@@ -67,13 +78,14 @@ class Server:
         items = found.items if isinstance(found, types.InlineCompletionList) else found or []
         return self._added(items[0]) if items else ""
 
+    async def close(self) -> None:
+        """See Writer.close."""
+        document = types.TextDocumentIdentifier(self._uri)
+        self._client.text_document_did_close(types.DidCloseTextDocumentParams(document))
+
     async def leave(self) -> None:
         """Ends it."""
         await leave(self._client)
-
-    @property
-    def _uri(self) -> str:
-        return f"untitled:{self._opened}"
 
     def _tell(self, typed: str) -> None:
         self._version += 1
@@ -96,10 +108,12 @@ class Server:
 
 
 class Peer:
-    """A model in llama.cpp whose fill is shown whole, and stays while it is typed along."""
+    """A model in llama.cpp, trained to fill in the middle. What it shows stays while it is typed
+    along: `least` 0 shows its fills whole, more the pieces of them that are so probable, as Lacuna
+    does."""
 
-    def __init__(self, system: System) -> None:
-        self._system = system
+    def __init__(self, model: Sure, least: float) -> None:
+        self._model, self._least = model, least
 
     async def open(self, place: Place) -> None:
         """See Writer.open."""
@@ -112,15 +126,57 @@ class Peer:
         self._text, self._shown = text, rest if rest.strip() else self._filled(text)
         return self._shown
 
+    async def close(self) -> None:
+        """See Writer.close."""
+
     def _filled(self, text: str) -> str:
         document = Document.open("", self._place.language, 0, text + self._place.after)
         span = choose(document, len(text))
         if isinstance(span, NoSpan):
             return ""
-        edit = to_edit(document, span, self._system.fill(document, span, Variant("fill")).text)
+        edit = shown_edit(document, span, self._model.sure_fill(document, span), self._least)
         if isinstance(edit, Rejected):
             return ""
         return edit.text if edit.start == edit.end == len(text) else NOT_TYPED
+
+
+class Sure(FillInTheMiddle):
+    """One that also says how probable each beginning of its fill is."""
+
+    def sure_fill(self, document: Document, span: Span) -> Fill:
+        """See FillInTheMiddle.fill."""
+        made, cut = (
+            self.fill(document, span, Variant("fill")),
+            self._cut(prompt_for(document, span)),
+        )
+
+        def text_of(tokens: Sequence[int]) -> str:
+            spelled = b"".join(self._healing.pieces[token] for token in tokens)
+            return spelled[len(cut.owed) :].decode("utf-8", "replace")
+
+        tokens = [token for token in self._tokens if token not in self._ends]
+        known = beginnings(made.text, tokens, self._log_probs, text_of)
+        has_ended = len(tokens) < len(self._tokens) or len(text_of(tokens)) > len(made.text)
+        return Fill(
+            made.text,
+            tokens=made.tokens,
+            steps=made.passes,
+            finish=Finish.END if has_ended else Finish.LENGTH,
+            mean_log_prob=sum(self._log_probs) / made.tokens,
+            beginnings=known,
+        )
+
+    def _greedy(self, ids: list[int], allowed: Allowed) -> Iterator[int]:
+        self._tokens: list[int] = []
+        self._log_probs: list[float] = []
+        for token in super()._greedy(ids, allowed):
+            scores = among(self._scores(), allowed())
+            self._tokens.append(token)
+            self._log_probs.append(float(scores[token] - np.logaddexp.reduce(scores)))
+            yield token
+
+    def _scores(self) -> Scores:
+        return np.ctypeslib.as_array(self._llama._ctx.get_logits(), (self._llama.n_vocab(),))
 
 
 def position(text: str) -> types.Position:

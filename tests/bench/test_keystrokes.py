@@ -29,6 +29,9 @@ class Scripted:
     async def open(self, place: Place) -> None:
         self._before = place.before
 
+    async def close(self) -> None:
+        pass
+
     async def suggest(self, text: str) -> str:
         self.asked.append(text.removeprefix(self._before))
         return self._suggest(self.asked[-1])

@@ -9,7 +9,9 @@ import pytest
 from bench.places import Place, of_functions
 from export.held_out import HeldOut
 from lsp_server.document import Document
+from lsp_server.source_file import InputError
 from lsp_server.spans import Span, choose
+from lsp_server.syntax import suffixes
 
 AREA = (
     "def area(width, height):\n    size = width * height\n    return size\n\n\nprint(area(1, 2))\n"
@@ -22,7 +24,8 @@ def whole(place: Place) -> str:
 
 
 def functions(folder: Path, language: str, *files: str) -> list[Place]:
-    (folder / f"held-{language}.txt").write_text("\0".join(files), "utf-8")
+    for number, text in enumerate(files):
+        (folder / f"{number}{suffixes(language)[0]}").write_text(text, "utf-8")
     return of_functions(folder)
 
 
@@ -66,7 +69,6 @@ def test_at_a_gap_its_line_is_typed_and_what_follows_at_its_depth() -> None:
             ["b()\n  c()\n  d()"],
         ),
         ("python", "def a(b:\n    (", []),
-        ("plaintext", "def a():\n    b\n    c\n    d\n", []),
     ],
 )
 def test_bodies_of_functions_are_typed_those_within_others_with_them(
@@ -86,3 +88,12 @@ def test_functions_of_all_files_come_mixed_and_always_in_the_same_order(tmp_path
     assert len(found) == 20
     assert len({place.after.count("def") for place in found[:8]}) > 1
     assert found == of_functions(tmp_path)
+    assert {place.uri for place in found} == {file.as_uri() for file in tmp_path.iterdir()}
+
+
+def test_what_is_no_code_or_cannot_be_read_has_no_places(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("def a():\n    b\n    c\n    d\n", "utf-8")
+    with pytest.raises(InputError, match="no file of code"):
+        of_functions(tmp_path)
+    (tmp_path / "a.py").write_bytes(b"def a():\n    b\n    c\n    \0d\n")
+    assert of_functions(tmp_path) == []
