@@ -26,7 +26,7 @@ from rich.text import Text
 from engine import Engine, Fill, FillOptions, Prompt, default_model_folder
 from engine.card import Card, check_files
 from engine.errors import LacunaError, ModelFolderError, RuntimeMissingError
-from engine.runtime import choose_runtime
+from engine.runtime import choose_runtime, cuts_off
 from lsp_server import syntax
 
 HEALTHY, UNHEALTHY = 0, 1
@@ -130,7 +130,8 @@ def check_runtime(provider: str, threads: int) -> Finding:
         runtime = choose_runtime(provider, threads)
     except RuntimeMissingError as error:
         return Finding("runtime", State.WRONG, str(error), facts={"installed": installed})
-    facts = asdict(runtime) | {"installed": installed}
+    has_no_vnni = runtime.provider == "cpu" and cuts_off()
+    facts = asdict(runtime) | {"installed": installed, "exact_products": has_no_vnni}
     if len(installed) > 1:
         detail = f"{' and '.join(installed)} are both installed"
         remedy = "they overwrite each other; uninstall both, then install one of them"
@@ -139,6 +140,8 @@ def check_runtime(provider: str, threads: int) -> Finding:
         f"ONNX Runtime {runtime.version}, provider {runtime.provider} ({runtime.reason}), "
         f"threads: {runtime.threads}"
     )
+    if has_no_vnni:
+        detail += "; this processor has no VNNI, so a pass takes longer than on one that has"
     return Finding("runtime", State.OK, detail, facts=facts)
 
 

@@ -34,6 +34,16 @@ def test_a_provider_that_is_not_there_is_wrong() -> None:
     assert "pip install onnxruntime-gpu" in found.detail
 
 
+@pytest.mark.parametrize("cuts_off", [True, False])
+def test_a_processor_that_makes_a_pass_slower_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, cuts_off: bool
+) -> None:
+    monkeypatch.setattr(doctor, "cuts_off", lambda: cuts_off)
+    found = doctor.check_runtime("cpu", 0)
+    assert found.state is State.OK
+    assert ("no VNNI" in found.detail) == found.facts["exact_products"] == cuts_off
+
+
 def test_a_grammar_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.languages().state is State.OK
     grammars = {**syntax._GRAMMARS, "cobol": ("tree_sitter_cobol", "language")}
