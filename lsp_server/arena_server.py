@@ -20,7 +20,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -32,6 +32,7 @@ from typing import Any
 from lsp_server.contest import Pair, Round, Standing, Vote
 from lsp_server.duel import Duel
 from lsp_server.edits import Edit
+from lsp_server.excerpt import Excerpt
 from lsp_server.source_file import InputError
 
 HOST = "127.0.0.1"
@@ -41,17 +42,6 @@ SILENT_S = 30
 """A connection on which nothing comes for so long is closed."""
 _LENGTH = re.compile(r"[0-9]{1,3}")
 """Of a vote, in bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Some lines of a file with something put into them."""
-
-    before: str
-    text: str
-    after: str
-    nothing: str = ""
-    """Why nothing is put there."""
 
 
 class RefusedError(Exception):
@@ -260,7 +250,7 @@ def standing(stands: Standing) -> dict[str, Any]:
     }
 
 
-def _suggestion(round_: Round, who: int) -> Shown:
+def _suggestion(round_: Round, who: int) -> Excerpt:
     attempt = round_.attempts[who]
     if attempt.edit is not None:
         return _in_place(round_, attempt.edit)
@@ -270,18 +260,13 @@ def _suggestion(round_: Round, who: int) -> Shown:
 
 def _in_place(
     round_: Round, edit: Edit, above: int = LINES_ABOVE, below: int = LINES_BELOW
-) -> Shown:
+) -> Excerpt:
     """An edit with the lines around its gap."""
     document = round_.gap.document
     line = document.line_at(round_.gap.start)
     first = document.line_starts[max(line - above, 0)]
     last = document.line_bounds(min(line + below, len(document.line_starts) - 1))[1]
-    before, after = document.text[first : edit.start], document.text[edit.end : last]
-    return Shown(*map(_plain, (before, edit.text, after)))
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return Excerpt.of(document, edit, first, last)
 
 
 def _local(host: str) -> str:

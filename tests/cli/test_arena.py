@@ -159,14 +159,19 @@ def play(arena: Arena, vote: str) -> tuple[dict[str, Any], dict[str, Any]]:
     was = arena.vote(round_["number"], vote)["was"]
     assert {one["name"] for one in was["suggestions"]} == {"A", "B"}
     lines = (ROOT / round_["file"]).read_text().splitlines()
-    truth = was["truth"]["before"] + was["truth"]["text"] + was["truth"]["after"]
+    truth = code(was["truth"])
     at = round_["line"] - 1
     assert truth == "\n".join(lines[at : at + truth.count("\n") + 1])
     for shown, one in zip((first, second), was["suggestions"], strict=True):
-        whole = shown["before"] + shown["text"] + shown["after"]
+        whole = code(shown)
         top = round_["first_line"] - 1
         assert one["exact"] == (whole == "\n".join(lines[top : top + whole.count("\n") + 1]))
     return round_, was
+
+
+def code(shown: dict[str, Any]) -> str:
+    """The lines as they are read."""
+    return "".join(run["text"] for part in ("before", "text", "after") for run in shown[part])
 
 
 def test_what_is_shown_does_not_tell_whose_it_is(arena: Callable[..., Arena]) -> None:
