@@ -1,7 +1,6 @@
 """Some lines of a file with an edit in them, coloured as editors do: what the arena's page shows.
 
-Pygments tells the colours. rich brings it along, and it takes broken code as it comes; grammars'
-own queries for colours are of several minds about what counts, and one lacks half of them.
+Pygments tells the colours: rich brings it along, and it takes broken code as it comes.
 """
 
 from __future__ import annotations
