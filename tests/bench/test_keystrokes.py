@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
 from bench.keystrokes import Tally, typed
 from bench.places import Place
-from bench.writers import NOT_TYPED, Server
+from bench.writers import NOT_TYPED, Peer, Server, Sure
+from engine import Fill, Finish
+from engine.certainty import Beginning
 from export.held_out import HeldOut
 from lsp_server.document import Document
 from lsp_server.spans import Span, choose
@@ -85,6 +88,31 @@ async def test_a_suggestion_is_asked_for_after_every_key() -> None:
     await typed(place(), writer)
     assert writer.asked[:9] == [*(MIDDLE[:n] for n in range(8)), "size = width"]
     assert MIDDLE[: MIDDLE.index("return")] in writer.asked, "the editor indents"
+
+
+class Model:
+    """Fills every gap with one text, and counts how often."""
+
+    def __init__(self) -> None:
+        self.filled = 0
+
+    def sure_fill(self, document: Document, span: Span) -> Fill:
+        self.filled += 1
+        known = (Beginning(5, 0.9), Beginning(14, 0.5))
+        return Fill("width + height", 3, 3, Finish.END, -0.3, beginnings=known)
+
+
+@pytest.mark.parametrize(("least", "shown"), [(0.0, "width + height"), (0.6, "width"), (0.95, "")])
+async def test_of_a_peers_fill_is_shown_what_is_sure_and_stays_while_it_is_typed(
+    least: float, shown: str
+) -> None:
+    model = Model()
+    peer = Peer(cast("Sure", model), least)
+    await peer.open(Place("", "python", "def f(width, height):\n    return ", "", "\n"))
+    before = "def f(width, height):\n    return "
+    assert await peer.suggest(before) == shown
+    assert await peer.suggest(before + "w") == shown[1:]
+    assert model.filled == (1 if shown else 2)
 
 
 @pytest.mark.model

@@ -11,6 +11,7 @@ from bench.spans import TYPED, Task, before_typing, key_before, within
 from bench.systems import FillInTheMiddle, LeftToRight, LlamaCpp, Transformers, Variant, among
 from bench.variants import FIM
 from bench.worker import opened
+from bench.writers import Sure
 from engine import FillOptions, Prompt, default_model_folder
 from engine.prompt import Mode
 from lsp_server.spans import SpanKind
@@ -213,6 +214,18 @@ def test_a_model_that_fills_in_the_middle_is_given_both_sides_between_its_marks(
     assert cut.owed == b" fir"
     nothing = system._cut(Prompt("", ""))
     assert nothing.ids.tolist() == list(MARKED)
+
+
+def test_a_peer_says_how_sure_it_is_of_each_beginning_of_its_fill(tiny):
+    pytest.importorskip("llama_cpp", reason="a peer of the benchmark; the extra `bench` brings it")
+    model = Sure(None, tiny)
+    document, span = LINE.opened()
+    fill = model.sure_fill(document, span)
+    assert fill.text == model.fill(document, span, VARIANT).text != ""
+    ends, probabilities = zip(*((b.end, b.probability) for b in fill.beginnings), strict=True)
+    assert sorted(ends) == list(ends) and ends[-1] == len(fill.text)
+    assert sorted(probabilities, reverse=True) == list(probabilities)
+    assert 0 < probabilities[-1] <= probabilities[0] <= 1
 
 
 def test_peers_of_the_same_weights_write_the_same(tiny):
