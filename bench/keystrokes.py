@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.indent import indentation
+from lsp_server.source_file import InputError
 
 from .places import Place, of_functions, of_gaps
 from .writers import Peer, Server, Sure, Writer
@@ -122,10 +123,13 @@ def main() -> None:
         type=Path,
         metavar="GGUF",
         help="type with this model in llama.cpp instead, which was trained to fill in the middle; "
-        "of the settings it knows minProbability alone",
+        "of the settings it knows minProbability alone, and is shown whole without it",
     )
     arguments = parser.parse_args()
-    known = of_functions(arguments.project) if arguments.project else of_gaps(arguments.corpus)
+    try:
+        known = of_functions(arguments.project) if arguments.project else of_gaps(arguments.corpus)
+    except (InputError, FileNotFoundError) as error:
+        parser.error(str(error))
     places = known[arguments.skip : arguments.places]
     print(json.dumps(asdict(asyncio.run(run(places, arguments.settings, arguments.fim)))))
 

@@ -69,34 +69,42 @@ def of_functions(folder: Path) -> list[Place]:
 
 def _of_file(file: CodeFile) -> Iterator[Place]:
     with suppress(InputError):  # it cannot be read
-        text = SourceFile.read(file.name).text
+        text = SourceFile.read(file.name).text.replace("\r\n", "\n").replace("\r", "\n")
         document = Document.open(file.path.as_uri(), file.language, 0, text)
         if document.tree is not None:
             yield from _bodies(document, document.tree.root_node)
 
 
-def _bodies(document: Document, node: Node) -> Iterator[Place]:
-    for child in node.named_children:
-        body = child.child_by_field_name("body") if is_function(child) else None
-        if place := body and _body(document, body):
+def _bodies(document: Document, root: Node) -> Iterator[Place]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if place := _body(document, node) if _is_function(node) else None:
             yield place
         else:
-            yield from _bodies(document, child)
+            waiting.extend(node.named_children)
 
 
-def is_function(node: Node) -> bool:
-    """Whether it is one of Python's or JavaScript's, or a method."""
+def _is_function(node: Node) -> bool:
+    """Whether it is a function or a method, as grammars call them."""
     return "function" in node.type or "method" in node.type
 
 
-def _body(document: Document, body: Node) -> Place | None:
+def _body(document: Document, function: Node) -> Place | None:
     """What stands on lines of its own in a body; None where that is too little or too much."""
+    body = function.child_by_field_name("body")
+    if body is None or body.prev_sibling is None:
+        return None
     first, last = body.start_point.row, body.end_point.row
-    if body.type != "block":  # braces
+    if body.children and body.children[0].type == "{":
         first, last = first + 1, last - 1
-    if last + 1 - first not in BODY:
+    elif first == body.prev_sibling.end_point.row:
         return None
     lines = document.text.split("\n")
+    while first < last and not lines[first].strip():
+        first += 1
+    if last + 1 - first not in BODY:
+        return None
     depth = len(indentation(lines[first]))
     return Place(
         document.uri,

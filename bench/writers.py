@@ -33,7 +33,7 @@ class Writer(Protocol):
         ...
 
     async def close(self) -> None:
-        """The file, as it was on disk."""
+        """Nobody has the file open any more."""
         ...
 
     async def suggest(self, text: str) -> str:
@@ -144,11 +144,9 @@ class Sure(FillInTheMiddle):
     """One that also says how probable each beginning of its fill is."""
 
     def sure_fill(self, document: Document, span: Span) -> Fill:
-        """See FillInTheMiddle.fill."""
-        made, cut = (
-            self.fill(document, span, Variant("fill")),
-            self._cut(prompt_for(document, span)),
-        )
+        """Fills the gap greedily."""
+        made = self.fill(document, span, Variant("fill"))
+        cut = self._cut(prompt_for(document, span))
 
         def text_of(tokens: Sequence[int]) -> str:
             spelled = b"".join(self._healing.pieces[token] for token in tokens)

@@ -130,8 +130,7 @@ def check_runtime(provider: str, threads: int) -> Finding:
         runtime = choose_runtime(provider, threads)
     except RuntimeMissingError as error:
         return Finding("runtime", State.WRONG, str(error), facts={"installed": installed})
-    has_no_vnni = runtime.provider == "cpu" and cuts_off()
-    facts = asdict(runtime) | {"installed": installed, "exact_products": has_no_vnni}
+    facts = asdict(runtime) | {"installed": installed}
     if len(installed) > 1:
         detail = f"{' and '.join(installed)} are both installed"
         remedy = "they overwrite each other; uninstall both, then install one of them"
@@ -140,7 +139,8 @@ def check_runtime(provider: str, threads: int) -> Finding:
         f"ONNX Runtime {runtime.version}, provider {runtime.provider} ({runtime.reason}), "
         f"threads: {runtime.threads}"
     )
-    if has_no_vnni:
+    facts["exact_products"] = runtime.provider == "cpu" and cuts_off()
+    if facts["exact_products"]:
         detail += "; this processor has no VNNI, so a pass takes longer than on one that has"
     return Finding("runtime", State.OK, detail, facts=facts)
 

@@ -1,6 +1,7 @@
 """Some lines of a file with an edit in them, coloured as editors do: what the arena's page shows.
 
-Pygments tells the colours: rich brings it along, and it takes broken code as it comes.
+Pygments tells the colours: rich brings it along, and it takes broken code as it comes. The tree
+tells where to begin, so that it need not go through the whole file.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String, _To
 
 from lsp_server.document import Document
 from lsp_server.edits import Edit
-from lsp_server.syntax import canonical
+from lsp_server.syntax import byte_offset, canonical, code_point_offset
 
 KINDS = {
     Comment: "comment",
+    Comment.Preproc: "keyword",
+    Comment.PreprocFile: "string",
     Keyword: "keyword",
     Name.Class: "name",
     Name.Decorator: "name",
@@ -29,6 +32,8 @@ KINDS = {
     String: "string",
 }
 """What has a colour of its own, with all that is of its kind; nothing else has one."""
+_OF_SEVERAL_LINES = ("comment", "string")
+"""Parts of the names that grammars give to what may begin on a line and go on below."""
 _NAMES = {"typescriptreact": "typescript"}
 """What Pygments calls languages that it calls otherwise."""
 
@@ -44,7 +49,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Lines, all of which end in a line feed."""
+    """Lines, whose ends are line feeds."""
 
     before: tuple[Run, ...]
     text: tuple[Run, ...]
@@ -57,9 +62,9 @@ class Excerpt:
     def of(cls, document: Document, edit: Edit, start: int, end: int) -> Excerpt:
         """What `document` has at start..end (code points) once edited; the edit lies in there."""
         text = document.text
-        cuts = text[:start], text[start : edit.start], edit.text, text[edit.end : end]
+        first = _start(document, start)
+        cuts = text[first:start], text[start : edit.start], edit.text, text[edit.end : end]
         above, *parts = map(_plain, cuts)
-        # From the beginning, as only that tells whether a line is within a string.
         kinds = _kinds(canonical(document.language), "".join((above, *parts)))
         ends = accumulate(map(len, parts), initial=len(above))
         bounds = pairwise(ends)
@@ -68,6 +73,20 @@ class Excerpt:
             for part, (first, last) in zip(parts, bounds, strict=True)
         )
         return cls(before, put, after)
+
+
+def _start(document: Document, at: int) -> int:
+    """Where colours can be told from: above code point `at` where a string or comment has begun
+    that it is in."""
+    assert document.tree is not None
+    byte = byte_offset(document.text, at)
+    node = document.tree.root_node.descendant_for_byte_range(byte, byte)
+    first = byte
+    while node is not None:
+        if any(word in node.type for word in _OF_SEVERAL_LINES):
+            first = min(first, node.start_byte)
+        node = node.parent
+    return code_point_offset(document.text, first)
 
 
 def _plain(text: str) -> str:

@@ -69,6 +69,35 @@ def test_at_a_gap_its_line_is_typed_and_what_follows_at_its_depth() -> None:
             ["b()\n  c()\n  d()"],
         ),
         ("python", "def a(b:\n    (", []),
+        ("python", "def a(b): return [\n    1,\n    2,\n    b,\n]\n", []),
+        (
+            "python",
+            "async def a():  # soon\n    # first\n    b()\n    await c()\n    d()\n",
+            ["b()\n    await c()\n    d()"],
+        ),
+        (
+            "javascript",
+            "a.map(b =>\n  b\n    .c()\n    .d());\na.map((b) => c(\n  b,\n  1,\n  2,\n));\n",
+            ["b\n    .c()\n    .d());"],
+        ),
+        ("javascript", "function f() {\n\n\n\n\n}\n", []),
+        ("javascript", "function f() {\n\n  a()\n  b()\n  c()\n}\n", ["a()\n  b()\n  c()"]),
+        (
+            "go",
+            "func Add(b int) int {\n\tc := b\n\tc++\n\treturn c\n}\n",
+            ["c := b\n\tc++\n\treturn c"],
+        ),
+        (
+            "rust",
+            "fn a() -> u8 {\n    let b = 1;\n    c();\n    b\n}\n",
+            ["let b = 1;\n    c();\n    b"],
+        ),
+        (
+            "java",
+            "class A {\n  int b() {\n    c();\n    d();\n    return 1;\n  }\n}\n",
+            ["c();\n    d();\n    return 1;"],
+        ),
+        ("c", "int a(void) {\n  b();\n  c();\n  return 1;\n}\n", ["b();\n  c();\n  return 1;"]),
     ],
 )
 def test_bodies_of_functions_are_typed_those_within_others_with_them(
@@ -86,9 +115,24 @@ def test_functions_of_all_files_come_mixed_and_always_in_the_same_order(tmp_path
     ]
     found = functions(tmp_path, "python", *files)
     assert len(found) == 20
-    assert len({place.after.count("def") for place in found[:8]}) > 1
+    assert len({place.uri for place in found[:5]}) > 1
     assert found == of_functions(tmp_path)
     assert {place.uri for place in found} == {file.as_uri() for file in tmp_path.iterdir()}
+
+
+def test_lines_end_in_line_feeds_whatever_the_file_has(tmp_path: Path) -> None:
+    text = "def a():\r\n    b = 1\r\n    c = 2\r\n    return b + c\r\n"
+    (tmp_path / "a.py").write_bytes(text.encode())
+    [place] = of_functions(tmp_path)
+    assert whole(place) == text.replace("\r\n", "\n")
+
+
+def test_a_deep_tree_is_gone_through(tmp_path: Path) -> None:
+    text = (
+        "a = " + " + ".join(["1"] * 3000) + "\n" + AREA.replace("    return", "    a\n    return")
+    )
+    [place] = functions(tmp_path, "python", text)
+    assert place.middle == "size = width * height\n    a\n    return size"
 
 
 def test_what_is_no_code_or_cannot_be_read_has_no_places(tmp_path: Path) -> None:

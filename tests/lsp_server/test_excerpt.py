@@ -7,6 +7,7 @@ import pytest
 from lsp_server.document import Document
 from lsp_server.edits import Edit
 from lsp_server.excerpt import Excerpt, Run
+from lsp_server.syntax import languages
 
 PYTHON = '"""A shop\'s\ndef."""\n\n@cache\ndef total(prices):\n    return 1 + None  # so far\n'
 
@@ -44,29 +45,36 @@ def test_code_has_colours() -> None:
     assert shown.text == shown.after == ()
 
 
-@pytest.mark.parametrize(
-    ("language", "word"),
-    [
-        ("c", "return"),
-        ("cpp", "return"),
-        ("go", "return"),
-        ("java", "return"),
-        ("javascript", "return"),
-        ("javascriptreact", "return"),
-        ("python", "return"),
-        ("rust", "return"),
-        ("typescript", "return"),
-        ("typescriptreact", "return"),
-    ],
-)
-def test_every_language_has(language: str, word: str) -> None:
-    assert Run("keyword", word) in excerpt("", f"{word} 1", "", language).text
+@pytest.mark.parametrize("language", [*languages(), "javascriptreact", "c++"])
+def test_code_of_every_language_has(language: str) -> None:
+    assert Run("keyword", "return") in excerpt("", "return 1", "", language).text
+
+
+def test_what_is_read_before_c_is_compiled_is_no_comment() -> None:
+    shown = excerpt("", '#include "shop.h"\n// so far\n', "", "c").text
+    assert [run.kind for run in shown if run.text.strip()] == ["keyword", "string", "comment"]
 
 
 def test_what_stands_above_what_is_shown_tells_what_that_is() -> None:
     skip = PYTHON.index("def")
     shown = excerpt(PYTHON, "", "", skip=skip)
     assert shown.before[0] == Run("string", 'def."""')
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "kind"),
+    [
+        ("python", 'x = f"""é {\n1}\n2 class\n"""\n', "string"),
+        ("javascript", "/* 1\n2 class\n*/\n", "comment"),
+        ("typescript", "let x = `\n2 class\n`\n", "string"),
+        ("rust", "/* 1\n/* 2 */\n2 class\n*/\n", "comment"),
+        ("go", "var x = `\n2 class\n`\n", "string"),
+        ("python", "x = 1\n2 .y(class)\n", ""),
+    ],
+)
+def test_what_began_above_has_its_colour(language: str, text: str, kind: str) -> None:
+    [line, *_] = excerpt(text, "", "", language, skip=text.index("2 class" if kind else "2")).before
+    assert line.kind == kind if kind else line == Run("number", "2")
 
 
 def test_a_token_that_an_edit_ends_has_one_colour() -> None:
