@@ -12,7 +12,7 @@ from tree_sitter import Node
 
 from export.held_out import HeldOut, held_out
 from lsp_server.code_files import CodeFile, code_files
-from lsp_server.document import Document
+from lsp_server.document import Document, with_line_feeds
 from lsp_server.indent import indentation
 from lsp_server.settings import Settings
 from lsp_server.source_file import InputError, SourceFile
@@ -46,9 +46,15 @@ class Place:
             if len(indentation(lines[end])) < depth:
                 break
             end += 1
-        middle = "\n".join(lines[first:end])[depth:].rstrip()
+        return cls.of_lines("", gap.language, lines, first, end)
+
+    @classmethod
+    def of_lines(cls, uri: str, language: str, lines: list[str], first: int, end: int) -> Place:
+        """Lines first..end (0-based, end exclusive) of all of a file's."""
+        depth = len(indentation(lines[first]))
         before = "".join(line + "\n" for line in lines[:first]) + lines[first][:depth]
-        return cls("", gap.language, before, middle, "".join("\n" + line for line in lines[end:]))
+        middle = "\n".join(lines[first:end])[depth:].rstrip()
+        return cls(uri, language, before, middle, "".join("\n" + line for line in lines[end:]))
 
 
 def of_gaps(corpus: Path) -> list[Place]:
@@ -69,7 +75,7 @@ def of_functions(folder: Path) -> list[Place]:
 
 def _of_file(file: CodeFile) -> Iterator[Place]:
     with suppress(InputError):  # it cannot be read
-        text = SourceFile.read(file.name).text.replace("\r\n", "\n").replace("\r", "\n")
+        text = with_line_feeds(SourceFile.read(file.name).text)
         document = Document.open(file.path.as_uri(), file.language, 0, text)
         if document.tree is not None:
             yield from _bodies(document, document.tree.root_node)
@@ -105,11 +111,4 @@ def _body(document: Document, function: Node) -> Place | None:
         first += 1
     if last + 1 - first not in BODY:
         return None
-    depth = len(indentation(lines[first]))
-    return Place(
-        document.uri,
-        document.language,
-        "".join(line + "\n" for line in lines[:first]) + lines[first][:depth],
-        "\n".join(lines[first : last + 1])[depth:].rstrip(),
-        "".join("\n" + line for line in lines[last + 1 :]),
-    )
+    return Place.of_lines(document.uri, document.language, lines, first, last + 1)

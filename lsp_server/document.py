@@ -221,6 +221,11 @@ class Document:
         return line, sum(_units(symbol, encoding) for symbol in text)
 
 
+def with_line_feeds(text: str) -> str:
+    """The text with each of its line ends as a line feed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _line_starts(text: str, start: int, stop: int) -> tuple[int, ...]:
     """Where the lines after each line end in text[start:stop] start."""
     return tuple(match.end() for match in _LINE_END.finditer(text, start, stop))

@@ -13,7 +13,7 @@ from itertools import islice
 
 from engine.extent import block_end, width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
-from lsp_server.document import Document
+from lsp_server.document import Document, with_line_feeds
 from lsp_server.indent import indent_unit, indentation, seen_indent_unit
 from lsp_server.spans import Span, SpanKind
 from lsp_server.syntax import errors_after, errors_in
@@ -157,7 +157,7 @@ def inline_item(document: Document, edit: Edit, offset: int) -> InlineEdit:
 
 def _trimmed(document: Document, span: Span, text: str) -> str:
     """The fill with line feeds only, within its one line if it is one, without trailing blanks."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = with_line_feeds(text)
     if span.stop_at_newline:
         text = text.split("\n", 1)[0]
     text = re.sub(r"[ \t]+\n", "\n", text)

@@ -15,7 +15,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType
 
-from lsp_server.document import Document
+from lsp_server.document import Document, with_line_feeds
 from lsp_server.edits import Edit
 from lsp_server.syntax import byte_offset, canonical, code_point_offset
 
@@ -64,7 +64,7 @@ class Excerpt:
         text = document.text
         first = _start(document, start)
         cuts = text[first:start], text[start : edit.start], edit.text, text[edit.end : end]
-        above, *parts = map(_plain, cuts)
+        above, *parts = map(with_line_feeds, cuts)
         kinds = _kinds(canonical(document.language), "".join((above, *parts)))
         ends = accumulate(map(len, parts), initial=len(above))
         bounds = pairwise(ends)
@@ -87,10 +87,6 @@ def _start(document: Document, at: int) -> int:
             first = min(first, node.start_byte)
         node = node.parent
     return code_point_offset(document.text, first)
-
-
-def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _kinds(language: str, code: str) -> list[str]:

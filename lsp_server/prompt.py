@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from engine.prompt import Prompt
-from lsp_server.document import Document
+from lsp_server.document import Document, with_line_feeds
 from lsp_server.spans import Span
 
 PREFIX_CHARACTERS = 4_000
@@ -57,5 +57,5 @@ def _first_of(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Text as a model was trained on it."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = with_line_feeds(text.removeprefix("\ufeff"))
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
