@@ -1,10 +1,11 @@
 """How many keys it saves whoever types: `python -m bench.keystrokes --project FOLDER`.
 
 Functions of a project, or lines of held-out files, are typed as a person would, key by key, and
-a real `lacuna serve` is asked after each. A suggestion that is what stands there, or a beginning
-of it, is taken with one key; any other is typed past. Who types so never errs and overlooks
-nothing, so this is what could be saved at most, and how often a wrong suggestion stood in the way.
-The last line is one JSON object with all figures.
+a real `lacuna serve` is asked as an editor asks. A suggestion that is what stands there, or a
+beginning of it, is taken with one key; any other is typed past. `--gap 200 --look 300 --wait 50`
+types at the speed of a person, who sees what is there after a while. Who types so never errs and
+overlooks nothing, so this is what could be saved at most, and how often a wrong suggestion stood in
+the way. The last line is one JSON object with all figures.
 """
 
 from __future__ import annotations
@@ -12,84 +13,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lsp_server.indent import indentation
 from lsp_server.source_file import InputError
 
 from .places import Place, of_functions, of_gaps
+from .typist import Tally, Typist, typed
 from .writers import Peer, Server, Sure, Writer
 
-WORTH = 2
-"""Fewest characters that are worth a key of their own."""
+ASKED = {
+    "gap": "from one key to the next, median; in no hurry without it",
+    "look": "from when a suggestion is there to the first key that can take it",
+    "wait": "from a key to when the editor asks, unless another key comes before",
+}
+"""What is asked of a typist."""
 
 
-@dataclass(slots=True)
-class Tally:
-    """What typing took. One is added to another field by field."""
-
-    characters: int = 0
-    """That a person without suggestions would have typed: indentation is the editor's."""
-    keys: int = 0
-    """Pressed, those that took a suggestion among them."""
-    taken: int = 0
-    """Suggestions that were right, and taken."""
-    wrong: int = 0
-    """Different suggestions that were not what stands there."""
-    in_the_way: int = 0
-    """Keys that were pressed while a wrong suggestion stood there."""
-
-    def add(self, other: Tally) -> None:
-        for field in fields(self):
-            name = field.name
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-async def typed(place: Place, writer: Writer) -> Tally:
-    """Types the lines of a place."""
-    tally, done, standing = Tally(), 0, ""
-    await writer.open(place)
-    while done < len(place.middle):
-        left = place.middle[done:]
-        added = await writer.suggest(place.before + place.middle[:done])
-        is_right = bool(added) and left.startswith(added)
-        if is_right and len(added) >= WORTH:
-            step, standing = added, ""
-            tally.taken += 1
-        else:
-            step = key(left)
-            tally.in_the_way += bool(added) and not is_right
-            tally.wrong += bool(added) and not is_right and added != standing
-            standing = added.removeprefix(step) if added.startswith(step) else ""
-        tally.keys += 1
-        tally.characters += sum(1 for _ in keys(step))
-        done += len(step)
-    await writer.close()
-    return tally
-
-
-def key(left: str) -> str:
-    """What the next key writes: after a line end the indentation, which the editor adds."""
-    end = 1 + (len(indentation(left[1:])) if left[0] == "\n" else 0)
-    return left[:end]
-
-
-def keys(text: str) -> Iterator[str]:
-    """The keys that write a text: one character each."""
-    while text:
-        one = key(text)
-        yield one[0]
-        text = text[len(one) :]
-
-
-async def measured(places: list[Place], writer: Writer) -> Tally:
+async def measured(places: list[Place], writer: Writer, typist: Typist) -> Tally:
     """All places, with what is known so far on one line."""
     total = Tally()
     for number, place in enumerate(places, 1):
-        total.add(await typed(place, writer))
+        total.add(await typed(place, writer, typist, seed=number))
         print(f"\r{number} of {len(places)}: {summary(total)}", end="", flush=True)
     print()
     return total
@@ -102,7 +48,8 @@ def summary(tally: Tally) -> str:
     return (
         f"{saved:.1%} of keys saved, {right:.0%} of suggestions right, "
         f"{100 * tally.wrong / tally.keys:.1f} wrong ones in 100 keys, "
-        f"one in the way at {tally.in_the_way / tally.keys:.0%} of keys"
+        f"one in the way at {tally.in_the_way / tally.keys:.0%} of keys, "
+        f"{tally.late} of {tally.asked} answers late"
     )
 
 
@@ -115,6 +62,10 @@ def main() -> None:
     )
     parser.add_argument("--places", type=int, default=150, help="no more than the first N")
     parser.add_argument("--skip", type=int, default=0, help="but not the first of them")
+    for name, default in asdict(Typist()).items():
+        parser.add_argument(
+            f"--{name}", type=float, default=default, metavar="MS", help=ASKED[name]
+        )
     parser.add_argument(
         "--settings", type=json.loads, default={}, metavar="JSON", help="as an editor sends them"
     )
@@ -131,16 +82,20 @@ def main() -> None:
     except (InputError, FileNotFoundError) as error:
         parser.error(str(error))
     places = known[arguments.skip : arguments.places]
-    print(json.dumps(asdict(asyncio.run(run(places, arguments.settings, arguments.fim)))))
+    typist = Typist(arguments.gap, arguments.look, arguments.wait)
+    print(json.dumps(asdict(asyncio.run(run(places, typist, arguments.settings, arguments.fim)))))
 
 
-async def run(places: list[Place], settings: dict[str, Any], fim: Path | None) -> Tally:
+async def run(
+    places: list[Place], typist: Typist, settings: dict[str, Any], fim: Path | None
+) -> Tally:
     """Types at all places, with Lacuna or with a peer."""
     if fim:
-        return await measured(places, Peer(Sure(None, fim), settings.get("minProbability", 0)))
+        peer = Peer(Sure(None, fim), settings.get("minProbability", 0))
+        return await measured(places, peer, typist)
     server = await Server.started(settings)
     try:
-        return await measured(places, server)
+        return await measured(places, server, typist)
     finally:
         await server.leave()
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from itertools import islice
+from statistics import median
 from typing import cast
 
 import pytest
 
-from bench.keystrokes import Tally, typed
 from bench.places import Place
+from bench.typist import Tally, Typist, typed
 from bench.writers import NOT_TYPED, Peer, Server, Sure
 from engine import Fill, Finish
 from engine.certainty import Beginning
@@ -54,40 +57,94 @@ def place() -> Place:
     ("suggest", "tally"),
     [
         # The indentation of the second line is the editor's.
-        (lambda so_far: "", Tally(characters=33, keys=33)),
-        (lambda so_far: MIDDLE.removeprefix(so_far), Tally(characters=33, keys=1, taken=1)),
+        (lambda so_far: "", Tally(characters=33, keys=33, asked=33)),
+        (lambda so_far: MIDDLE.removeprefix(so_far), Tally(33, keys=1, taken=1, asked=1)),
         # What is shown only begins right: it is one wrong suggestion, seen at five keys.
         (
-            lambda so_far: (
-                {"": "size += 1"}.get(so_far, "ize += 1"[len(so_far) - 1 :])
-                if len(so_far) < 5
-                else ""
-            ),
-            Tally(characters=33, keys=33, wrong=1, in_the_way=5),
+            lambda so_far: "size += 1" if not so_far else "",
+            Tally(33, keys=33, wrong=1, in_the_way=6, asked=28),
         ),
         # Another one at each of three keys.
         (
             lambda so_far: f"x{len(so_far)}" if len(so_far) < 3 else "",
-            Tally(characters=33, keys=33, wrong=3, in_the_way=3),
+            Tally(33, keys=33, wrong=3, in_the_way=3, asked=33),
         ),
         (
             lambda so_far: "width" if so_far == "size = " else "",
-            Tally(characters=33, keys=29, taken=1),
+            Tally(33, keys=29, taken=1, asked=29),
         ),
         # One character is not worth a key, but not wrong.
-        (lambda so_far: MIDDLE[len(so_far)], Tally(characters=33, keys=33)),
-        (lambda so_far: NOT_TYPED, Tally(characters=33, keys=33, wrong=33, in_the_way=33)),
+        (lambda so_far: MIDDLE[len(so_far)], Tally(33, keys=33, asked=33)),
+        (lambda so_far: NOT_TYPED, Tally(33, keys=33, wrong=33, in_the_way=33, asked=33)),
     ],
 )
 async def test_every_key_is_counted(suggest: Callable[[str], str], tally: Tally) -> None:
-    assert await typed(place(), Scripted(suggest)) == tally
+    assert await typed(place(), Scripted(suggest), Typist()) == tally
 
 
-async def test_a_suggestion_is_asked_for_after_every_key() -> None:
-    writer = Scripted(lambda so_far: "width" if so_far == "size = " else "")
-    await typed(place(), writer)
-    assert writer.asked[:9] == [*(MIDDLE[:n] for n in range(8)), "size = width"]
+async def test_where_none_stands_a_suggestion_is_asked_for_after_every_key() -> None:
+    writer = Scripted(lambda so_far: {"": "si", "size = ": "width"}.get(so_far, ""))
+    await typed(place(), writer, Typist())
+    assert writer.asked[:8] == ["", *(MIDDLE[:n] for n in range(2, 8)), "size = width"]
     assert MIDDLE[: MIDDLE.index("return")] in writer.asked, "the editor indents"
+    writer = Scripted(lambda so_far: "" if so_far else "size +")
+    await typed(place(), writer, Typist())
+    assert writer.asked[:2] == ["", "size ="], "what is typed along stays"
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All keys come at the same gap."""
+    monkeypatch.setattr("bench.typist.SPREAD", 0)
+
+
+@pytest.mark.usefixtures("steady")
+@pytest.mark.parametrize(
+    ("typist", "keys"),
+    [
+        (Typist(gap=1000, look=500), 1),
+        # The first two keys come before it is looked at.
+        (Typist(gap=1000, look=2500), 3),
+        # It came half a second before the first key.
+        (Typist(gap=1000, look=1400, wait=500), 2),
+        (Typist(gap=1000, look=1600, wait=500), 3),
+        # The editor waits for a pause that there is not.
+        (Typist(gap=1000, wait=1000), 33),
+    ],
+)
+async def test_what_is_shown_takes_time_to_be_seen(typist: Typist, keys: int) -> None:
+    writer = Scripted(lambda so_far: MIDDLE.removeprefix(so_far))
+    tally = await typed(place(), writer, typist)
+    assert tally.keys == keys
+    assert tally.asked == len(writer.asked) == (0 if keys == 33 else 1)
+
+
+@pytest.mark.usefixtures("steady")
+async def test_after_a_suggestion_was_taken_the_editor_asks_at_once() -> None:
+    pieces = {"": "size = ", "size = ": "width * height"}
+    writer = Scripted(lambda so_far: pieces.get(so_far, ""))
+    tally = await typed(place(), writer, Typist(gap=1000, look=900, wait=101))
+    first = len("s") + 1  # it came too late for the first key
+    second = 1  # and had it been waited for here, so had this
+    assert tally.keys == first + second + len("\nreturn size")
+
+
+@pytest.mark.usefixtures("steady")
+async def test_an_answer_after_the_next_key_is_late_and_not_shown() -> None:
+    def slow(so_far: str) -> str:
+        time.sleep(0.01)
+        return MIDDLE.removeprefix(so_far)
+
+    tally = await typed(place(), Scripted(slow), Typist(gap=5))
+    assert tally == Tally(characters=33, keys=33, asked=33, late=33)
+
+
+def test_keys_come_at_gaps_about_the_median_and_the_same_each_time() -> None:
+    gaps = list(islice(Typist(gap=200).gaps(seed=1), 2001))
+    assert gaps == list(islice(Typist(gap=200).gaps(seed=1), 2001))
+    assert gaps != list(islice(Typist(gap=200).gaps(seed=2), 2001))
+    assert 190 < median(gaps) < 210
+    assert 0 < min(gaps) < 100 < 400 < max(gaps)
 
 
 class Model:
@@ -119,7 +176,7 @@ async def test_of_a_peers_fill_is_shown_what_is_sure_and_stays_while_it_is_typed
 async def test_typing_with_the_real_server_saves_keys() -> None:
     server = await Server.started({})
     try:
-        tally = await typed(place(), server)
+        tally = await typed(place(), server, Typist())
     finally:
         await server.leave()
     assert tally.characters == 33

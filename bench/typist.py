@@ -1,0 +1,135 @@
+"""Whoever types: how fast, when a suggestion is seen, and what typing took.
+
+Time is reckoned, not waited for: keys come at gaps that are drawn, an answer takes as long as it
+did. Who types errs never and takes all that is right as soon as it is seen, so what comes out is
+what could be saved at most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from random import Random
+
+from lsp_server.indent import indentation
+
+from .places import Place
+from .writers import Writer
+
+WORTH = 2
+"""Fewest characters that are worth a key of their own."""
+SPREAD = 0.5
+"""Of the logarithm of the gaps between keys, whose distribution is taken to be normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typist:
+    """Somebody at an editor. All times in ms."""
+
+    gap: float = 3_600_000
+    """Median from one key to the next; the default is in no hurry, and sees all that is shown."""
+    look: float = 0
+    """From when a suggestion is there to the first key that can take it."""
+    wait: float = 0
+    """From a key to when the editor asks, unless another key comes before."""
+
+    def gaps(self, seed: int) -> Iterator[float]:
+        """Before one key after the other."""
+        random = Random(seed)
+        while True:
+            yield self.gap * random.lognormvariate(0, SPREAD)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What typing took. One is added to another field by field."""
+
+    characters: int = 0
+    """That a person without suggestions would have typed: indentation is the editor's."""
+    keys: int = 0
+    """Pressed, those that took a suggestion among them."""
+    taken: int = 0
+    """Suggestions that were right, and taken."""
+    wrong: int = 0
+    """Suggestions that were not what stands there, and were there at a key."""
+    in_the_way: int = 0
+    """Keys that were pressed while a wrong suggestion stood there."""
+    asked: int = 0
+    """Requests, those whose answer came too late among them."""
+    late: int = 0
+    """Requests that were answered after the next key only."""
+
+    def add(self, other: Tally) -> None:
+        for field in fields(self):
+            name = field.name
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass(slots=True)
+class Standing:
+    """A suggestion on the screen. It stays while it is typed along."""
+
+    text: str
+    age: float
+    """At the key that comes now, in ms."""
+    is_counted: bool = False
+    """Whether it is among the wrong ones already."""
+
+    def after(self, step: str) -> Standing | None:
+        """What is left of it when that is typed, if anything is."""
+        self.text = self.text[len(step) :] if self.text.startswith(step) else ""
+        return self if self.text else None
+
+
+async def typed(place: Place, writer: Writer, typist: Typist, seed: int = 0) -> Tally:
+    """Types the lines of a place; the seed is that of the gaps between keys."""
+    tally, done, wait = Tally(), 0, typist.wait
+    standing: Standing | None = None
+    gaps = typist.gaps(seed)
+    await writer.open(place)
+    while done < len(place.middle):
+        gap, left = next(gaps), place.middle[done:]
+        if standing:
+            standing.age += gap
+        elif wait < gap:
+            text = place.before + place.middle[:done]
+            standing = await _answer(writer, text, gap - wait, tally)
+        step, wait = key(left), typist.wait
+        if standing and not left.startswith(standing.text):
+            tally.in_the_way += 1
+            tally.wrong += not standing.is_counted
+            standing.is_counted = True
+        elif standing and standing.age >= typist.look and len(standing.text) >= WORTH:
+            step, wait = standing.text, 0  # for what follows it an editor asks at once
+            tally.taken += 1
+        tally.keys += 1
+        tally.characters += sum(1 for _ in keys(step))
+        done += len(step)
+        standing = standing and standing.after(step)
+    await writer.close()
+    return tally
+
+
+async def _answer(writer: Writer, text: str, left_ms: float, tally: Tally) -> Standing | None:
+    """What is shown before the next key, which comes in so many ms."""
+    start = time.perf_counter()
+    suggested = await writer.suggest(text)
+    age = left_ms - 1000 * (time.perf_counter() - start)
+    tally.asked += 1
+    tally.late += age < 0
+    return Standing(suggested, age) if suggested and age >= 0 else None
+
+
+def key(left: str) -> str:
+    """What the next key writes: after a line end the indentation, which the editor adds."""
+    end = 1 + (len(indentation(left[1:])) if left[0] == "\n" else 0)
+    return left[:end]
+
+
+def keys(text: str) -> Iterator[str]:
+    """The keys that write a text: one character each."""
+    while text:
+        one = key(text)
+        yield one[0]
+        text = text[len(one) :]
