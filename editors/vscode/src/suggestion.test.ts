@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { partlyAccepted, type Suggestion, typedAlong, whollyAccepted } from "./suggestion";
+import { partlyAccepted, type Suggestion, typedAlong } from "./suggestion";
 
 const plain: Suggestion = { id: "1", before: "x = ", text: "load(path)", after: "\nprint(x)\n", replaced: 0 };
 const closing: Suggestion = { id: "2", before: "f(", text: "a, b)", after: ")\n", replaced: 1 };
@@ -67,12 +67,4 @@ test("a single key, other text, indentation, or all of it was not accepted in pa
   assert.equal(partlyAccepted(plain, 2, "load"), undefined);
   assert.equal(partlyAccepted(plain, 4, "load(path)"), undefined);
   assert.equal(partlyAccepted({ ...plain, text: "\n    pass" }, 4, "\n    "), undefined);
-});
-
-test("all of it, or all that was left of it, was accepted when it came at once", () => {
-  assert.ok(whollyAccepted(plain, 4, "load(path)"));
-  assert.ok(whollyAccepted(plain, 6, "ad(path)"));
-  assert.ok(!whollyAccepted(plain, 4, "load"));
-  assert.ok(!whollyAccepted(plain, 13, ")"), "a key");
-  assert.ok(!whollyAccepted(plain, 2, "load(path)"));
 });

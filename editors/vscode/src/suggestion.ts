@@ -38,12 +38,6 @@ export function typedAlong(
   return same ? { start, end: cursor + replaced } : undefined;
 }
 
-/** Whether `inserted` at `offset` is all that was left of the suggestion, and more than a key gives. */
-export function whollyAccepted(suggestion: Suggestion, offset: number, inserted: string): boolean {
-  const typed = offset - suggestion.before.length;
-  return typed >= 0 && inserted.length > 1 && inserted === suggestion.text.slice(typed);
-}
-
 /**
  * The length of the suggestion's accepted beginning, if `inserted` at `offset` looks like an accepted word or line.
  *

@@ -1,14 +1,12 @@
 /** Inline suggestions between editor and server: when to ask, what to keep while the user types along, what to report. */
 
-import { performance } from "node:perf_hooks";
 import * as vscode from "vscode";
 import type { Middleware } from "vscode-languageclient/node";
 
-import { Pace } from "./pace";
 import { pausedEverywhere, pausedFor } from "./pause";
 import { ACCEPTED_COMMAND } from "./protocol";
 import type { ReadAhead } from "./readAhead";
-import { type Suggestion, partlyAccepted, typedAlong, whollyAccepted } from "./suggestion";
+import { type Suggestion, partlyAccepted, typedAlong } from "./suggestion";
 
 /** A suggestion still offered this long after it was handed over counts as shown. */
 const SHOWN_AFTER_MS = 100;
@@ -28,11 +26,8 @@ type Provide = NonNullable<Middleware["provideInlineCompletionItems"]>;
 type AskServer = Parameters<Provide>[4];
 
 export class Suggestions implements vscode.Disposable {
-  private readonly pace = new Pace();
   private offers: readonly Offer[] = [];
   private document: vscode.TextDocument | undefined;
-  /** Where a suggestion was taken just now: what follows it is asked for at once. */
-  private accepted: { readonly document: vscode.TextDocument; readonly version: number } | undefined;
   private lastShown: string | undefined;
   private readonly listener: vscode.Disposable;
 
@@ -70,15 +65,8 @@ export class Suggestions implements vscode.Disposable {
         this.watch(document, token);
         return kept;
       }
-      if (document === this.accepted?.document && document.version === this.accepted.version) {
-        this.readAhead.asked(document, position);
-      } else {
-        this.readAhead.at(document, position);
-        await wait(this.pace.waitMs, token);
-      }
-    }
-    if (token.isCancellationRequested) {
-      return [];
+      // VS Code has waited 50 ms for another key. Answers mostly come before the next, so no pause in typing is waited for.
+      this.readAhead.asked(document, position);
     }
     const version = document.version;
     const items = itemsOf(await next(document, position, context, token));
@@ -136,14 +124,9 @@ export class Suggestions implements vscode.Disposable {
     if (event.document !== vscode.window.activeTextEditor?.document) {
       return;
     }
-    this.pace.typed(performance.now());
     const [change, ...others] = event.contentChanges;
     const suggestion = this.offers[0]?.suggestion;
     if (change === undefined || others.length > 0 || suggestion === undefined || event.document !== this.document) {
-      return;
-    }
-    if (whollyAccepted(suggestion, change.rangeOffset, change.text)) {
-      this.accepted = { document: event.document, version: event.document.version };
       return;
     }
     const length = partlyAccepted(suggestion, change.rangeOffset, change.text);
@@ -188,17 +171,4 @@ function moved(
 ): vscode.InlineCompletionItem {
   const range = new vscode.Range(document.positionAt(start), document.positionAt(end));
   return new vscode.InlineCompletionItem(item.insertText, range, item.command);
-}
-
-/** Waits, but no longer than the editor is interested. */
-async function wait(ms: number, token: vscode.CancellationToken): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, ms);
-    const cancelled = token.onCancellationRequested(done);
-    function done(): void {
-      clearTimeout(timer);
-      cancelled.dispose();
-      resolve();
-    }
-  });
 }

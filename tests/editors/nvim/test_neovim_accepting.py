@@ -23,7 +23,7 @@ def test_what_follows_is_asked_for_at_once(desk: Desk) -> None:
     nvim.type("total = ")
     nvim.shows("price * count\nprint(total)")
     nvim.lua("waits = require('lacuna.config').current.debounce")
-    nvim.lua("require('lacuna.config').current.debounce = { min = 60000, max = 60000 }")
+    nvim.lua("require('lacuna.config').current.debounce = { typing = 60000, deleting = 60000 }")
     try:
         nvim.keys("<Tab>")
         nvim.shows("\nreturn total")

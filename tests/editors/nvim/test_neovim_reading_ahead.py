@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from desk import Desk, Opener, Scripted
 from driver import Neovim
@@ -20,13 +18,19 @@ def at_rest(nvim: Neovim, server: Scripted) -> None:
     server.tell("")
 
 
-def test_what_stands_before_the_cursor_is_read_before_it_is_asked_about(desk: Desk) -> None:
+def test_what_is_asked_about_is_not_read_ahead(desk: Desk) -> None:
     nvim = desk.sit("")
     nvim.type('"😀" + x')
     nvim.until(lambda: '"😀" + x' in desk.requests(), "a request")
-    log = [json.loads(line) for line in desk.server.log.read_text().splitlines()]
-    happened = [event["event"] for event in log if event.get("before") == '"😀" + x']
-    assert happened == ["readAhead", "request"]
+    nvim.never(desk.server.read_ahead, "read where it was asked", 0.5)
+
+
+def test_where_the_cursor_rests_while_inserting_is_read(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.type('"😀" + x')
+    nvim.until(lambda: '"😀" + x' in desk.requests(), "a request")
+    nvim.keys("<Left><Left>")
+    nvim.until(lambda: desk.server.read_ahead() == ['"😀" +'], "read where the cursor is")
 
 
 def test_where_the_cursor_rests_is_read_once_after_several_movements(desk: Desk) -> None:

@@ -90,7 +90,8 @@ def test_a_mapping_that_the_buffer_hides_is_kept_too(editor: Opener, scripted: S
         ("{ ghost = 'theirs' }", 'ghost must be "own" or "builtin", not "theirs"'),
         ("{ cmd = 'lacuna serve' }", 'cmd must be a list of words, not "lacuna serve"'),
         ("{ keys = { acept = '<Tab>' } }", "keys must be true, false or a table of keys"),
-        ("{ debounce = { min = 500 } }", "debounce must be a table with min <= max in ms"),
+        ("{ debounce = { max = 500 } }", "debounce must be a table of typing and deleting in ms"),
+        ("{ debounce = { typing = -1 } }", "debounce must be a table of typing and deleting"),
         ("{ battery = true }", 'battery must be "ignore", "saver" or "pause", not true'),
         ("{ settings = { excludedGlobs = '*.pem' } }", "settings must be a table of server"),
     ],
@@ -106,24 +107,6 @@ def test_a_bad_option_is_named_and_its_default_used(desk: Desk, options: str, me
     )
     assert message in problems[0][0]
     assert problems[1] is True
-
-
-def test_the_wait_follows_the_speed_of_typing(desk: Desk) -> None:
-    waits = desk.nvim.lua(
-        "local debounce = require('lacuna.debounce')\n"
-        "local waits = {}\n"
-        "for _, gap in ipairs({ 20, 100, 200, 280, 2000 }) do\n"
-        "  local rhythm = debounce.rhythm()\n"
-        "  for key = 0, 60 do debounce.key(rhythm, key * gap) end\n"
-        "  table.insert(waits, debounce.wait(rhythm, { min = 60, max = 300 }))\n"
-        "end\n"
-        "return waits"
-    )
-    fast, usual, slow, slowest, thinking = waits
-    assert fast == 60  # never less than the lower bound
-    assert 100 < usual < slow <= 300  # longer than the gap, so that a burst is one request
-    assert slowest == 60  # no wait within the bounds would merge these keys
-    assert thinking == waits[0] or thinking < 300  # pauses are not typing
 
 
 def test_once_the_model_is_loaded_it_is_asked_without_a_key(desk: Desk) -> None:

@@ -19,7 +19,7 @@ def test_the_rest_of_the_line_appears_as_ghost_text(desk: Desk) -> None:
 def test_a_burst_of_keys_is_one_request(desk: Desk) -> None:
     nvim = desk.sit(TARGET)
     nvim.shows("total = price * count")
-    nvim.type("X" * 12, gap=0.03)  # off the suggestion's path: every key could ask
+    nvim.keys("X" * 12)  # off the suggestion's path: every key could ask
     nvim.until(lambda: len(desk.requests()) > 1, "a request after the burst")
     assert desk.requests() == ["", "X" * 12]
 
@@ -39,6 +39,14 @@ def test_a_suggestion_that_no_longer_fits_is_gone_at_the_key(desk: Desk) -> None
     nvim.type("tox")
     nvim.until(lambda: nvim.text() == "tox", "the keys")
     assert nvim.ghost() == ""
+
+
+def test_a_suggestion_comes_between_the_keys_of_who_types_steadily(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.type("total = pri", gap=0.15)
+    desk.server.tell(TARGET)
+    nvim.type("c", gap=0.15)
+    assert nvim.ghost() == "e * count"
 
 
 def test_a_reply_to_a_text_that_has_changed_is_not_drawn(desk: Desk) -> None:

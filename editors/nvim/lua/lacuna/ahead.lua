@@ -9,30 +9,30 @@ local REST_MS = 150 -- a cursor that stays this long has come to rest
 
 local timer = assert(vim.uv.new_timer())
 
---- Have the server read around the cursor.
----@param lsp vim.lsp.Client
-function M.tell(lsp)
-  lsp:notify('lacuna/readAhead', vim.lsp.util.make_position_params(0, lsp.offset_encoding))
-end
-
---- The same where an automatic request would be welcome, and only there.
+--- Have the server read around the cursor, where an automatic request would be welcome.
 function M.here()
   local lsp = request.welcome(vim.api.nvim_get_current_buf())
   if lsp then
-    M.tell(lsp)
+    lsp:notify('lacuna/readAhead', vim.lsp.util.make_position_params(0, lsp.offset_encoding))
   end
 end
 
---- The same in Normal mode; in Insert mode it is told with each request that waits.
+--- The same in the modes from which one comes to type.
 function M.rested()
-  if vim.api.nvim_get_mode().mode:sub(1, 1) == 'n' then
+  local mode = vim.api.nvim_get_mode().mode:sub(1, 1)
+  if mode == 'n' or mode == 'i' then
     M.here()
   end
 end
 
---- The cursor has moved: read around it once it has come to rest.
+--- The cursor has moved, and nothing was typed: read around it once it has come to rest.
 function M.rest()
   timer:start(REST_MS, 0, vim.schedule_wrap(M.rested))
+end
+
+--- It is asked where the cursor is, so it need not be told of it.
+function M.asked()
+  timer:stop()
 end
 
 return M

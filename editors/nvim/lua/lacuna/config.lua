@@ -10,9 +10,9 @@ local M = {}
 ---@field prev? string the candidate before
 ---@field dismiss? string take the suggestion away
 
----@class lacuna.DebounceBounds
----@field min integer shortest wait after a key, ms
----@field max integer longest wait after a key, ms
+---@class lacuna.Debounce how long no other key must come before a request is sent, ms
+---@field typing integer after a key that adds text
+---@field deleting integer after one that takes text away
 
 --- What the server knows; the names, types and defaults of docs/protocol.md. Keys left out have the
 --- server's default.
@@ -37,7 +37,7 @@ local M = {}
 ---@field cmd string[] the server
 ---@field keys lacuna.Keys
 ---@field ghost 'own'|'builtin' who draws: this plugin, or Neovim 0.12's vim.lsp.inline_completion
----@field debounce lacuna.DebounceBounds
+---@field debounce lacuna.Debounce
 ---@field battery 'ignore'|'saver'|'pause' when automatic requests stop on battery
 ---@field settings lacuna.Settings
 
@@ -57,7 +57,7 @@ function M.defaults()
     cmd = { 'lacuna', 'serve' },
     keys = {},
     ghost = 'own',
-    debounce = { min = 60, max = 300 },
+    debounce = { typing = 50, deleting = 300 },
     battery = 'saver',
     settings = {
       disabledLanguages = {},
@@ -99,11 +99,11 @@ local CHECKS = {
   ['"own" or "builtin"'] = function(v)
     return v == 'own' or v == 'builtin'
   end,
-  ['a table with min <= max in ms'] = function(v)
+  ['a table of typing and deleting in ms'] = function(v)
     return type(v) == 'table'
-      and type(v.min or 60) == 'number'
-      and type(v.max or 300) == 'number'
-      and (v.min or 60) <= (v.max or 300)
+      and vim.iter(v):all(function(key, ms)
+        return (key == 'typing' or key == 'deleting') and type(ms) == 'number' and ms >= 0
+      end)
   end,
   ['"ignore", "saver" or "pause"'] = function(v)
     return v == 'ignore' or v == 'saver' or v == 'pause'
@@ -122,7 +122,7 @@ local OPTIONS = {
   cmd = 'a list of words',
   keys = 'true, false or a table of keys',
   ghost = '"own" or "builtin"',
-  debounce = 'a table with min <= max in ms',
+  debounce = 'a table of typing and deleting in ms',
   battery = '"ignore", "saver" or "pause"',
   settings = 'a table of server settings',
 }

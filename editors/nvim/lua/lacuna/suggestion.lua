@@ -5,7 +5,6 @@ local ahead = require('lacuna.ahead')
 local candidate = require('lacuna.candidate')
 local client = require('lacuna.client')
 local config = require('lacuna.config')
-local debounce = require('lacuna.debounce')
 local ghost = require('lacuna.ghost')
 local request = require('lacuna.request')
 
@@ -19,7 +18,6 @@ local M = {}
 ---@field reported table<string, true> ids the server has been told were shown
 
 local shown ---@type lacuna.Shown?
-local rhythm = debounce.rhythm()
 
 --- How the buffer was when last looked at, to tell a key from a movement, and a deletion from
 --- typing.
@@ -115,16 +113,16 @@ local function show_automatic(found)
   show(found, false)
 end
 
---- Ask after the pause that the user's typing calls for, during which the server reads ahead.
+--- Ask soon. Answers mostly come before the next key, so no pause in typing is waited for.
 ---@param deleted boolean the last key removed text; who holds Backspace wants nothing meanwhile
 local function ask_later(deleted)
-  local lsp = request.welcome(vim.api.nvim_get_current_buf())
-  if not lsp then
-    return request.cancel()
+  if request.welcome(vim.api.nvim_get_current_buf()) then
+    local waits = config.current.debounce
+    request.later(deleted and waits.deleting or waits.typing, show_automatic)
+    ahead.asked()
+  else
+    request.cancel()
   end
-  local bounds = config.current.debounce
-  request.later(deleted and bounds.max or debounce.wait(rhythm, bounds), show_automatic)
-  ahead.tell(lsp)
 end
 
 ---@alias lacuna.Change 'none'|'moved'|'typed'|'deleted'
@@ -151,15 +149,11 @@ end
 --- else ask anew.
 function M.refresh()
   local change = note()
-  if change == 'none' then
-    return
-  elseif change ~= 'moved' then
-    debounce.key(rhythm, vim.uv.now())
-  end
-  if shown and M.redraw() then
+  if change == 'none' or shown and M.redraw() then
     return
   elseif change == 'moved' then
     request.cancel()
+    ahead.rest()
   else
     ask_later(change == 'deleted')
   end
@@ -177,7 +171,6 @@ end
 --- Insert mode begins: here a suggestion is wanted without a key.
 function M.enter()
   note()
-  rhythm.last = nil
   ask_later(false)
 end
 
