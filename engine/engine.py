@@ -17,12 +17,12 @@ import numpy as np
 
 from .automaton import Automaton
 from .base import Base
+from .candidate import Rules
 from .canvas import Canvas
 from .card import Card
 from .choose import SURE, Choice, Policy
 from .clock import Clock
 from .context import ContextCache, Surroundings, window
-from .denoise import Rules
 from .filling import Filling
 from .formats import Format
 from .healing import Cut, Healing

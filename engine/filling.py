@@ -14,28 +14,21 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from .candidates import drawn_apart, has_begun, held_apart
+from .candidate import Candidate, Rules
 from .canvas import Canvas
 from .certainty import beginnings
+from .check import first_draft
 from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
-from .denoise import (
-    Candidate,
-    Forward,
-    Observe,
-    Rules,
-    denoise,
-    first_draft,
-    proposed,
-    step,
-)
+from .denoise import Forward, Observe, denoise, proposed, step
 from .errors import CancelledError
 from .extent import end_of
 from .healing import Cut
 from .model import Context, Ids, Model, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, Finish
 from .repair import reopened
+from .siblings import drawn_apart, has_begun, held_apart
 from .tokenizer import REPLACEMENT
 from .trace import Trace
 

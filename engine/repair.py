@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .candidate import ENDS, Candidate, Rules
 from .canvas import Canvas
-from .denoise import ENDS, Candidate, Rules
 from .healing import Cut
 from .prompt import Critic
 

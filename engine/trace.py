@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .candidate import Candidate
 from .canvas import Canvas
-from .denoise import Candidate
 from .healing import Cut
 from .prompt import Cell, OnStep, Step
 from .tokenizer import Tokenizer

@@ -8,7 +8,8 @@ import pytest
 
 from engine import Engine, Fill, FillOptions, Finish, Mode, Prompt
 from engine.certainty import Beginning, beginnings, sure
-from engine.denoise import proposal_of, spelling
+from engine.denoise import proposal_of
+from engine.draw import spelling
 from engine.fake import scripted_engine
 from engine.healing import Healing
 from engine.model import Proposal

@@ -6,13 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from engine.candidates import has_begun, held_apart
+from engine.candidate import ENDS, Candidate, Rules
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import ENDS, Candidate, Rules, denoise, divergence, without
+from engine.denoise import denoise
+from engine.draw import without
 from engine.engine import never
 from engine.healing import Cut, Healing
 from engine.model import Floats, Ids, Proposal
+from engine.siblings import has_begun, held_apart
+from engine.unmask import divergence
 
 END, MASK, SIZE = 0, 1, 7
 TOKENS = np.arange(10, 10 + SIZE)

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from engine.candidate import Rules
+from engine.check import first_draft
 from engine.choose import Choice
-from engine.denoise import Rules, first_draft
 from engine.drafts import Bounds, drafted
 from engine.healing import Cut, Healing
 from engine.model import Floats, Ids

@@ -11,10 +11,10 @@ from test_formats import any_regex
 
 from engine import Engine, FillOptions, Finish, Prompt
 from engine.automaton import Automaton
-from engine.candidates import drawn_apart, held_apart
+from engine.candidate import Candidate, Rules
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import Candidate, Rules, denoise, proposed, step
+from engine.denoise import denoise, proposed, step
 from engine.engine import never
 from engine.errors import FormatError, PromptError
 from engine.fake import scripted_engine
@@ -24,6 +24,7 @@ from engine.held import Hold
 from engine.model import Context, Floats, Ids, Proposal
 from engine.prompt import Mode
 from engine.repair import reopened
+from engine.siblings import drawn_apart, held_apart
 
 END, MASK = 0, 1
 PIECES = [b"", b"", b"a", b"b", b"ab", b"ba", b"aab", b"0", b"\n", b"\xc3", b"\xa9", b"\xc3\xa9b"]

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from .candidate import Candidate, Rules, cut_after_newline, goes_on
 from .canvas import Canvas
-from .denoise import Candidate, Rules, cut_after_newline, goes_on, spelling, step
+from .denoise import step
+from .draw import spelling
 from .model import Proposal
 
 

@@ -1,0 +1,102 @@
+"""One canvas on its way from masks to text, and the rules that it goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .canvas import Canvas
+from .choose import Choice, Policy
+from .healing import Cut
+from .held import Hold
+from .model import Floats, Ids, Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How canvases are denoised."""
+
+    choice: Choice
+    steps: int | None
+    """Forward passes a canvas may take until a critic doubts it; None: as many as it needs."""
+    temperature: float
+    newline: NDArray[np.bool_] | None
+    """[vocabulary] tokens that end the text when committed; None: it may have several lines."""
+    remask: float = 0.0
+    """A committed token whose probability falls below this is masked again; 0: never."""
+    hold: Hold | None = None
+    """The format that the text is held to."""
+    cut: Cut | None = None
+    """The prefix, of which the text may have to spell the end; None: nothing is known of it."""
+    suffix: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[n] the tokens after the gap, which a text may repeat."""
+    drafter: bool = False
+    """Whether the model writes drafts itself, so that a pass needs no masks behind them."""
+    least_log_prob: float = -np.inf
+    """A canvas that is less probable is given up."""
+
+    def checks(self, passes: int) -> bool:
+        """Whether the next pass checks tokens put forward, after so many; the last of a budget
+        commits what it can get, and a format is not kept from left to right."""
+        if self.choice.policy is not Policy.SELF_CHECK or self.hold is not None:
+            return False
+        return self.steps is None or passes + 1 < self.steps
+
+
+ENDS = -1
+"""Stands for the end, and in one line for every line break."""
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One canvas on its way."""
+
+    canvas: Canvas
+    seed: int
+    """Of what is drawn for it, with a temperature."""
+    passes: int = 0
+    """Forward passes so far (NFE)."""
+    draft: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[n] tokens put forward for the positions after the closed part, for the next pass to check.
+    """
+    previous: Proposal | None = None
+    guesses: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    """[C] what the last step proposed, for the trace."""
+    probabilities: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    """[C] and with what probability."""
+    moved: Floats = field(default_factory=lambda: np.full(1, np.inf, np.float32))
+    """[C] by how much the distributions moved at the last step, in nats; [1] while none was."""
+    banned: Ids = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    """[n, C] tokens that a critic has doubted: none is proposed again where it stood. ENDS are all
+    that would end the text there."""
+
+
+def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
+    """One canvas [C] as a pass is given it, and the positions [C] wanted of it."""
+    canvas, places = candidate.canvas, np.arange(len(candidate.canvas))
+    if not rules.checks(candidate.passes):
+        return canvas.ids, canvas.open | (bool(rules.remask) & (places < canvas.length))
+    start, ids = canvas.last_committed + 1, canvas.ids.copy()
+    draft = candidate.draft[: len(canvas) - start]
+    ids[start : start + len(draft)] = draft
+    reach = len(draft) + 1 if rules.drafter else rules.choice.window
+    return ids, (places >= start) & (places < start + reach)
+
+
+def goes_on(canvas: Canvas, rules: Rules) -> bool:
+    """Whether a canvas has open positions that are worth a pass."""
+    return not canvas.is_full and float(canvas.log_probs.sum()) >= rules.least_log_prob
+
+
+def cut_after_newline(canvas: Canvas, rules: Rules) -> Canvas:
+    """Ends a one-line text at its first committed line feed."""
+    if rules.newline is None:
+        return canvas
+    breaks = np.flatnonzero(rules.newline[canvas.ids[: canvas.length]])
+    if rules.cut is not None:  # a line feed taken back and spelled again is none of the text's
+        ids = canvas.ids.tolist()
+        breaks = np.array([n for n in breaks if "\n" in rules.cut.text(ids[: n + 1])], np.int64)
+    after = int(breaks[0]) + 1 if len(breaks) else canvas.length
+    return canvas.closed_at(after) if after < canvas.length else canvas
