@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from engine import FillOptions, Prompt
 from export.held_out import HeldOut
 from lsp_server.document import Document
-from lsp_server.edits import least_indent
+from lsp_server.mending import least_indent
 from lsp_server.spans import Span, choose
 
 STATES = ("cold", "warm", "typed")

@@ -12,7 +12,7 @@ from pygls.lsp.client import LanguageClient
 from engine import Fill, Finish
 from engine.certainty import beginnings
 from lsp_server.document import Document
-from lsp_server.edits import Rejected
+from lsp_server.mending import Rejected
 from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import NoSpan, Span, choose

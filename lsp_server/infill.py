@@ -14,15 +14,8 @@ from engine.engine import never
 from engine.prompt import Cancelled, Finish, Mode, OnStep
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
-from lsp_server.edits import (
-    BREAKS_SYNTAX,
-    REPEATS_ITSELF,
-    Edit,
-    Rejected,
-    least_indent,
-    line_below,
-    verbatim,
-)
+from lsp_server.edits import BREAKS_SYNTAX, REPEATS_ITSELF, Edit, verbatim
+from lsp_server.mending import Rejected, least_indent, line_below
 from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span, SpanKind

@@ -12,7 +12,8 @@ from itertools import islice
 from engine import Fill, Finish
 from lsp_server.brackets import PAIRS, comments, unmatched
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, LITERALS, Edit, Rejected, to_edit
+from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
+from lsp_server.mending import LITERALS, Rejected
 from lsp_server.spans import Span
 
 WORTH = 3

@@ -10,7 +10,8 @@ import random
 import pytest
 
 from lsp_server.document import Document
-from lsp_server.edits import Edit, InlineEdit, Rejected, inline_item, to_edit
+from lsp_server.edits import Edit, InlineEdit, inline_item, to_edit
+from lsp_server.mending import Rejected
 from lsp_server.spans import Span, SpanKind, choose, choose_lines
 from lsp_server.syntax import errors_in, parse
 

@@ -15,15 +15,9 @@ from lsprotocol import types
 from lsp_server import spans
 from lsp_server.completer import Completer
 from lsp_server.document import Document
-from lsp_server.edits import (
-    BREAKS_SYNTAX,
-    REPEATS_LINE_ABOVE,
-    REPEATS_SUFFIX,
-    Edit,
-    Rejected,
-    to_edit,
-)
+from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
 from lsp_server.host import Host
+from lsp_server.mending import REPEATS_LINE_ABOVE, REPEATS_SUFFIX, Rejected
 from lsp_server.notebook import Cell, Notebook
 from lsp_server.prompt import HOP_CHARACTERS, PREFIX_CHARACTERS, SUFFIX_CHARACTERS, prompt_around
 from lsp_server.spans import Span

@@ -9,8 +9,9 @@ from engine.certainty import Beginning
 from engine.fake import scripted_engine
 from lsp_server import pieces
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit, Rejected
+from lsp_server.edits import BREAKS_SYNTAX, Edit
 from lsp_server.infill import Nothing, infill
+from lsp_server.mending import Rejected
 from lsp_server.pieces import shown_edit
 from lsp_server.spans import Span, choose
 

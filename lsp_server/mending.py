@@ -1,0 +1,247 @@
+"""A fill's text mended for its place, or why nothing is left of it.
+
+What leaves its scope is cut off, indentation is made that of the lines around, and what follows
+anyway is not said twice. Pure: it knows text and span; nothing of models or LSP.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from engine.extent import block_end, width
+from lsp_server.brackets import unmatched
+from lsp_server.document import Document, with_line_feeds
+from lsp_server.indent import indent_unit, indentation, seen_indent_unit
+from lsp_server.spans import Span, SpanKind
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A fill that is not shown."""
+
+    reason: str
+    """A stable name."""
+    detail: str
+    """A sentence for people."""
+
+
+EMPTY = Rejected("empty", "The model filled the gap with nothing.")
+REPEATS_SUFFIX = Rejected("repeats-suffix", "The fill only repeats what follows.")
+REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the line above.")
+LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
+_SILENCER = re.compile(
+    r"[ \t]*(?:#|//|/\*)[ \t]*"
+    r"(?:type: *ignore|noqa|pragma:|pylint:|pyright:|mypy:|nosec|fmt:|isort:"
+    r"|eslint|tslint|@ts-|istanbul|c8 |v8 |prettier-ignore|biome-ignore|nolint|NOLINT)[^\n]*"
+)
+"""A comment that tells a checker to look away."""
+_LEAST_OVERLAP = 3
+"""Shorter repetitions of what follows are taken for chance, unless they are brackets or quotes."""
+
+
+def mended(document: Document, span: Span, text: str) -> str | Rejected:
+    """The fill within its scope, indented and without what follows anyway; or why it is nothing."""
+    text = _unsilenced(document, span, _trimmed(document, span, text))
+    text = _indented(document, span, _within_scope(document, span, text))
+    if not text.strip():
+        return EMPTY
+    if _repeats_line_above(document, span, text):
+        return REPEATS_LINE_ABOVE
+    if _repeats_suffix(document, span, text):
+        return REPEATS_SUFFIX
+    text = _without_overlap(document, span, text)
+    return text if text.strip() else REPEATS_SUFFIX
+
+
+def _trimmed(document: Document, span: Span, text: str) -> str:
+    """The fill with line feeds only, within its one line if it is one, without trailing blanks."""
+    text = with_line_feeds(text)
+    if span.stop_at_newline:
+        text = text.split("\n", 1)[0]
+    text = re.sub(r"[ \t]+\n", "\n", text)
+    after = rest_of_line(document, span)
+    if not after.strip():
+        return text.rstrip()
+    return text.rstrip(" \t") if after[0] in " \t" else text
+
+
+def _unsilenced(document: Document, span: Span, text: str) -> str:
+    """The fill without comments that silence a checker, unless the file has such itself.
+
+    A model has learned them from code whose checkers are not the user's.
+    """
+    shorter = _SILENCER.sub("", text)
+    if shorter == text or span.kind is SpanKind.STRING:
+        return text
+    parts = (document.text, document.before, document.after)
+    return text if any(map(_SILENCER.search, parts)) else shorter
+
+
+def _within_scope(document: Document, span: Span, text: str) -> str:
+    """The lines of an empty block's fill up to the first that leaves the block.
+
+    A closing bracket is the last line that is kept. The limit by indentation is Tabby's.
+    """
+    if span.kind is not SpanKind.BLOCK:
+        return text
+    return text[: block_end(text, least_indent(document, span))].rstrip()
+
+
+def least_indent(document: Document, span: Span) -> int:
+    """How far a line must be indented, in columns, to be in an empty block or as deep as whole
+    lines were; 0 for other spans."""
+    if span.kind is SpanKind.LINES:
+        lines = [line for line in document.text[span.start : span.end].split("\n") if line.strip()]
+        return min((width(indentation(line)) for line in lines), default=width(span.indent))
+    if span.kind is not SpanKind.BLOCK:
+        return 0
+    line = document.line_at(span.start)
+    before = document.text[document.line_starts[line] : span.start]
+    if before.strip():
+        return width(indentation(before)) + 1
+    if before:
+        return width(span.indent)
+    # The indentation is a guess here: anything deeper than the block's head will do.
+    return width(span.indent) - width(indent_unit(document, line)) + 1
+
+
+def _indented(document: Document, span: Span, text: str) -> str:
+    """The fill with tabs or spaces as the lines around have them."""
+    line = document.line_at(span.start)
+    before = document.text[document.line_starts[line] : span.start]
+    first, *others = text.split("\n")
+    if before and not before.strip() and span.kind is not SpanKind.LINES:
+        first = first.lstrip(" \t")
+    unit = "\t" if "\t" in span.indent else seen_indent_unit(document, line)
+    if unit is not None:
+        others = [_reindented(other, unit) for other in others]
+        first = first if before else _reindented(first, unit)
+    if span.kind is SpanKind.LINES:
+        return "\n".join(_aligned([first, *others], span.indent, unit))
+    return "\n".join((first, *others))
+
+
+def _aligned(lines: list[str], indent: str, unit: str | None) -> list[str]:
+    """Lines moved together so that the first stands at `indent`, where it is off by a part of a
+    level: a blank too many or too few is never meant."""
+    off = width(indentation(lines[0])) - width(indent)
+    step = unit or "    "
+    if not lines[0].strip() or not 0 < abs(off) < width(step):
+        return lines
+    return [
+        _reindented(" " * max(width(indentation(line)) - off, 0) + line.lstrip(" \t"), step)
+        if line.strip()
+        else line
+        for line in lines
+    ]
+
+
+def _reindented(line: str, unit: str) -> str:
+    """A line with its indentation in tabs or in spaces, whichever `unit` is."""
+    indent = indentation(line)
+    if unit == "\t":
+        columns = len(indent.replace("\t", "    "))
+        new = "\t" * (columns // 4) + " " * (columns % 4)
+    else:
+        new = indent.replace("\t", unit)
+    return new + line[len(indent) :]
+
+
+def rest_of_line(document: Document, span: Span) -> str:
+    return document.text[span.end : document.line_bounds(document.line_at(span.end))[1]]
+
+
+def _result_lines(document: Document, span: Span, text: str) -> list[str]:
+    """The lines the fill completes or adds, without blanks around them and without empty ones."""
+    start = document.line_starts[document.line_at(span.start)]
+    lines = (document.text[start : span.start] + text).split("\n")
+    return [line.strip() for line in lines if line.strip()]
+
+
+def line_below(document: Document, span: Span) -> str:
+    """The first line after several to be filled that says something; empty where there is none."""
+    if span.stop_at_newline or rest_of_line(document, span).strip():
+        return ""
+    return next(filter(_says_something, map(str.rstrip, _below(document, span))), "")
+
+
+def _lines_below(document: Document, span: Span, count: int) -> list[str]:
+    """Up to `count` non-blank lines below the span, without the blanks around them."""
+    return list(islice(filter(None, map(str.strip, _below(document, span))), count))
+
+
+def _below(document: Document, span: Span) -> Iterator[str]:
+    """The lines below the span, of a notebook those of the cells below too."""
+    yield from map(document.line, range(document.line_at(span.end) + 1, len(document.line_starts)))
+    yield from document.after.split("\n")
+
+
+def _repeats_line_above(document: Document, span: Span, text: str) -> bool:
+    if span.kind is SpanKind.LINES or rest_of_line(document, span).strip():
+        return False
+    lines = _result_lines(document, span, text)
+    if len(lines) != 1 or not _says_something(lines[0]):
+        return False
+    for line in range(document.line_at(span.start) - 1, -1, -1):
+        above = document.line(line).strip()
+        if above:
+            return above == lines[0]
+    return document.before.rstrip().rpartition("\n")[2].strip() == lines[0]
+
+
+def _repeats_suffix(document: Document, span: Span, text: str) -> bool:
+    """Whether the lines the fill makes are the very ones that follow."""
+    rest = rest_of_line(document, span).strip()
+    if rest:
+        return text.strip() == rest
+    lines = _result_lines(document, span, text)
+    below = _lines_below(document, span, len(lines))
+    return below == lines and any(map(_says_something, lines))
+
+
+def _says_something(line: str) -> bool:
+    """Whether a line has a word: brackets alone may well stand twice."""
+    return re.search(r"\w", line) is not None
+
+
+def _without_overlap(document: Document, span: Span, text: str) -> str:
+    """The fill without its tail where that repeats the head of what follows."""
+    rest = rest_of_line(document, span)
+    if rest.strip():
+        return _without_repeated_head(document, span, text, rest.rstrip())
+    return _without_repeated_lines(document, span, text)
+
+
+def _without_repeated_head(document: Document, span: Span, text: str, rest: str) -> str:
+    for tail in {text, text.rstrip()}:
+        for size in range(min(len(rest), len(tail)), 0, -1):
+            shorter = tail[: len(tail) - size]
+            if tail.endswith(rest[:size]) and _may_cut(document, span, shorter, rest[:size]):
+                return shorter
+    return text
+
+
+def _may_cut(document: Document, span: Span, shorter: str, overlap: str) -> bool:
+    """Whether an overlap is a repetition and not, as in `f(x)` before `)`, the fill's own."""
+    if span.kind in LITERALS:
+        return len(overlap) >= _LEAST_OVERLAP or not _says_something(overlap)
+    if len(overlap.strip()) < _LEAST_OVERLAP and set(overlap) - set(" \t)]}>;:,\"'`"):
+        return False
+    opened = unmatched(shorter, document.language).opened
+    return len(opened) <= len(unmatched(shorter + overlap, document.language).opened)
+
+
+def _without_repeated_lines(document: Document, span: Span, text: str) -> str:
+    lines = text.split("\n")
+    below = _lines_below(document, span, len(lines))
+    for size in range(min(len(lines) - 1, len(below)), 0, -1):
+        tail, kept = lines[-size:], "\n".join(lines[:-size])
+        if [line.strip() for line in tail] != below[:size]:
+            continue
+        opened = unmatched(kept, document.language).opened
+        if len(opened) <= len(unmatched(text, document.language).opened):
+            return kept.rstrip()
+    return text
