@@ -2,10 +2,10 @@
 
 Functions of a project, or lines of held-out files, are typed as a person would, key by key, and
 a real `lacuna serve` is asked as an editor asks. A suggestion that is what stands there, or a
-beginning of it, is taken with one key; any other is typed past. `--gap 200 --look 300 --wait 50`
-types at the speed of a person, who sees what is there after a while. Who types so never errs and
+beginning of it, is taken with one key; any other is typed past. Who types so never errs and
 overlooks nothing, so this is what could be saved at most, and how often a wrong suggestion stood in
-the way. The last line is one JSON object with all figures.
+the way. `--gap 200 --look 300 --wait 50 --again 50` types at the speed of a person in VS Code, who
+sees what is there after a while. The last line is one JSON object with all figures.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ ASKED = {
     "gap": "from one key to the next, median; in no hurry without it",
     "look": "from when a suggestion is there to the first key that can take it",
     "wait": "from a key to when the editor asks, unless another key comes before",
+    "again": "the same after a suggestion was taken",
 }
 """What is asked of a typist."""
 
 
-async def measured(places: list[Place], writer: Writer, typist: Typist) -> Tally:
-    """All places, with what is known so far on one line."""
+async def measured(places: dict[int, Place], writer: Writer, typist: Typist) -> Tally:
+    """All places, by their numbers, with what is known so far on one line."""
     total = Tally()
-    for number, place in enumerate(places, 1):
+    for count, (number, place) in enumerate(places.items(), 1):
         total.add(await typed(place, writer, typist, seed=number))
-        print(f"\r{number} of {len(places)}: {summary(total)}", end="", flush=True)
+        print(f"\r{count} of {len(places)}: {summary(total)}", end="", flush=True)
     print()
     return total
 
@@ -44,7 +45,7 @@ async def measured(places: list[Place], writer: Writer, typist: Typist) -> Tally
 def summary(tally: Tally) -> str:
     """The figures that are made of the counts."""
     saved = 1 - tally.keys / tally.characters
-    right = tally.taken / max(tally.taken + tally.wrong, 1)
+    right = tally.right / max(tally.right + tally.wrong, 1)
     return (
         f"{saved:.1%} of keys saved, {right:.0%} of suggestions right, "
         f"{100 * tally.wrong / tally.keys:.1f} wrong ones in 100 keys, "
@@ -81,13 +82,14 @@ def main() -> None:
         known = of_functions(arguments.project) if arguments.project else of_gaps(arguments.corpus)
     except (InputError, FileNotFoundError) as error:
         parser.error(str(error))
-    places = known[arguments.skip : arguments.places]
-    typist = Typist(arguments.gap, arguments.look, arguments.wait)
+    numbers = range(len(known))[arguments.skip : arguments.places]
+    places = {number: known[number] for number in numbers}
+    typist = Typist(arguments.gap, arguments.look, arguments.wait, arguments.again)
     print(json.dumps(asdict(asyncio.run(run(places, typist, arguments.settings, arguments.fim)))))
 
 
 async def run(
-    places: list[Place], typist: Typist, settings: dict[str, Any], fim: Path | None
+    places: dict[int, Place], typist: Typist, settings: dict[str, Any], fim: Path | None
 ) -> Tally:
     """Types at all places, with Lacuna or with a peer."""
     if fim:

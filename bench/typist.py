@@ -7,8 +7,10 @@ what could be saved at most.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from random import Random
 
@@ -33,6 +35,8 @@ class Typist:
     """From when a suggestion is there to the first key that can take it."""
     wait: float = 0
     """From a key to when the editor asks, unless another key comes before."""
+    again: float = 0
+    """The same after a suggestion was taken."""
 
     def gaps(self, seed: int) -> Iterator[float]:
         """Before one key after the other."""
@@ -50,15 +54,18 @@ class Tally:
     keys: int = 0
     """Pressed, those that took a suggestion among them."""
     taken: int = 0
-    """Suggestions that were right, and taken."""
+    """Suggestions that were right and seen in time, so they were taken."""
+    right: int = 0
+    """Suggestions worth a key that are what stands there, or its beginning, and were there at one.
+    """
     wrong: int = 0
-    """Suggestions that were not what stands there, and were there at a key."""
+    """Suggestions that are not what stands there, and were there at a key."""
     in_the_way: int = 0
     """Keys that were pressed while a wrong suggestion stood there."""
     asked: int = 0
     """Requests, those whose answer came too late among them."""
     late: int = 0
-    """Requests that were answered after the next key only."""
+    """Requests that had no answer at the next key, and were taken back."""
 
     def add(self, other: Tally) -> None:
         for field in fields(self):
@@ -74,7 +81,7 @@ class Standing:
     age: float
     """At the key that comes now, in ms."""
     is_counted: bool = False
-    """Whether it is among the wrong ones already."""
+    """Whether it is among the right or the wrong ones already."""
 
     def after(self, step: str) -> Standing | None:
         """What is left of it when that is typed, if anything is."""
@@ -84,7 +91,7 @@ class Standing:
 
 async def typed(place: Place, writer: Writer, typist: Typist, seed: int = 0) -> Tally:
     """Types the lines of a place; the seed is that of the gaps between keys."""
-    tally, done, wait = Tally(), 0, typist.wait
+    tally, done, wait = Tally(characters=sum(1 for _ in keys(place.middle))), 0, typist.wait
     standing: Standing | None = None
     gaps = typist.gaps(seed)
     await writer.open(place)
@@ -96,28 +103,32 @@ async def typed(place: Place, writer: Writer, typist: Typist, seed: int = 0) -> 
             text = place.before + place.middle[:done]
             standing = await _answer(writer, text, gap - wait, tally)
         step, wait = key(left), typist.wait
-        if standing and not left.startswith(standing.text):
-            tally.in_the_way += 1
-            tally.wrong += not standing.is_counted
+        if standing:
+            is_right, is_worth = left.startswith(standing.text), len(standing.text) >= WORTH
+            tally.right += is_right and is_worth and not standing.is_counted
+            tally.wrong += not is_right and not standing.is_counted
+            tally.in_the_way += not is_right
             standing.is_counted = True
-        elif standing and standing.age >= typist.look and len(standing.text) >= WORTH:
-            step, wait = standing.text, 0  # for what follows it an editor asks at once
-            tally.taken += 1
+            if is_right and is_worth and standing.age >= typist.look:
+                step, wait = standing.text, typist.again
+                tally.taken += 1
+            standing = standing.after(step)
         tally.keys += 1
-        tally.characters += sum(1 for _ in keys(step))
         done += len(step)
-        standing = standing and standing.after(step)
     await writer.close()
     return tally
 
 
 async def _answer(writer: Writer, text: str, left_ms: float, tally: Tally) -> Standing | None:
     """What is shown before the next key, which comes in so many ms."""
-    start = time.perf_counter()
-    suggested = await writer.suggest(text)
-    age = left_ms - 1000 * (time.perf_counter() - start)
     tally.asked += 1
-    tally.late += age < 0
+    start, suggested = time.perf_counter(), ""
+    with suppress(TimeoutError):
+        suggested = await asyncio.wait_for(writer.suggest(text), left_ms / 1000)
+    age = left_ms - 1000 * (time.perf_counter() - start)
+    if age < 0:
+        tally.late += 1
+        await writer.take_back()
     return Standing(suggested, age) if suggested and age >= 0 else None
 
 

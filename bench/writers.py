@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import NoSpan, Span, choose
 
-from .latency import SERVE, leave, loaded
+from .latency import REST_S, SERVE, leave, loaded
 from .places import Place
 from .systems import Allowed, FillInTheMiddle, Scores, Variant, among
 
@@ -29,7 +30,7 @@ class Writer(Protocol):
     """What makes suggestions."""
 
     async def open(self, place: Place) -> None:
-        """A file without the lines of a place."""
+        """A file without the lines of a place, where the cursor has come to rest."""
         ...
 
     async def close(self) -> None:
@@ -41,13 +42,17 @@ class Writer(Protocol):
         call, if all that is shown there were taken; empty where nothing is shown."""
         ...
 
+    async def take_back(self) -> None:
+        """A key came before what was suggested last, so nobody has seen that."""
+        ...
+
 
 class Server:
     """Lacuna, in a real `lacuna serve`."""
 
     def __init__(self, client: LanguageClient) -> None:
         self._client = client
-        self._opened = 0
+        self._opened = self._asked = 0
 
     @classmethod
     async def started(cls, settings: dict[str, Any]) -> Server:
@@ -62,21 +67,34 @@ class Server:
         text = place.before + place.after
         item = types.TextDocumentItem(self._uri, place.language, 0, text)
         self._client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        cursor = types.TextDocumentPositionParams(
+            types.TextDocumentIdentifier(self._uri), position(place.before)
+        )
+        self._client.protocol.notify("lacuna/readAhead", cursor)
+        await asyncio.sleep(REST_S)
 
     async def suggest(self, text: str) -> str:
         """See Writer.suggest."""
         if typed := text.removeprefix(self._text):
             self._tell(typed)
         self._text = text
-        found = await self._client.text_document_inline_completion_async(
-            types.InlineCompletionParams(
-                types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
-                types.TextDocumentIdentifier(self._uri),
-                position(text),
-            )
+        params = types.InlineCompletionParams(
+            types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
+            types.TextDocumentIdentifier(self._uri),
+            position(text),
         )
+        self._asked += 1
+        answer = self._client.protocol.send_request_async(
+            types.TEXT_DOCUMENT_INLINE_COMPLETION, params, self._asked
+        )
+        answer.add_done_callback(lambda done: done.exception())  # though nobody waits for it
+        found = await asyncio.shield(answer)
         items = found.items if isinstance(found, types.InlineCompletionList) else found or []
         return self._added(items[0]) if items else ""
+
+    async def take_back(self) -> None:
+        """See Writer.take_back."""
+        self._client.cancel_request(types.CancelParams(self._asked))
 
     async def close(self) -> None:
         """See Writer.close."""
@@ -125,6 +143,10 @@ class Peer:
         rest = self._shown.removeprefix(typed) if self._shown.startswith(typed) else ""
         self._text, self._shown = text, rest if rest.strip() else self._filled(text)
         return self._shown
+
+    async def take_back(self) -> None:
+        """See Writer.take_back."""
+        self._shown = ""
 
     async def close(self) -> None:
         """See Writer.close."""

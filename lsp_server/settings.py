@@ -42,7 +42,7 @@ class Settings:
     max_tokens: int = 96
     steps: int = 0
     threshold: float = 0.05
-    min_probability: float = 0.6
+    min_probability: float = 0.7
     candidates: int = 3
 
     @property

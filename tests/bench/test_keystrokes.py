@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -31,12 +32,16 @@ class Scripted:
     def __init__(self, suggest: Callable[[str], str]) -> None:
         self._suggest = suggest
         self.asked: list[str] = []
+        self.taken_back = False
 
     async def open(self, place: Place) -> None:
         self._before = place.before
 
     async def close(self) -> None:
         pass
+
+    async def take_back(self) -> None:
+        self.taken_back = True
 
     async def suggest(self, text: str) -> str:
         self.asked.append(text.removeprefix(self._before))
@@ -58,7 +63,7 @@ def place() -> Place:
     [
         # The indentation of the second line is the editor's.
         (lambda so_far: "", Tally(characters=33, keys=33, asked=33)),
-        (lambda so_far: MIDDLE.removeprefix(so_far), Tally(33, keys=1, taken=1, asked=1)),
+        (lambda so_far: MIDDLE.removeprefix(so_far), Tally(33, keys=1, taken=1, right=1, asked=1)),
         # What is shown only begins right: it is one wrong suggestion, seen at five keys.
         (
             lambda so_far: "size += 1" if not so_far else "",
@@ -71,7 +76,7 @@ def place() -> Place:
         ),
         (
             lambda so_far: "width" if so_far == "size = " else "",
-            Tally(33, keys=29, taken=1, asked=29),
+            Tally(33, keys=29, taken=1, right=1, asked=29),
         ),
         # One character is not worth a key, but not wrong.
         (lambda so_far: MIDDLE[len(so_far)], Tally(33, keys=33, asked=33)),
@@ -105,6 +110,8 @@ def steady(monkeypatch: pytest.MonkeyPatch) -> None:
         (Typist(gap=1000, look=500), 1),
         # The first two keys come before it is looked at.
         (Typist(gap=1000, look=2500), 3),
+        # By then it is typed.
+        (Typist(gap=1000, look=33500), 33),
         # It came half a second before the first key.
         (Typist(gap=1000, look=1400, wait=500), 2),
         (Typist(gap=1000, look=1600, wait=500), 3),
@@ -116,11 +123,12 @@ async def test_what_is_shown_takes_time_to_be_seen(typist: Typist, keys: int) ->
     writer = Scripted(lambda so_far: MIDDLE.removeprefix(so_far))
     tally = await typed(place(), writer, typist)
     assert tally.keys == keys
-    assert tally.asked == len(writer.asked) == (0 if keys == 33 else 1)
+    assert tally.taken == (keys < 33)
+    assert tally.right == tally.asked == len(writer.asked) == (typist.wait < typist.gap)
 
 
 @pytest.mark.usefixtures("steady")
-async def test_after_a_suggestion_was_taken_the_editor_asks_at_once() -> None:
+async def test_after_a_suggestion_was_taken_the_editor_may_ask_sooner() -> None:
     pieces = {"": "size = ", "size = ": "width * height"}
     writer = Scripted(lambda so_far: pieces.get(so_far, ""))
     tally = await typed(place(), writer, Typist(gap=1000, look=900, wait=101))
@@ -131,12 +139,26 @@ async def test_after_a_suggestion_was_taken_the_editor_asks_at_once() -> None:
 
 @pytest.mark.usefixtures("steady")
 async def test_an_answer_after_the_next_key_is_late_and_not_shown() -> None:
+    class Slow(Scripted):
+        async def suggest(self, text: str) -> str:
+            await asyncio.sleep(60)
+            return await super().suggest(text)
+
+    writer = Slow(lambda so_far: MIDDLE.removeprefix(so_far))
+    tally = await typed(place(), writer, Typist(gap=5))
+    assert tally == Tally(characters=33, keys=33, asked=33, late=33)
+    assert writer.taken_back
+
+
+@pytest.mark.usefixtures("steady")
+async def test_an_answer_that_cannot_be_stopped_is_late_all_the_same() -> None:
     def slow(so_far: str) -> str:
         time.sleep(0.01)
         return MIDDLE.removeprefix(so_far)
 
-    tally = await typed(place(), Scripted(slow), Typist(gap=5))
-    assert tally == Tally(characters=33, keys=33, asked=33, late=33)
+    writer = Scripted(slow)
+    assert await typed(place(), writer, Typist(gap=5)) == Tally(33, keys=33, asked=33, late=33)
+    assert writer.taken_back
 
 
 def test_keys_come_at_gaps_about_the_median_and_the_same_each_time() -> None:
@@ -170,6 +192,8 @@ async def test_of_a_peers_fill_is_shown_what_is_sure_and_stays_while_it_is_typed
     assert await peer.suggest(before) == shown
     assert await peer.suggest(before + "w") == shown[1:]
     assert model.filled == (1 if shown else 2)
+    await peer.take_back()
+    assert await peer.suggest(before + "wi") == shown
 
 
 @pytest.mark.model
@@ -182,3 +206,13 @@ async def test_typing_with_the_real_server_saves_keys() -> None:
     assert tally.characters == 33
     assert tally.taken > 0
     assert tally.keys < 33
+
+
+@pytest.mark.model
+async def test_what_the_real_server_answers_too_late_is_gone() -> None:
+    server = await Server.started({})
+    try:
+        tally = await typed(place(), server, Typist(gap=1))
+    finally:
+        await server.leave()
+    assert (tally.keys, tally.taken, tally.late) == (33, 0, tally.asked)
