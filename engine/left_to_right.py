@@ -34,7 +34,7 @@ class LeftToRight:
         """A fill of each candidate, one after the other; `trace` is told of the first.
 
         Without a temperature each other one is held to the next most probable token where text is
-        first added, with one each draws its own, as `candidates.py` has it.
+        first added, with one each draws its own, as `siblings.py` has it.
         """
         greedy = self.options.temperature == 0
         return [

@@ -44,7 +44,7 @@ export class ReadAhead implements vscode.Disposable {
   }
 
   /** Tells the server of a place, if it serves the document and Lacuna is not paused there. */
-  at(document: vscode.TextDocument, position: vscode.Position): void {
+  private at(document: vscode.TextDocument, position: vscode.Position): void {
     const { client } = this.server();
     if (client === undefined || pausePhrase(document.languageId) !== undefined || !serves(client, document)) {
       return;
@@ -54,7 +54,7 @@ export class ReadAhead implements vscode.Disposable {
     void client.sendNotification(readAheadNotification, params);
   }
 
-  /** The server is asked at a place without being told of it before. */
+  /** The server is asked at a place, or need not be: it has nothing to read there ahead. */
   asked(document: vscode.TextDocument, position: vscode.Position): void {
     this.told = { document, version: document.version, position };
   }
@@ -67,7 +67,7 @@ export class ReadAhead implements vscode.Disposable {
 
   private rested(): void {
     const editor = vscode.window.activeTextEditor;
-    // The cursor rests after typing too, where the server has just been told and asked.
+    // The cursor rests after typing too, where the server has just been asked.
     if (editor?.selection.isEmpty === true && showsSuggestions(editor.document) && !this.isTold(editor)) {
       this.at(editor.document, editor.selection.active);
     }

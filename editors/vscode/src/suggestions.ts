@@ -60,13 +60,13 @@ export class Suggestions implements vscode.Disposable {
       return [];
     }
     if (context.triggerKind === vscode.InlineCompletionTriggerKind.Automatic) {
+      this.readAhead.asked(document, position);
       const kept = this.kept(document, position, context);
       if (kept.length > 0) {
         this.watch(document, token);
         return kept;
       }
       // VS Code has waited 50 ms for another key. Answers mostly come before the next, so no pause in typing is waited for.
-      this.readAhead.asked(document, position);
     }
     const version = document.version;
     const items = itemsOf(await next(document, position, context, token));

@@ -25,14 +25,17 @@ function M.rested()
   end
 end
 
---- The cursor has moved, and nothing was typed: read around it once it has come to rest.
+--- The cursor has moved: read around it once it has come to rest, unless it was asked there.
 function M.rest()
-  timer:start(REST_MS, 0, vim.schedule_wrap(M.rested))
-end
-
---- It is asked where the cursor is, so it need not be told of it.
-function M.asked()
-  timer:stop()
+  timer:start(
+    REST_MS,
+    0,
+    vim.schedule_wrap(function()
+      if not request.was_here() then
+        M.rested()
+      end
+    end)
+  )
 end
 
 return M

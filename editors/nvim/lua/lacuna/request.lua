@@ -26,6 +26,7 @@ M.AUTOMATIC = 2
 local timer = assert(vim.uv.new_timer())
 local pending ---@type lacuna.Pending?
 local newest = 0 -- number of the newest request; an older one's reply is dropped
+local last ---@type lacuna.Moment? when it was sent
 
 ---@return lacuna.Moment
 function M.moment()
@@ -42,6 +43,12 @@ end
 ---@return boolean
 function M.inserting()
   return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
+end
+
+--- Whether the newest request was sent from here, the text being as it is.
+---@return boolean
+function M.was_here()
+  return vim.deep_equal(last, M.moment())
 end
 
 ---@param asked lacuna.Moment
@@ -93,6 +100,7 @@ function M.now(kind, take)
   if not lsp then
     return false
   end
+  last = asked
   local number = newest
   local encoding = lsp.offset_encoding
   local params = vim.lsp.util.make_position_params(0, encoding) --[[@as table]]

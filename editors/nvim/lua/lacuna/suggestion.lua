@@ -119,7 +119,6 @@ local function ask_later(deleted)
   if request.welcome(vim.api.nvim_get_current_buf()) then
     local waits = config.current.debounce
     request.later(deleted and waits.deleting or waits.typing, show_automatic)
-    ahead.asked()
   else
     request.cancel()
   end
