@@ -16,7 +16,7 @@ demo: $(RUN)  ## fill gaps in two source files of this repository with the shipp
 	@sh examples/demo.sh $(BIN)/lacuna
 
 test: $(DEV)  ## every test: unit, real subprocesses, real model, real editors
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV)  ## lint, format, types, import layers
 	$(BIN)/ruff check .

@@ -136,6 +136,7 @@ class Peer:
     async def open(self, place: Place) -> None:
         """See Writer.open."""
         self._place, self._text, self._shown = place, place.before, ""
+        self._filled(place.before)  # nobody waits for that: it reads what stands there
 
     async def suggest(self, text: str) -> str:
         """See Writer.suggest."""

@@ -58,7 +58,7 @@ async def test_the_shipped_model_fills_a_gap(editor: Editor) -> None:
     at = editor.open(SOURCE)
     status = await editor.until("ready")
     assert status.model == Card.read(default_model_folder()).name
-    [item] = await editor.ask(at)
+    item, *_ = await editor.ask(at, invoked=True)
     filled = SOURCE[: SOURCE.index("json.▮")] + item.insert_text + "\n"
     ast.parse(filled)
     trace = await editor.call("lacuna/trace")

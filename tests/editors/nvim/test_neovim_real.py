@@ -163,7 +163,8 @@ def test_an_emoji_before_the_cursor_shifts_nothing(real: Neovim) -> None:
     ready(real)
     real.keys("A")
     real.type("n", gap=0.1)
-    ghost = real.until(real.ghost, "a ghost", 30)
+    real.keys("<M-n>")  # whether it would come by itself is for the model to say
+    ghost = re.sub(r" \(\d/\d\)$", "", real.until(real.ghost, "a ghost", 30))
     real.keys("<Tab>")
     real.holds(f"{line}n{ghost}\nprint(total)")
     assert "\n" in ghost or real.look().cursor == (1, len(f"{line}n{ghost}".encode()))
