@@ -1,8 +1,8 @@
 """Whoever types: how fast, when a suggestion is seen, and what typing took.
 
-Time is reckoned, not waited for: keys come at gaps that are drawn, an answer takes as long as it
-did. Who types errs never and takes all that is right as soon as it is seen, so what comes out is
-what could be saved at most.
+Time is reckoned, not waited for: keys come at gaps that are drawn, and an answer takes the time
+that it took. Whoever types never errs and takes all that is right as soon as it is seen, so what
+comes out is what could be saved at most.
 """
 
 from __future__ import annotations
