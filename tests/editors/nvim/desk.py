@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,18 @@ class Desk:
         self.server.tell(target, delay=delay, lines=lines)
         self.nvim.keys("i")
         return self.nvim
+
+    @contextmanager
+    def waiting(self, *, typing: int, deleting: int) -> Iterator[None]:
+        """With other times from a key to a request, in ms."""
+        current = "require('lacuna.config').current.debounce"
+        self.nvim.lua(
+            f"waits = {current}; {current} = {{ typing = {typing}, deleting = {deleting} }}"
+        )
+        try:
+            yield
+        finally:
+            self.nvim.lua(f"{current} = waits")
 
     def requests(self) -> list[str]:
         """The text before the cursor in each request since `sit`."""

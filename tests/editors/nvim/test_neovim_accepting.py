@@ -22,13 +22,9 @@ def test_what_follows_is_asked_for_at_once(desk: Desk) -> None:
     nvim = desk.sit(TARGET, lines=2)
     nvim.type("total = ")
     nvim.shows("price * count\nprint(total)")
-    nvim.lua("waits = require('lacuna.config').current.debounce")
-    nvim.lua("require('lacuna.config').current.debounce = { typing = 60000, deleting = 60000 }")
-    try:
+    with desk.waiting(typing=60000, deleting=60000):
         nvim.keys("<Tab>")
         nvim.shows("\nreturn total")
-    finally:
-        nvim.lua("require('lacuna.config').current.debounce = waits")
 
 
 def test_accepting_word_by_word_asks_the_server_nothing(desk: Desk) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from desk import Desk
-from driver import Neovim
 
 TARGET = "total = price * count\nprint(total)\n"
 
@@ -20,21 +16,10 @@ def test_the_rest_of_the_line_appears_as_ghost_text(desk: Desk) -> None:
     assert nvim.text() == "total = "
 
 
-@contextmanager
-def waiting(nvim: Neovim, waits: str) -> Iterator[None]:
-    """With other times from a key to a request; Lua."""
-    current = "require('lacuna.config').current.debounce"
-    nvim.lua(f"waits = {current}; {current} = {waits}")
-    try:
-        yield
-    finally:
-        nvim.lua(f"{current} = waits")
-
-
 def test_no_key_of_a_run_is_a_request_but_the_last(desk: Desk) -> None:
     nvim = desk.sit(TARGET)
     nvim.shows("total = price * count")
-    with waiting(nvim, "{ typing = 1000, deleting = 1000 }"):
+    with desk.waiting(typing=1000, deleting=1000):
         nvim.type("X" * 12, gap=0.1)  # off the suggestion's path: every key could ask
         nvim.until(lambda: len(desk.requests()) > 1, "a request after the run")
     assert desk.requests() == ["", "X" * 12]
@@ -44,7 +29,7 @@ def test_after_a_key_that_deletes_another_time_is_waited(desk: Desk) -> None:
     nvim = desk.sit("")
     nvim.type("total")
     nvim.until(lambda: "total" in desk.requests(), "a request")
-    with waiting(nvim, "{ typing = 60000, deleting = 20 }"):
+    with desk.waiting(typing=60000, deleting=20):
         nvim.keys("<BS>")
         nvim.until(lambda: desk.requests()[-1] == "tota", "a request")
         nvim.keys("x")
@@ -139,7 +124,7 @@ def test_the_menu_of_the_editor_comes_first(desk: Desk) -> None:
 
 
 def test_a_waiting_request_is_forgotten_when_the_buffer_is_left(desk: Desk) -> None:
-    with waiting(desk.nvim, "{ typing = 500, deleting = 500 }"):
+    with desk.waiting(typing=500, deleting=500):
         nvim = desk.sit(TARGET)
         nvim.keys("<Esc>")
         nvim.never(desk.requests, "asked outside of insert mode", 0.8)
