@@ -1,7 +1,6 @@
 /** The extension's own virtual environment: made and filled by one command, in its storage folder. */
 
 import { spawn } from "node:child_process";
-import { access, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as vscode from "vscode";
@@ -48,42 +47,47 @@ export async function installServer(
 
 async function install(folder: string, requirement: string, progress: Progress): Promise<void> {
   const python = join(scripts(folder), process.platform === "win32" ? "python.exe" : "python");
-  if (!(await exists(python))) {
-    await create(folder, progress);
+  if (!(await isWhole(python, progress))) {
+    await run(await findPython(progress), ["-m", "venv", "--clear", folder], progress);
   }
   const pip = ["-m", "pip", "install", "--upgrade", "--disable-pip-version-check"];
   await run(python, [...pip, ...pipWords(requirement)], progress);
 }
 
-/** A folder left half made would pass for an environment the next time, so it is removed on failure. */
-async function create(folder: string, progress: Progress): Promise<void> {
-  const python = await findPython(progress);
-  try {
-    await run(python, ["-m", "venv", "--clear", folder], progress);
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true });
-    throw error;
-  }
+/**
+ * Whether the environment of `python` can be filled. One that was left half made cannot, nor can one whose Python the
+ * system has removed or replaced. Only such a one is made anew: one that works may be in use by another window.
+ */
+async function isWhole(python: string, progress: Progress): Promise<boolean> {
+  return (
+    (await succeeds(python, ["-c", IS_WANTED], progress)) &&
+    (await succeeds(python, ["-m", "pip", "--version"], progress))
+  );
 }
 
 async function findPython(progress: Progress): Promise<string> {
   progress.line("Looking for Python");
-  const silent = { ...progress, line: (): void => undefined };
   for (const python of PYTHONS) {
-    const works = await run(python, ["-c", IS_WANTED], silent).then(
-      () => true,
-      () => false,
-    );
-    if (progress.token.isCancellationRequested) {
-      throw new vscode.CancellationError();
-    }
-    if (works) {
+    if (await succeeds(python, ["-c", IS_WANTED], progress)) {
       return python;
     }
   }
   throw new Error(
     `No ${WANTED_PYTHON} with venv and pip is on PATH. Install one (on Debian: python3-venv) and try again.`,
   );
+}
+
+/** Whether the command ends well; what it says is not shown. */
+async function succeeds(command: string, words: readonly string[], { token }: Progress): Promise<boolean> {
+  const silent = { token, line: (): void => undefined };
+  const done = await run(command, words, silent).then(
+    () => true,
+    () => false,
+  );
+  if (token.isCancellationRequested) {
+    throw new vscode.CancellationError();
+  }
+  return done;
 }
 
 function run(command: string, words: readonly string[], { line, token }: Progress): Promise<void> {
@@ -109,11 +113,4 @@ function run(command: string, words: readonly string[], { line, token }: Progres
       }
     });
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

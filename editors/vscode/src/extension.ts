@@ -6,6 +6,7 @@ import { DenoisingPanel } from "./denoising";
 import { installServer } from "./environment";
 import { fillLines } from "./fillLines";
 import { FillPreview } from "./fillPreview";
+import { askForPackage, offerInstall } from "./installOffer";
 import { togglePauseEverywhere, togglePauseForLanguage } from "./pause";
 import { passedOver } from "./program";
 import { partiallyAcceptedNotification, shownNotification } from "./protocol";
@@ -28,7 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
     environment,
     settings: () => serverSettings(manifest),
     middleware: suggestions.middleware,
-    offerInstall: () => void offerInstall(context),
+    offerInstall: () => void offerInstall(context.globalState),
   });
   const preview = new FillPreview();
   const denoising = new DenoisingPanel(server, context.extensionUri);
@@ -95,32 +96,16 @@ function tickWalkthrough(server: Server): vscode.Disposable {
   return listener;
 }
 
-const NOT_INSTALLED =
-  "Lacuna: the server is not installed. Set lacuna.server.package to /path/to/checkout[cpu] and install it, " +
-  "or set lacuna.server.path to where it is.";
-
-/** Where it is kept that the user wants no offer; the status bar says all the same that there is no server. */
-const NO_OFFER = "lacuna.noOfferToInstall";
-
-async function offerInstall({ globalState }: vscode.ExtensionContext): Promise<void> {
-  if (globalState.get<boolean>(NO_OFFER, false)) {
+async function install(server: Server, environment: string, log: vscode.LogOutputChannel): Promise<void> {
+  const requirement = serverPackage();
+  if (requirement === "") {
+    // Not awaited: the command can be run again before it is answered.
+    void askForPackage();
     return;
   }
-  const answers = ["Install", "Open Settings", "Don't Ask Again"];
-  const answer = await vscode.window.showWarningMessage(NOT_INSTALLED, ...answers);
-  if (answer === "Install") {
-    await vscode.commands.executeCommand("lacuna.installServer");
-  } else if (answer === "Open Settings") {
-    await vscode.commands.executeCommand("workbench.action.openSettings", "lacuna.server");
-  } else if (answer === "Don't Ask Again") {
-    await globalState.update(NO_OFFER, true);
-  }
-}
-
-async function install(server: Server, environment: string, log: vscode.LogOutputChannel): Promise<void> {
   // On some systems a running program cannot be replaced.
   await server.stop("the server is being installed.");
-  const installed = await installServer(environment, serverPackage(), log);
+  const installed = await installServer(environment, requirement, log);
   await server.restart();
   const instead = installed ? await passedOver(serverPath(), environment) : undefined;
   if (instead !== undefined) {

@@ -2,8 +2,9 @@
 
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
-import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+
+import { fromHome } from "./home";
 
 const WINDOWS = process.platform === "win32";
 const NAME = WINDOWS ? "lacuna.exe" : "lacuna";
@@ -55,7 +56,7 @@ export function scripts(environment: string): string {
 }
 
 async function named(setting: string): Promise<Program> {
-  const command = setting.replace(/^~(?=[/\\])/, homedir());
+  const command = fromHome(setting);
   if (await runs(command)) {
     return { command };
   }

@@ -311,13 +311,27 @@ def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scr
     page = opened({"a.py": SOURCE}, None, **{"lacuna.server.package": str(scripted.wheel())})
     page.wait_for_status("The server is not installed. Click to install it.")
     warning = page.notification("the server is not installed")
-    assert "to /path/to/checkout[cpu]" in warning.inner_text()
+    assert "what lacuna.server.package names" in warning.inner_text()
     warning.get_by_text("Install", exact=True).click()
     page.notification("Installing the Lacuna server")
     page.wait_for_status("is off: the server is being installed")
     page.picture("installing")
     page.wait_for_status("is ready")
     assert typed(page, "s") == "um(values)"
+
+
+def test_an_installation_of_nothing_says_what_to_set_and_stops_no_server(
+    opened: Opener, scripted: Scripted
+) -> None:
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("is ready")
+    page.command("Lacuna: Install or Update the Server")
+    warning = page.notification("Set lacuna.server.package to /path/to/checkout")
+    warning.get_by_text("Open Setting", exact=True).click()
+    page.page.locator(".setting-item-title", has_text="Package").wait_for()
+    page.picture("package-setting")
+    assert "is ready" in page.status_label()
+    assert len(scripted.heard("started")) == 1
 
 
 def test_an_installation_that_is_passed_over_says_what_is_run_instead(
