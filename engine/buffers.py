@@ -112,6 +112,7 @@ class Buffers:
         x is [T - known, hidden].
         """
         assert self.context is not None
+        self.closed = self.closed[:known]  # a pass that fails may have written behind these
         places = len(x)
         if places not in self.passes:
             self.passes[places] = self._bound(places)

@@ -172,17 +172,20 @@ class Session:
         machine, so that three at once were hardly faster than three in turn.
         """
         tail = len(context.tail)
-        line = np.concatenate([context.tail, canvas])
-        buffers = self._holding(context, len(line))
+        whole = line = np.concatenate([context.tail, canvas])
+        if not (line[:-1] == self._card.mask_id).any():
+            line = line[:-1]  # nothing sees the last place, and what it proposes is of no use
+        buffers = self._holding(context, len(whole))
         known = buffers.known(line, tail + int(wanted.argmax()))
         x = self._embedding.canvas_rows(line[known:])
         run = buffers.prepared(x, line == self._card.mask_id, position - tail, known)
         self._networks.transformer.run_bound(run.binding)
         buffers.written(line, self._card.mask_id)
         hidden, inner = (
-            np.zeros((len(line), rows.shape[2]), np.float32) for rows in (run.hidden, run.inner)
+            np.zeros((len(whole), rows.shape[2]), np.float32) for rows in (run.hidden, run.inner)
         )
-        hidden[known:], inner[known:] = run.hidden[0], run.inner[0]
+        ran = slice(known, len(line))
+        hidden[ran], inner[ran] = run.hidden[0], run.inner[0]
         return hidden[tail:], inner[tail:]
 
     def _holding(self, context: Context, tokens: int) -> Buffers:
@@ -210,8 +213,12 @@ class Session:
         return Proposal(ids, log_probs, end, now)
 
     def _narrow(self, proposal: Proposal, hidden: Floats, place: int, tokens: Ids) -> None:
-        """Replaces what is proposed at a place by the best of `tokens`."""
+        """Replaces what is proposed at a place by the best of `tokens`, given that one of them
+        stands there."""
         log_probs = self._log_probs(hidden, proposal, (0, np.array([place])), tokens)[0]
+        whole = np.logaddexp.reduce(log_probs)
+        proposal.current_log_prob[0, place] -= whole
+        log_probs -= whole
         best = np.argsort(-log_probs, kind="stable")[: self._card.proposals]
         proposal.log_probs[0, place] = -np.inf
         proposal.ids[0, place, : len(best)] = tokens[best]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -277,6 +278,30 @@ def test_a_failed_pass_is_reported_and_the_next_one_works(
     with pytest.raises(EngineFailedError, match="exceeds"):
         session.encode(before, far, None)
     assert same(session.denoise(canvas, len(before) - 1, context), good)
+
+
+def test_a_pass_that_fails_midway_leaves_nothing_that_is_trusted(
+    session: Session, before: Ids, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = canvases(session, before, {n: 200 + n for n in range(6)})
+    other = canvases(session, before, {0: 200, 1: 201, 2: 900, 3: 901, 4: 902, 5: 903})
+    last = np.arange(8)[None] >= 5
+    good = session.denoise(closed, len(before) - 1, context, last)
+
+    class Failing:
+        def run_bound(self, binding: Any) -> None:
+            transformer.run_bound(binding)
+            raise EngineFailedError("after some layers have written")
+
+    transformer = session._networks.transformer
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            session, "_networks", dataclasses.replace(session._networks, transformer=Failing())
+        )
+        with pytest.raises(EngineFailedError):
+            session.denoise(other, len(before) - 1, context, last)
+    again, wanted = session.denoise(closed, len(before) - 1, context, last), np.s_[0, 5:]
+    assert alike(again, good, wanted, wanted)
 
 
 # What it refuses
