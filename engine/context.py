@@ -143,12 +143,18 @@ class Runs:
         return self._runs[0].start(ids)
 
     def _run_for(self, ids: Ids) -> Run:
-        """The kept run that shares most, if writing on loses no more than it saves; else a new."""
-        best = max(self._runs, key=lambda run: run.shared(ids), default=None)
-        if best is not None and len(best.ids) <= 2 * best.shared(ids):
-            return best
+        """The kept run that shares most, if writing on loses no more than it saves; else a new one
+        with what is shared."""
         card = self._model.card
-        return Run.empty(card.layers, card.kv_heads, card.head_size)
+        new = Run.empty(card.layers, card.kv_heads, card.head_size)
+        best = max(self._runs, key=lambda run: run.shared(ids), default=new)
+        known = best.shared(ids)
+        if len(best.ids) <= 2 * known:
+            return best
+        if known:
+            new.put(ids[:known], 0, best.first(known))
+            new.starts = {n: start for n, start in best.starts.items() if n <= known}
+        return new
 
     def _keep(self, run: Run) -> None:
         """Puts a run in front and forgets the oldest beyond the capacity, never this one."""
