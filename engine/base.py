@@ -29,7 +29,8 @@ class Reading:
     tokens: tuple[int, ...]
     """[n] of the text taken back and the text itself, as the tokenizer cuts them."""
     log_probs: Floats
-    """[n] natural-log probability of each after all before it, under the full softmax."""
+    """[n] natural-log probability of each after all before it; where it spells the text taken back,
+    given that one does that."""
     best: Ids
     """[n + 1] what the base would have written at each place, and after the last."""
     best_log_probs: Floats

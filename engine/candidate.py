@@ -11,7 +11,7 @@ from .canvas import Canvas
 from .choose import Choice, Policy
 from .healing import Cut
 from .held import Hold
-from .model import Floats, Ids, Proposal
+from .model import NOTHING, Floats, Ids, Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Rules:
     """The format that the text is held to."""
     cut: Cut | None = None
     """The prefix, of which the text may have to spell the end; None: nothing is known of it."""
-    suffix: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    suffix: Ids = field(default_factory=lambda: NOTHING)
     """[n] the tokens after the gap, which a text may repeat."""
     drafter: bool = False
     """Whether the model writes drafts itself, so that a pass needs no masks behind them."""
@@ -54,15 +54,18 @@ class Candidate:
     """One canvas on its way."""
 
     canvas: Canvas
-    seed: int
-    """Of what is drawn for it, with a temperature."""
+    seed: tuple[int, int]
+    """Of what is drawn for it, with a temperature: its own, and how many tokens of the fill stand
+    before its canvas."""
     passes: int = 0
     """Forward passes so far (NFE)."""
-    draft: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    draft: Ids = field(default_factory=lambda: NOTHING)
     """[n] tokens put forward for the positions after the closed part, for the next pass to check.
     """
+    rest: Ids = field(default_factory=lambda: NOTHING)
+    """[n] what followed a token that a critic has doubted, to be put forward behind another one."""
     previous: Proposal | None = None
-    guesses: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    guesses: Ids = field(default_factory=lambda: NOTHING)
     """[C] what the last step proposed, for the trace."""
     probabilities: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     """[C] and with what probability."""
@@ -81,7 +84,7 @@ def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
     start, ids = canvas.last_committed + 1, canvas.ids.copy()
     draft = candidate.draft[: len(canvas) - start]
     ids[start : start + len(draft)] = draft
-    reach = len(draft) + 1 if rules.drafter else rules.choice.window
+    reach = max(len(draft) + 1, 0 if rules.drafter else rules.choice.window)
     return ids, (places >= start) & (places < start + reach)
 
 

@@ -124,7 +124,7 @@ class Card:
             max_prefix=keys.take("max_prefix", int),
             max_suffix=keys.take("max_suffix", int),
             proposals=keys.take("proposals", int),
-            matrices={name: tuple(parts) for name, parts in keys.take("matrices", dict).items()},
+            matrices=keys.lists("matrices"),
             adapter_scale=keys.take("adapter_scale", float),
             files=keys.files(),
             facts=keys.take("facts", dict),
@@ -142,7 +142,7 @@ class Card:
             if not 0 <= getattr(self, name) < self.vocabulary:
                 raise keys.wrong(name, f"is outside the vocabulary of {self.vocabulary}")
         sizes = self.canvas_sizes
-        if not sizes or sorted(set(sizes)) != list(sizes) or not all(type(s) is int for s in sizes):
+        if not sizes or not all(type(s) is int for s in sizes) or sorted(set(sizes)) != list(sizes):
             raise keys.wrong("canvas_sizes", "must be a rising list of whole numbers")
         if self.max_related < 0:
             raise keys.wrong("max_related", "must not be negative")
@@ -168,6 +168,10 @@ class _Keys:
         if type(value) is not kind:
             raise self.wrong(name, f"must be {kind.__name__}, not {type(value).__name__}")
         return value
+
+    def lists(self, name: str) -> dict[str, tuple[Any, ...]]:
+        inner = _Keys(self.path, self.take(name, dict))
+        return {each: tuple(inner.take(each, list)) for each in inner.content}
 
     def files(self) -> dict[str, FileFact]:
         facts = {}
@@ -201,6 +205,9 @@ def check_files(folder: Path, card: Card, *, thorough: bool) -> None:
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The sha256 of a file, in hexadecimal. Raises ModelFolderError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelFolderError(f"{path}: cannot be read ({error.strerror})") from None

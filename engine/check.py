@@ -15,7 +15,7 @@ from .choose import agreed, put_forward
 from .drafts import Bounds, drafted
 from .draw import drawn, spell, without
 from .lookup import repeated
-from .model import Drafting, Floats, Ids, Proposal
+from .model import NOTHING, Drafting, Floats, Ids, Proposal
 
 
 def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
@@ -31,7 +31,7 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     tokens[:size], log_probs[:size] = drawn(
         proposal.ids[:size], proposal.log_probs[:size], rules, candidate.seed
     )
-    spell(canvas, proposal, rules, candidate.seed, tokens, log_probs)
+    spell(canvas, proposal, rules, candidate, tokens, log_probs)
     stand = start + agreed(fed, tokens[start:size])
     places = np.arange(len(canvas))
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)
@@ -51,9 +51,12 @@ def next_draft(
     """What is put forward behind the first `stand` positions of a canvas, which are closed, and
     with what probability: `size` is how far the pass proposed."""
     canvas, choice = candidate.canvas, rules.choice
-    before = rules.cut.ids if rules.cut else np.zeros(0, np.int64)
+    before = rules.cut.ids if rules.cut else NOTHING
     written = np.concatenate([before, np.array(canvas.tokens, np.int64)])
     most = choice.window - 1
+    if len(candidate.rest):
+        rest, candidate.rest = candidate.rest, candidate.rest[:0]
+        return rest, np.full(len(rest), choice.threshold, np.float32)
     if proposal.ahead is not None:
         bounds = Bounds(most, choice.threshold, canvas.end_id)
         return drafted(proposal.ahead((stand - 1,)), written, rules.suffix, bounds)

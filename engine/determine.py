@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import marshal
 import sys
+from contextlib import suppress
 
 MEMORY = 4 << 30
 """Bytes."""
@@ -25,7 +26,8 @@ def bound_memory() -> None:
         return
     bounds = resource.getrlimit(resource.RLIMIT_AS)
     tightest = min((bound for bound in bounds if bound != resource.RLIM_INFINITY), default=MEMORY)
-    resource.setrlimit(resource.RLIMIT_AS, (min(MEMORY, tightest), bounds[1]))
+    with suppress(ValueError, OSError):  # macOS takes no such bound: time alone bounds it there too
+        resource.setrlimit(resource.RLIMIT_AS, (min(MEMORY, tightest), bounds[1]))
 
 
 def main() -> int:

@@ -9,13 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from .candidate import ENDS, Rules
+from .candidate import ENDS, Candidate, Rules
 from .canvas import Canvas
 from .healing import Healing
-from .model import Floats, Ids, Proposal
+from .model import NOTHING, Floats, Ids, Proposal
 
 
-def drawn(ids: Ids, scores: Floats, rules: Rules, seed: int, first: int = 0) -> tuple[Ids, Floats]:
+def drawn(
+    ids: Ids, scores: Floats, rules: Rules, seed: tuple[int, int], first: int = 0
+) -> tuple[Ids, Floats]:
     """One of K tokens [n, K] of these log-probabilities for each of n positions from `first` on,
     and its own. A position's noise is its own too, so that what is drawn there does not depend on
     how many passes went over it, or what they were given."""
@@ -23,7 +25,7 @@ def drawn(ids: Ids, scores: Floats, rules: Rules, seed: int, first: int = 0) -> 
     if rules.temperature > 0:
         noisy = scores / rules.temperature + np.stack(
             [
-                np.random.default_rng((seed, first + n)).gumbel(size=len(row))
+                np.random.default_rng((*seed, first + n)).gumbel(size=len(row))
                 for n, row in enumerate(ids)
             ]
         )
@@ -54,7 +56,7 @@ def spell(
     canvas: Canvas,
     proposal: Proposal,
     rules: Rules,
-    seed: int,
+    candidate: Candidate,
     tokens: Ids,
     log_probs: Floats,
 ) -> slice:
@@ -69,16 +71,21 @@ def spell(
         owed = rules.cut.rest([*canvas.ids[:start].tolist(), *tokens[start:place].tolist()])
         if not owed:
             break
-        ids, scores = spelling(proposal, place, owed, rules.cut.healing)
-        tokens[[place]], log_probs[[place]] = drawn(ids[None], scores[None], rules, seed, place)
+        banned = candidate.banned[:, place] if len(candidate.banned) else NOTHING
+        ids, scores = spelling(proposal, place, owed, rules.cut.healing, banned)
+        one, its = drawn(ids[None], scores[None], rules, candidate.seed, place)
+        tokens[[place]], log_probs[[place]] = one, its
         place += 1
     return slice(start, place)
 
 
-def spelling(proposal: Proposal, place: int, owed: bytes, healing: Healing) -> tuple[Ids, Floats]:
+def spelling(
+    proposal: Proposal, place: int, owed: bytes, healing: Healing, banned: Ids = NOTHING
+) -> tuple[Ids, Floats]:
     """The tokens that may stand at a place where `owed` is to be spelled: those of the K proposed,
-    or where none of them may, of the whole vocabulary. Their log-probabilities are given that one
-    of them stands there: what was typed is no guess."""
+    or where none of them may, of the whole vocabulary, less what is `banned` there unless that is
+    all. Their log-probabilities are given that one of them stands there: what was typed is no
+    guess."""
     ids, log_probs = proposal.ids[place], proposal.log_probs[place]
     fit = np.array([healing.spells(token, owed) for token in ids.tolist()])
     if (fit & np.isfinite(log_probs)).any():
@@ -86,6 +93,8 @@ def spelling(proposal: Proposal, place: int, owed: bytes, healing: Healing) -> t
     else:
         assert proposal.others is not None
         ids = healing.spelling(owed)
+        others = ids[~np.isin(ids, banned)]
+        ids = others if len(others) else ids
         log_probs = proposal.others((np.array([place]),), ids)[0]
     whole = np.logaddexp.reduce(log_probs)
     return ids, log_probs - whole if np.isfinite(whole) else log_probs

@@ -28,7 +28,7 @@ from .formats import Format
 from .healing import Cut, Healing
 from .held import Hold
 from .left_to_right import LeftToRight
-from .model import Ids, Model
+from .model import NOTHING, Ids, Model
 from .prompt import Cancelled, Critic, Fill, FillOptions, Mode, OnStep, Prompt
 from .rank import ranked
 from .tokenizer import FileTokenizer, Tokenizer
@@ -173,7 +173,7 @@ class Engine:
         before, text = self._last
         typed = prefix[len(before) :]
         if not prefix.startswith(before) or not text.startswith(typed) or typed == text:
-            return np.zeros(0, np.int64)
+            return NOTHING
         rest = cut.owed.decode("utf-8", "ignore") + text[len(typed) :]
         return np.array(self._tokenizer.encode(rest), np.int64)
 

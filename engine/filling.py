@@ -25,7 +25,7 @@ from .denoise import Forward, Observe, denoise, proposed, step
 from .errors import CancelledError
 from .extent import end_of
 from .healing import Cut
-from .model import Context, Ids, Model, Proposal
+from .model import NOTHING, Context, Ids, Model, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, Finish
 from .repair import reopened
 from .siblings import drawn_apart, has_begun, held_apart
@@ -44,6 +44,7 @@ class Draft:
     steps: int = 0
     finish: Finish | None = None
     """None while no canvas has ended."""
+    seed: int = 0
 
     def after(self, candidate: Candidate, max_before: int) -> Draft:
         """The draft with one more canvas."""
@@ -58,6 +59,7 @@ class Draft:
             (*self.log_probs, *map(float, held)),
             self.steps + candidate.passes,
             finish,
+            candidate.seed[0],
         )
 
 
@@ -73,7 +75,7 @@ class Filling:
     clock: Clock
     cut: Cut
     """The prefix, and what was taken back of it."""
-    expected: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    expected: Ids = field(default_factory=lambda: NOTHING)
     """What may come after the cut prefix: the rest of a fill that is being typed out."""
     trace: Trace | None = None
     critic: Critic | None = None
@@ -98,14 +100,14 @@ class Filling:
         return replace(filling, critic=critic).fills(gap)[0]
 
     def _first_canvas(self, gap: Surroundings) -> list[Draft]:
-        seeds = [self.options.seed + i for i in range(self.options.candidates)]
+        seeds = [(self.options.seed + i, 0) for i in range(self.options.candidates)]
         rules = self._rules(Draft(gap), self.cut)
         sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
         for passes, size in enumerate(sizes):
             start = time.perf_counter()
             context = self._context(gap, size)
             forward = self._forward(gap, context)
-            first = self._candidate(size, context, rules, self.expected)
+            first = self._candidate(size, context, rules, seeds[0], self.expected)
             first.passes, blank = passes, first.canvas
             proposal = self._proposed(first, forward, rules)
             ends = proposal.end_log_prob
@@ -182,7 +184,8 @@ class Filling:
             context = self._context(draft.gap, size)
             forward = self._forward(draft.gap, context)
             rules = self._rules(draft, self.cut.healing.whole(draft.gap.prefix))
-            candidate = self._candidate(size, context, rules, self.expected[:0])
+            seed = draft.seed, len(draft.tokens)
+            candidate = self._candidate(size, context, rules, seed)
             denoise([candidate], forward, rules, self.cancelled, observe)
             critic = behind(self.critic, self.cut.text(draft.tokens)) if self.critic else None
             self._repair([candidate], forward, rules, critic, observe)
@@ -222,11 +225,18 @@ class Filling:
             beginnings=beginnings(text, tokens, log_probs, self.cut.text),
         )
 
-    def _candidate(self, size: int, context: Context, rules: Rules, expected: Ids) -> Candidate:
+    def _candidate(
+        self,
+        size: int,
+        context: Context,
+        rules: Rules,
+        seed: tuple[int, int],
+        expected: Ids = NOTHING,
+    ) -> Candidate:
         """An open canvas, with what its first pass checks."""
         card = self.model.card
         blank = Canvas.masked(size, card.mask_id, card.end_id)
-        candidate = Candidate(blank, self.options.seed)
+        candidate = Candidate(blank, seed)
         if rules.checks(0):
             with self.clock.measured("denoise"):
                 start = context.start and partial(context.start, context)

@@ -18,6 +18,8 @@ from .card import Card
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
+NOTHING: Ids = np.zeros(0, np.int64)
+"""No tokens."""
 Among = Mapping[int, Ids]
 """Place -> the only tokens that may be proposed there; places it does not name are free."""
 
@@ -84,7 +86,7 @@ class Context:
     """[L, G, m, D]"""
     ids: Ids
     """[n] the tokens that were read, by which a model knows what it holds of them already."""
-    tail: Ids = field(default_factory=lambda: np.zeros(0, np.int64))
+    tail: Ids = field(default_factory=lambda: NOTHING)
     """[t] prefix tokens that come after those: a pass reads them with the canvas. They see the
     prefix alone."""
     start: Start | None = None
@@ -138,8 +140,9 @@ class Model(Protocol):
         """The model left to right: as encode, plus the proposal for the token after each of `ids`.
 
         The proposal has B=1, C=n; its `current_log_prob` is that of the token which follows in
-        `ids`, meaningless at the last place. Where `among` leaves fewer than K tokens the rest have
-        log-probability -inf; the log-probabilities stay those of the full softmax.
+        `ids`, meaningless at the last place. At a place that `among` names all log-probabilities
+        are given that one of its tokens stands there: what was typed is no guess. Where it leaves
+        fewer than K the rest have log-probability -inf.
         """
         ...
 

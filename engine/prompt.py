@@ -174,10 +174,14 @@ class Fill:
         """Of the whole text, as the tokens had it when they were committed."""
         return self.beginnings[-1].probability if self.beginnings else 1.0
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the text ends where it does because there is no more of it."""
+        return self.finish not in (Finish.LENGTH, Finish.UNSURE)
+
     def sure(self, least: float) -> Iterator[str]:
         """Beginnings of the text that have at least this probability; see certainty.sure."""
-        has_ended = self.finish is not Finish.UNSURE
-        return sure(self.text, self.beginnings, least, has_ended=has_ended)
+        return sure(self.text, self.beginnings, least, has_ended=self.has_ended)
 
 
 @dataclass(frozen=True, slots=True)

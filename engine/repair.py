@@ -24,7 +24,7 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
     line, the text goes on. Neighbours are open too, since a mistake is often beside where it shows,
     but may come back. Doubts that reach the last token open the end as well, for what is missing is
     missing there. Where tokens are checked from left to right all that follows the first doubt is
-    open, and put forward again.
+    open, and put forward again once another token stands in its place.
     """
     canvas = candidate.canvas
     doubts = critic(cut.text(canvas.tokens))
@@ -39,9 +39,13 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
     candidate.banned = np.concatenate([earlier, was[None]])
     if rules.checks(candidate.passes):
         candidate.canvas = canvas.masked_at(np.arange(len(canvas)) >= first)
-        candidate.draft = canvas.ids[first : canvas.length]
+        candidate.draft, candidate.rest = canvas.ids[:0], canvas.ids[first + 1 : canvas.length]
     else:
-        candidate.canvas = canvas.masked_at(_with_neighbours(canvas, doubted))
+        opened = _with_neighbours(canvas, doubted)
+        first = int(opened.argmax())
+        if rules.hold is None and cut.rest(canvas.ids[:first].tolist()):
+            opened[first:] = True  # what spells the text taken back is spelled from the left
+        candidate.canvas = canvas.masked_at(opened)
     return True
 
 

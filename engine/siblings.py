@@ -15,7 +15,7 @@ from .model import Proposal
 
 
 def drawn_apart(
-    first: Candidate, proposal: Proposal, seeds: Sequence[int], rules: Rules
+    first: Candidate, proposal: Proposal, seeds: Sequence[tuple[int, int]], rules: Rules
 ) -> list[Candidate]:
     """Other candidates after the pass that `first` is about to take its step from: their canvases
     were the same, and with a temperature each draws its own tokens."""

@@ -23,7 +23,7 @@ def unmask(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.seed)
     places = np.arange(len(canvas))
     spelling = np.zeros(len(canvas), bool)
-    spelling[spell(canvas, proposal, rules, candidate.seed, tokens, log_probs)] = True
+    spelling[spell(canvas, proposal, rules, candidate, tokens, log_probs)] = True
     eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
     moved = divergence(candidate.previous, proposal)
     beliefs = Beliefs(
@@ -42,13 +42,15 @@ def unmask(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
         canvas = hold.committed(canvas, chosen, tokens, log_probs, seen if is_last else None)
     canvas = cut_after_newline(_shortened(canvas, proposal, rules), rules)
     if rules.remask and not is_last:
-        canvas = _contradicted_masked(canvas, candidate.canvas, seen, rules.remask)
+        canvas = _contradicted_masked(canvas, candidate.canvas, seen, rules)
     candidate.canvas, candidate.guesses = canvas, tokens
     candidate.previous, candidate.moved = proposal, moved
     candidate.probabilities = beliefs.probability
 
 
-def guess(canvas: Canvas, proposal: Proposal, rules: Rules, seed: int) -> tuple[Ids, Floats, int]:
+def guess(
+    canvas: Canvas, proposal: Proposal, rules: Rules, seed: tuple[int, int]
+) -> tuple[Ids, Floats, int]:
     """The token proposed for each position [C], its log-probability [C], and the length.
 
     Before the length tokens of the text are proposed, at it the end; with a temperature the text's
@@ -91,9 +93,10 @@ def _shortened(canvas: Canvas, proposal: Proposal, rules: Rules) -> Canvas:
 
 
 def _contradicted_masked(
-    canvas: Canvas, before: Canvas, proposal: Proposal, threshold: float
+    canvas: Canvas, before: Canvas, proposal: Proposal, rules: Rules
 ) -> Canvas:
-    """The canvas after a step with those tokens of the canvas before it open that it contradicts.
+    """The canvas after a step with those tokens of the canvas before it open that it contradicts;
+    but for those that spell what was taken back, which is done from the left.
 
     What is opened waits for the next pass. WINO judges a token by a copy of the canvas that does
     not show it, Saber (arXiv 2510.18165) by the fall of its probability since it was committed;
@@ -102,7 +105,11 @@ def _contradicted_masked(
     is_text = np.arange(len(canvas)) < canvas.length
     committed = int((before.open & ~canvas.open & is_text).sum())
     probability = np.exp(proposal.current_log_prob)
-    opened = contradicted(~before.open & is_text, probability, threshold, committed - 1)
+    held = ~before.open & is_text
+    if rules.cut is not None and rules.hold is None:
+        tokens = canvas.ids.tolist()
+        held &= [not rules.cut.rest(tokens[:place]) for place in range(len(tokens))]
+    opened = contradicted(held, probability, rules.remask, committed - 1)
     return canvas.masked_at(opened)
 
 

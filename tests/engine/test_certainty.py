@@ -140,6 +140,35 @@ def test_what_spells_the_text_taken_back_is_certain_together() -> None:
     assert np.exp(log_probs) == pytest.approx([0.75, 0.25])
 
 
+def test_what_a_critic_doubts_spells_nothing_unless_it_is_all_that_can() -> None:
+    """None of the two is proposed, so the whole vocabulary is asked, less what is banned."""
+    pieces = [b"", b"a", b"b", b"bc", b"d"]
+    healing = Healing(SimpleNamespace(pieces=pieces), len(pieces))
+    nothing = np.zeros((1, 1), np.float32)
+    ids = np.array([[[1, 4]]])
+    proposal = Proposal(
+        ids,
+        np.log(np.array([[[0.6, 0.3]]], np.float32)),
+        nothing,
+        nothing,
+        others=lambda places, tokens: np.log(np.full((1, len(tokens)), 0.1, np.float32)),
+    )
+    for banned, found in (([], [2, 3]), ([2], [3]), ([2, 3], [2, 3])):
+        tokens, _ = spelling(proposal_of(proposal, 0), 0, b"b", healing, np.array(banned))
+        assert sorted(tokens.tolist()) == found
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("mode", list(Mode))
+def test_in_every_mode_what_was_typed_is_no_guess(shipped: Engine, mode: Mode) -> None:
+    """`zebra` is improbable there; but once `zeb` is typed it is as good as certain."""
+    before = "zebra = load()\nhorse = load()\nprint(horse, zeb"
+    options = FillOptions(mode=mode, stop_at_newline=True, max_tokens=2)
+    [fill] = shipped.fill(Prompt(before, ")\n"), options)
+    assert fill.text.startswith("ra")
+    assert fill.beginnings[0].probability > 0.8
+
+
 @pytest.mark.model
 def test_what_was_typed_is_no_guess(shipped: Engine) -> None:
     """A token that spells what is typed is certain where nothing else may stand there."""

@@ -47,7 +47,7 @@ class Script:
 
 
 def denoised(script: Script, choice: Choice, steps: int | None = None, remask: float = 0) -> Canvas:
-    candidate = Candidate(Canvas.masked(SIZE, MASK, END), 0)
+    candidate = Candidate(Canvas.masked(SIZE, MASK, END), (0, 0))
     rules = Rules(choice, steps, temperature=0.0, newline=None, remask=remask)
     denoise([candidate], script, rules, never)
     assert candidate.canvas.is_full
@@ -149,7 +149,7 @@ def row(*tokens: int) -> Proposal:
 
 def begun(*tokens: int) -> Candidate:
     ids = np.array([*tokens, *[MASK] * (SIZE - len(tokens))])
-    return Candidate(Canvas(ids, np.zeros(SIZE, np.float32), MASK, END), 0, passes=1)
+    return Candidate(Canvas(ids, np.zeros(SIZE, np.float32), MASK, END), (0, 0), passes=1)
 
 
 def test_a_candidate_that_only_spells_what_was_typed_has_not_begun() -> None:

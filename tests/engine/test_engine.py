@@ -110,8 +110,15 @@ def test_sampling_is_the_same_for_the_same_seed() -> None:
     assert scripted_engine(["abcdefgh"]).fill(Prompt("x"), other)[0].text not in texts
 
 
+def test_each_canvas_of_each_candidate_draws_its_own() -> None:
+    options = FillOptions(temperature=50.0, candidates=2, max_tokens=96)
+    fills = scripted_engine(["a" * 96]).fill(Prompt("x = "), options)
+    canvases = [fill.text[start : start + 24] for fill in fills for start in (0, 32, 64)]
+    assert len(set(canvases)) == 6
+
+
 def test_what_is_drawn_does_not_depend_on_what_was_filled_before() -> None:
-    engine, options = scripted_engine(["abcdefgh"]), FillOptions(temperature=3.0, seed=5)
+    engine, options = scripted_engine(["abcdefgh"]), FillOptions(temperature=3.0, seed=6)
     [first], [again] = (engine.fill(Prompt("x = "), options) for _ in range(2))
     assert first.text == again.text
     assert first.steps > again.steps, "the second checks a longer draft"
@@ -121,6 +128,12 @@ def test_the_probability_of_a_text_cut_short_is_that_of_what_is_left() -> None:
     [cut] = scripted_engine(["abcdefgh"]).fill(Prompt("x = "), FillOptions(max_tokens=2))
     assert (cut.text, cut.finish) == ("ab", Finish.LENGTH)
     assert cut.probability == pytest.approx(np.exp(3 * cut.mean_log_prob)), "the blank was typed"
+
+
+def test_a_text_cut_short_has_not_ended() -> None:
+    [cut] = scripted_engine(["alpha(beta, gamma)"]).fill(Prompt("x = "), FillOptions(max_tokens=14))
+    assert cut.text == "alpha(beta, ga"
+    assert next(cut.sure(0.01)) == "alpha(beta,"
 
 
 def test_typing_on_reads_only_the_new_tokens() -> None:
@@ -184,6 +197,15 @@ def test_going_back_reads_nothing() -> None:
     engine.fill(Prompt("def f(a):\n    retu", "\n\n"))
     engine.script.encoded.clear()
     engine.fill(Prompt("def f(a):\n    re", "\n\n"))
+    assert engine.script.encoded == []
+
+
+def test_going_far_back_reads_nothing_either() -> None:
+    engine, text = scripted_engine(["x"]), "abcdefgh" * 50
+    engine.fill(Prompt(text, "\n\n"))
+    engine.script.encoded.clear()
+    engine.fill(Prompt(text[:100], "\n\n"))
+    engine.fill(Prompt(text, "\n\n"))
     assert engine.script.encoded == []
 
 

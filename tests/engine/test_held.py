@@ -114,9 +114,13 @@ def test_whatever_is_committed_first_the_text_fits_or_nothing_does(seed: int) ->
         return
     hold.check(blank)
     rules, forward = any_rules(draw, hold), Whims(seed)
-    first = Candidate(blank, seed)
+    first = Candidate(blank, (seed, 0))
     proposal = proposed(first, forward, rules)
-    drawn = drawn_apart(first, proposal, [seed + 1, seed + 2], rules) if rules.temperature else []
+    drawn = (
+        drawn_apart(first, proposal, [(seed + 1, 0), (seed + 2, 0)], rules)
+        if rules.temperature
+        else []
+    )
     step(first, proposal, rules)
     candidates = [first, *(drawn or held_apart(first, proposal, 2, rules))]
     denoise(candidates, forward, rules, never)

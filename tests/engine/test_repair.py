@@ -3,10 +3,12 @@
 import numpy as np
 
 from engine import FillOptions, Prompt, Step
+from engine.candidate import Candidate, Rules
 from engine.canvas import Canvas
+from engine.choose import Choice
 from engine.fake import CARD, ByteTokenizer, scripted_engine
 from engine.healing import Healing
-from engine.repair import tokens_of
+from engine.repair import reopened, tokens_of
 
 
 def test_what_is_in_doubt_is_filled_otherwise_and_the_rest_stays() -> None:
@@ -24,6 +26,32 @@ def test_what_is_in_doubt_is_filled_otherwise_and_the_rest_stays() -> None:
         assert {cell.state for cell in step.cells[:4]} == {"committed"}, "x, which is spelled, foo"
     assert steps[doubted].cells[4].state == "new"
     assert fill.steps == doubted + 2, "one pass for another token, one that checks the rest"
+
+
+def test_all_that_followed_is_put_forward_again_at_once() -> None:
+    text = "foo(bar, and more of all that"
+    engine = scripted_engine([text])
+    engine.script.sure = 1
+    [plain] = engine.fill(Prompt("x"))
+    engine.forget()
+    [fill] = engine.fill(Prompt("x"), critic=lambda text: [(3, 4)] if "(" in text else [])
+    assert fill.text == text.replace("(", "a")
+    assert fill.steps == plain.steps + 2, "one for another token, one that checks the rest"
+
+
+def test_what_was_typed_is_not_opened_alone() -> None:
+    """Under a budget of steps neighbours are opened; a place of the middle has nothing to spell."""
+    tokenizer = ByteTokenizer()
+    cut = Healing(tokenizer, CARD.vocabulary).cut(np.array(tokenizer.encode("y = p")), start_id=0)
+    assert cut.owed == b"p"
+    ids = np.array([*tokenizer.encode("print(x)"), 0, 0])
+    canvas = Canvas.masked(10, 16, 0).commit(np.ones(10, bool), ids, np.zeros(10, np.float32))
+    rules = Rules(Choice(), steps=1, temperature=0.0, newline=None, cut=cut)
+    for doubted, first in ((0, 0), (3, 3)):
+        candidate = Candidate(canvas, (0, 0), passes=1)
+        assert reopened(candidate, cut, rules, lambda _, at=doubted: [(at, at + 1)])
+        opened = np.flatnonzero(candidate.canvas.open).tolist()
+        assert opened == (list(range(10)) if doubted == 0 else [first, first + 1, first + 2])
 
 
 def test_a_critic_without_doubts_costs_no_pass() -> None:
