@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tree_sitter import Node
+from tree_sitter import Tree
 
 from engine.prompt import Critic
 from lsp_server import syntax
@@ -58,8 +58,11 @@ def errors_between(document: Document, start: int, end: int) -> Iterator[tuple[i
     def place(offset: int) -> int:
         return len(text[: max(offset - start, 0)].replace(document.line_end, "\n"))
 
-    for first, last in errors(document.tree.root_node, document.text):
-        if first <= end and last > start:
+    bounds = document.byte_at(start), document.byte_at(end)
+    for first_byte, last_byte in errors(document.tree, *bounds):
+        first, last = document.offset_at(first_byte), document.offset_at(last_byte)
+        last += first == last
+        if last > start:
             yield place(first), place(last) + (last > end)
 
 
@@ -78,12 +81,23 @@ def missing_closers(document: Document, span: Span, text: str) -> str:
     return "".join(PAIRS[bracket.symbol] for bracket in reversed(opened))
 
 
-def errors(node: Node, text: str) -> Iterator[tuple[int, int]]:
-    """Code points of the innermost ERROR and MISSING nodes; a missing node is one wide."""
-    inner = [child for child in node.children if child.has_error or child.is_missing]
-    for child in inner:
-        yield from errors(child, text)
-    if not inner and (node.is_error or node.is_missing):
-        start = syntax.code_point_offset(text, node.start_byte)
-        end = syntax.code_point_offset(text, node.end_byte)
-        yield start, end + (start == end)
+def errors(tree: Tree, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Bytes first..last of the innermost ERROR and MISSING nodes that touch bytes start..end.
+
+    Descends only there. Where something is missing the two are the same.
+    """
+    cursor = tree.walk()
+    while True:
+        node = cursor.node
+        assert node is not None
+        if node.start_byte > end:
+            return
+        if node.has_error and node.end_byte >= start:
+            if any(child.has_error for child in node.children):
+                cursor.goto_first_child()
+                continue
+            if node.is_error or node.is_missing:
+                yield node.start_byte, node.end_byte
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return

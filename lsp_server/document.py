@@ -14,14 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 from tree_sitter import Tree
 
 from lsp_server import syntax
+from lsp_server.syntax import Replacement
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_STEP = 1024
+"""Characters from one mark of a ruler to the next."""
 
 
 class Encoding(StrEnum):
@@ -49,6 +53,35 @@ class Change:
     def whole(cls, text: str) -> Change:
         """The change that replaces everything."""
         return cls(None, 0, 0, 0, text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ruler:
+    """A text measured in the units of an encoding, with marks: no way is far, even in one line."""
+
+    text: str = field(repr=False)
+    encoding: Encoding
+    marks: tuple[int, ...] = field(repr=False)
+    """Units before each `_STEP` characters, and before the end."""
+
+    @classmethod
+    def of(cls, text: str, encoding: Encoding) -> _Ruler:
+        """Goes through the text once."""
+        parts = (text[start : start + _STEP] for start in range(0, len(text), _STEP))
+        sizes = (_units(part, encoding) for part in parts)
+        return cls(text, encoding, tuple(accumulate(sizes, initial=0)))
+
+    def units(self, offset: int) -> int:
+        """The units before a code-point offset."""
+        mark = offset // _STEP
+        return self.marks[mark] + _units(self.text[mark * _STEP : offset], self.encoding)
+
+    def offset(self, units: int) -> int:
+        """The code-point offset after so many units; one within a character counts as its start."""
+        mark = bisect_right(self.marks, units) - 1
+        start = min(mark * _STEP, len(self.text))
+        part = self.text[start : start + _STEP]
+        return start + _fitting(part, units - self.marks[mark], self.encoding)
 
 
 @dataclass(frozen=True)
@@ -104,12 +137,18 @@ class Document:
     def changed(self, version: int, changes: Sequence[Change], encoding: Encoding) -> Document:
         """The document after `changes`, each in terms of the text that the one before left.
 
-        Positions outside the file are clamped.
+        Positions outside the file are clamped. Changes that come from the last to the first and
+        are apart, as editors send those of many cursors, are made at once.
         """
-        document = self
+        document, known = self, list[Replacement]()
         for change in changes:
-            document = document.replaced(*document._range(change, encoding), change.text)
-        return replace(document, version=version)
+            start, end = document._range(change, encoding)
+            # Another change moves no position left of it that it does not touch.
+            if known and end >= known[-1].start:
+                document, known = document._with(known), []
+                start, end = document._range(change, encoding)
+            known.append(Replacement(start, end, change.text))
+        return replace(document._with(known), version=version)
 
     def replaced(self, start: int, end: int, replacement: str) -> Document:
         """The document if code points start..end were `replacement`; its version stays.
@@ -117,13 +156,29 @@ class Document:
         What is not replaced need not be parsed again, however many texts lie between two looks at
         the tree.
         """
+        return self._with([Replacement(start, end, replacement)])
+
+    def _with(self, replacements: Sequence[Replacement]) -> Document:
+        """The document after these, all apart and the last first."""
+        if not replacements:
+            return self
         known: Tree | None = self.__dict__.get("tree", self._earlier)
         tree = known.copy() if known is not None else None
         if tree is not None:
-            syntax.edit(tree, self.text, start, end, replacement)
-        text = self.text[:start] + replacement + self.text[end:]
-        starts = self._line_starts_after(start, end, len(replacement), text)
+            syntax.edit(tree, self.text, replacements)
+        start, end = replacements[-1].start, replacements[0].end
+        middle = self._between(replacements)
+        text = self.text[:start] + middle + self.text[end:]
+        starts = self._line_starts_after(start, end, len(middle), text)
         return replace(self, text=text, line_starts=starts, _earlier=tree)
+
+    def _between(self, replacements: Sequence[Replacement]) -> str:
+        """What will stand from the start of the first replacement to the end of the last."""
+        pieces, offset = list[str](), replacements[-1].start
+        for new in reversed(replacements):
+            pieces += self.text[offset : new.start], new.text
+            offset = new.end
+        return "".join(pieces)
 
     def _range(self, change: Change, encoding: Encoding) -> tuple[int, int]:
         if change.start_line is None:
@@ -162,7 +217,27 @@ class Document:
     @property
     def size(self) -> int:
         """Bytes of the text in UTF-8."""
-        return syntax.byte_offset(self.text, len(self.text))
+        return self.byte_at(len(self.text))
+
+    def byte_at(self, offset: int) -> int:
+        """The byte, in UTF-8, of a code-point offset."""
+        return offset if self.text.isascii() else self._bytes.units(offset)
+
+    def offset_at(self, byte: int) -> int:
+        """The code-point offset of a byte; one within a character counts as its start."""
+        return byte if self.text.isascii() else self._bytes.offset(byte)
+
+    @cached_property
+    def _bytes(self) -> _Ruler:
+        return _Ruler.of(self.text, Encoding.UTF8)
+
+    @cached_property
+    def _utf16(self) -> _Ruler:
+        return _Ruler.of(self.text, Encoding.UTF16)
+
+    def _ruler(self, encoding: Encoding) -> _Ruler:
+        """For a line that is long; UTF-32 counts as Python does."""
+        return self._utf16 if encoding is Encoding.UTF16 else self._bytes
 
     def line_at(self, offset: int) -> int:
         """The 0-based line that holds a code-point offset."""
@@ -200,25 +275,25 @@ class Document:
             return len(self.text)
         start, end = self.line_bounds(line)
         character = max(character, 0)
-        text = self.text[start:end]
-        if encoding is Encoding.UTF32 or text.isascii():
-            return start + min(character, len(text))
-        units = 0
-        for index, symbol in enumerate(text):
-            units += _units(symbol, encoding)
-            if units > character:
-                return start + index
-        return end
+        if encoding is Encoding.UTF32 or self.text.isascii():
+            return min(start + character, end)
+        if end - start <= _STEP:
+            return start + _fitting(self.text[start:end], character, encoding)
+        ruler = self._ruler(encoding)
+        return min(ruler.offset(ruler.units(start) + character), end)
 
     def position(self, offset: int, encoding: Encoding) -> tuple[int, int]:
         """Line and character of a code-point offset, clamped to the file."""
         offset = min(max(offset, 0), len(self.text))
         line = self.line_at(offset)
         start, end = self.line_bounds(line)
-        text = self.text[start : min(offset, end)]
-        if encoding is Encoding.UTF32 or text.isascii():
-            return line, len(text)
-        return line, sum(_units(symbol, encoding) for symbol in text)
+        offset = min(offset, end)
+        if encoding is Encoding.UTF32 or self.text.isascii():
+            return line, offset - start
+        if offset - start <= _STEP:
+            return line, _units(self.text[start:offset], encoding)
+        ruler = self._ruler(encoding)
+        return line, ruler.units(offset) - ruler.units(start)
 
 
 def with_line_feeds(text: str) -> str:
@@ -228,7 +303,12 @@ def with_line_feeds(text: str) -> str:
 
 def _line_starts(text: str, start: int, stop: int) -> tuple[int, ...]:
     """Where the lines after each line end in text[start:stop] start."""
-    return tuple(match.end() for match in _LINE_END.finditer(text, start, stop))
+    lines = text[start:stop]
+    if lines.count("\r") != lines.count("\r\n"):
+        return tuple(match.end() for match in _LINE_END.finditer(text, start, stop))
+    # Splitting is four times as fast.
+    sizes = (len(line) + 1 for line in lines.split("\n"))
+    return tuple(accumulate(sizes, initial=start))[1:-1]
 
 
 def _file_name(path: str) -> str:
@@ -244,9 +324,25 @@ def windows_name(path: str) -> str:
     return re.sub("^/(?=[A-Za-z]:)", "", unquote(path))
 
 
-def _units(symbol: str, encoding: Encoding) -> int:
-    """How many units one character takes."""
-    code = ord(symbol)
-    if encoding is Encoding.UTF16:
-        return 2 if code > 0xFFFF else 1
-    return 1 if code < 0x80 else 2 if code < 0x800 else 3 if code < 0x10000 else 4
+def _units(text: str, encoding: Encoding) -> int:
+    """How many units a text takes."""
+    if encoding is Encoding.UTF8:
+        return syntax.size(text)
+    if encoding is Encoding.UTF32 or text.isascii():
+        return len(text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _fitting(text: str, units: int, encoding: Encoding) -> int:
+    """How many characters from the start of a text fit into so many units."""
+    low, high = 0, min(len(text), units)
+    if text.isascii():
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        taken = _units(text[low:middle], encoding)
+        if taken <= units:
+            low, units = middle, units - taken
+        else:
+            high = middle - 1
+    return low

@@ -17,7 +17,7 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String, _To
 
 from lsp_server.document import Document, with_line_feeds
 from lsp_server.edits import Edit
-from lsp_server.syntax import byte_offset, canonical, code_point_offset
+from lsp_server.syntax import canonical
 
 KINDS = {
     Comment: "comment",
@@ -79,14 +79,14 @@ def _start(document: Document, at: int) -> int:
     """Where colours can be told from: above code point `at` where a string or comment has begun
     that it is in."""
     assert document.tree is not None
-    byte = byte_offset(document.text, at)
+    byte = document.byte_at(at)
     node = document.tree.root_node.descendant_for_byte_range(byte, byte)
     first = byte
     while node is not None:
         if any(word in node.type for word in _OF_SEVERAL_LINES):
             first = min(first, node.start_byte)
         node = node.parent
-    return code_point_offset(document.text, first)
+    return document.offset_at(first)
 
 
 def _kinds(language: str, code: str) -> list[str]:

@@ -96,8 +96,8 @@ class Place:
         if tree is None or self.offset == 0:
             return ()
         end = self.cursor_byte
-        width = len(syntax.encode(self.document.text[self.offset - 1]))
-        node = tree.root_node.descendant_for_byte_range(end - width, end)
+        start = self.document.byte_at(self.offset - 1)
+        node = tree.root_node.descendant_for_byte_range(start, end)
         nodes = []
         while node is not None:
             nodes.append(node)
@@ -106,7 +106,7 @@ class Place:
 
     @cached_property
     def cursor_byte(self) -> int:
-        return syntax.byte_offset(self.document.text, self.offset)
+        return self.document.byte_at(self.offset)
 
     @cached_property
     def in_error(self) -> bool:
@@ -146,12 +146,11 @@ class Place:
     def _outside_literal(self, offset: int) -> int:
         """`offset`, moved to the end of the string or comment it lies in."""
         tree = self.document.tree
-        byte = syntax.byte_offset(self.document.text, offset)
+        byte = self.document.byte_at(offset)
         node = tree.root_node.descendant_for_byte_range(byte, byte) if tree else None
         while node is not None:
             if node.type in _STRINGS | _COMMENTS and node.start_byte < byte < node.end_byte:
-                end = syntax.code_point_offset(self.document.text, node.end_byte)
-                return min(end, self.offset)
+                return min(self.document.offset_at(node.end_byte), self.offset)
             node = node.parent
         return offset
 
@@ -177,7 +176,7 @@ class Place:
         if self.document.text[max(offset - 80, 0) : offset].rstrip().endswith((")", "=>")):
             return False
         tree = self.document.tree
-        byte = syntax.byte_offset(self.document.text, offset)
+        byte = self.document.byte_at(offset)
         node = tree.root_node.descendant_for_byte_range(byte, byte + 1) if tree else None
         while node is not None and node.type in ("{", "${"):
             node = node.parent
@@ -217,13 +216,13 @@ class Place:
             return None
         start = self.document.line_bounds(line)[0]
         end = start + len(self.document.line(line).rstrip())
-        byte = syntax.byte_offset(self.document.text, end)
+        byte = self.document.byte_at(end)
         node = tree.root_node.descendant_for_byte_range(byte - 1, byte)
         while node is not None and node.type not in _COMMENTS | _STRINGS:
             node = node.parent
         if node is None:
             return None
-        opening = syntax.code_point_offset(self.document.text, node.start_byte)
+        opening = self.document.offset_at(node.start_byte)
         first = self.document.line_at(opening)
         before = self.document.text[self.document.line_starts[first] : opening]
         return None if before.strip() else first

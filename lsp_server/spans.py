@@ -10,9 +10,6 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tree_sitter import Node
-
-from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.indent import indentation
 from lsp_server.place import Place
@@ -237,7 +234,8 @@ def _is_within(place: Place, types: frozenset[str], line: str, *, whole: bool = 
     """
     for node in place.ancestors:
         if node.type in types and node.start_byte < place.cursor_byte <= node.end_byte:
-            return "\n" not in place.document.text[_end(place, node) - 1 : place.offset]
+            end = place.document.offset_at(node.end_byte)
+            return "\n" not in place.document.text[end - 1 : place.offset]
     text = place.before.lstrip()
     match = re.match(line, text)
     if match is None:
@@ -249,10 +247,6 @@ def _is_within(place: Place, types: frozenset[str], line: str, *, whole: bool = 
 
 def _on_line(place: Place, bracket: tuple[str, int]) -> bool:
     return bracket[1] >= place.document.line_starts[place.line]
-
-
-def _end(place: Place, node: Node) -> int:
-    return syntax.code_point_offset(place.document.text, node.end_byte)
 
 
 def _is_call(place: Place) -> bool:

@@ -6,10 +6,12 @@ Grammars come from the single official wheels and are loaded when a language is 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tree_sitter import Language, Parser, Point, Tree
 
@@ -61,6 +63,23 @@ _OTHER = re.compile(rb"\s*%%(?!(?:capture|debug|memit|prun|px|pypy|python3?|time
 
 UNKNOWN = "plaintext"
 """The LSP language id of a file whose language is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Code points start..end of a text become another text."""
+
+    start: int
+    end: int
+    text: str = field(repr=False)
+
+
+class _Spot(NamedTuple):
+    """A place in a text, as tree-sitter counts it."""
+
+    byte: int
+    point: Point
+    """Row and column (bytes); only a line feed ends a row."""
 
 
 def language_of(path: str | PurePath) -> str:
@@ -130,36 +149,33 @@ def encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def byte_offset(text: str, offset: int) -> int:
-    """Code points -> bytes."""
-    return offset if text.isascii() else len(encode(text[:offset]))
+def size(text: str) -> int:
+    """Bytes of a text."""
+    return len(text) if text.isascii() else len(encode(text))
 
 
-def code_point_offset(text: str, byte: int) -> int:
-    """Bytes -> code points; a byte within a character counts as that character's start."""
-    if text.isascii():
-        return byte
-    return len(encode(text)[:byte].decode("utf-8", "ignore"))
+def edit(tree: Tree, text: str, replacements: Sequence[Replacement]) -> None:
+    """Tells `tree`, of `text`, what is replaced: all apart, the last first. The tree is changed.
+
+    The text is gone through once, however many there are.
+    """
+    edits: list[tuple[_Spot, _Spot, _Spot]] = []
+    offset, place = 0, _Spot(0, Point(0, 0))
+    for new in reversed(replacements):
+        start = _past(place, text[offset : new.start])
+        offset, place = new.end, _past(start, text[new.start : new.end])
+        edits.append((start, place, _past(start, new.text)))
+    for start, end, new_end in reversed(edits):
+        tree.edit(start.byte, end.byte, new_end.byte, start.point, end.point, new_end.point)
 
 
-def edit(tree: Tree, text: str, start: int, end: int, replacement: str) -> None:
-    """Tells `tree`, of `text`, that code points start..end are replaced. The tree is changed."""
-    start_point, end_point = _point(text, start), _point(text, end)
-    start_byte, end_byte = byte_offset(text, start), byte_offset(text, end)
-    new_bytes = encode(replacement)
-    newline = new_bytes.rfind(b"\n")
+def _past(start: _Spot, text: str) -> _Spot:
+    """Where a text ends that begins at `start`."""
+    (row, column), end = start.point, start.byte + size(text)
+    newline = text.rfind("\n")
     if newline < 0:
-        new_point = Point(start_point.row, start_point.column + len(new_bytes))
-    else:
-        rows = start_point.row + new_bytes.count(b"\n")
-        new_point = Point(rows, len(new_bytes) - newline - 1)
-    tree.edit(start_byte, end_byte, start_byte + len(new_bytes), start_point, end_point, new_point)
-
-
-def _point(text: str, offset: int) -> Point:
-    """Row and column (bytes) as tree-sitter counts them: only a line feed ends a row."""
-    row_start = text.rfind("\n", 0, offset) + 1
-    return Point(text.count("\n", 0, offset), len(encode(text[row_start:offset])))
+        return _Spot(end, Point(row, column + end - start.byte))
+    return _Spot(end, Point(row + text.count("\n"), size(text[newline + 1 :])))
 
 
 def errors_in(tree: Tree) -> int:
@@ -186,7 +202,7 @@ def errors_after(document: Document, start: int, end: int, replacement: str) -> 
     if document.tree is None:
         return 0
     tree = document.tree.copy()
-    edit(tree, document.text, start, end, replacement)
+    edit(tree, document.text, [Replacement(start, end, replacement)])
     text = document.text[:start] + replacement + document.text[end:]
     after = parse(document.language, text, tree, is_cell=document.is_cell)
     assert after is not None

@@ -3,7 +3,7 @@
 import pytest
 
 from lsp_server import spans
-from lsp_server.critic import critic_of
+from lsp_server.critic import critic_of, errors
 from lsp_server.document import Document
 
 END = "the end"
@@ -41,6 +41,49 @@ def test_doubts(language: str, marked: str, fill: str, blamed: list[str]) -> Non
     found = [fill[start:end] or END for start, end in critic(fill)]
     assert bool(found) == bool(blamed)
     assert all(any(part in blame for part in blamed) for blame in found), found
+
+
+DEEP = {
+    "typescript": (
+        "type A =\n  | { a: |> }\n" + "".join(f'  | "m{n}"\n' for n in range(1_100)),
+        "(1 2",
+        "1 2",
+    ),
+    "c": (
+        "int f(int a) {\n  "
+        + "".join(f"if (a == {n}) {{\n    return {n};\n  }} else " for n in range(520))
+        + "{\n    return |>;\n  }\n}\n",
+        "[1 2]",
+        "2",
+    ),
+    "python": ("x = f(|>)" + "".join(f" + a{n}" for n in range(1_500)) + "\n", "a b", "b"),
+}
+"""Trees of a level for each member, branch or term, with a gap marked in the innermost."""
+
+
+@pytest.mark.parametrize("language", DEEP)
+def test_a_doubt_deep_in_a_tree(language: str) -> None:
+    marked, fill, blamed = DEEP[language]
+    before, after = marked.split("|>")
+    document = Document.open("file:///x", language, 1, before + after)
+    span = spans.choose(document, len(before))
+    assert isinstance(span, spans.Span)
+    critic = critic_of(document, span)
+    assert critic is not None
+    found = [fill[start:end] for start, end in critic(fill)]
+    assert found
+    assert all(part in blamed for part in found), found
+
+
+def test_errors_elsewhere_are_left_alone() -> None:
+    text = "é = = 1\n" * 3
+    tree = Document.open("file:///x", "python", 1, text).tree
+    assert tree is not None
+    line = len("é = = 1\n".encode())
+    everywhere = list(errors(tree, 0, 3 * line))
+    assert everywhere == [(n * line + 5, n * line + 6) for n in range(3)]
+    assert list(errors(tree, line + 2, 2 * line - 1)) == everywhere[1:2]
+    assert list(errors(tree, line, line)) == []
 
 
 def test_there_is_no_critic_where_no_grammar_can_tell() -> None:

@@ -1,10 +1,12 @@
 """Positions in three encodings, line ends of three kinds, and incremental changes of a text."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 
 import pytest
 
+from lsp_server import document as document_module
 from lsp_server.document import Change, Document, Encoding, windows_name
 
 UTF8, UTF16, UTF32 = Encoding.UTF8, Encoding.UTF16, Encoding.UTF32
@@ -99,6 +101,73 @@ def test_a_position_outside_the_file_is_clamped(
     assert opened("ab\r\ncd\ne").offset(line, character, encoding) == offset
 
 
+LONG = "é😋" + "abcdefg" * 700 + "\ud83d\ude0b€" + "x" * 1024 + "😋" * 1024 + "z"
+"""More than one step of a ruler, in a line that has all sizes of characters."""
+
+
+def units(text: str, encoding: Encoding) -> int:
+    """Counted as the protocol says; half a pair is a character of its own."""
+    if encoding is UTF32:
+        return len(text)
+    name = {UTF8: "utf-8", UTF16: "utf-16-le"}[encoding]
+    size = sum(len(symbol.encode(name, "surrogatepass")) for symbol in text)
+    return size // 2 if encoding is UTF16 else size
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize("before", ["", "é\r\n" * 900])
+def test_positions_in_a_long_line(before: str, encoding: Encoding) -> None:
+    document, line, start = opened(f"{before}{LONG}\r\nß"), before.count("\n"), len(before)
+    for index in (*range(5), *range(1020, 1030), *range(4895, 4910), *range(5920, len(LONG))):
+        character = units(LONG[:index], encoding)
+        assert document.position(start + index, encoding) == (line, character)
+        for within in range(units(LONG[index], encoding)):
+            assert document.offset(line, character + within, encoding) == start + index
+    size = units(LONG, encoding)
+    for character in (size, size + 1, 10 * size):
+        assert document.offset(line, character, encoding) == start + len(LONG)
+    assert document.position(start + len(LONG) + 1, encoding) == (line, size)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """Notes the texts that a function of the module is given from now on."""
+
+    def watch(name: str) -> list[str]:
+        texts: list[str] = []
+        function = getattr(document_module, name)
+
+        def noting(text: str, *rest: object) -> object:
+            texts.append(text)
+            return function(text, *rest)
+
+        monkeypatch.setattr(document_module, name, noting)
+        return texts
+
+    return watch
+
+
+@pytest.mark.parametrize("encoding", [UTF8, UTF16])
+def test_a_long_line_is_not_counted_character_by_character(
+    encoding: Encoding, calls: Callable[[str], list[str]]
+) -> None:
+    document, counted = opened("é" + "a" * 490_000), calls("_units")
+    line, character = document.position(480_000, encoding)
+    assert document.offset(line, character, encoding) == 480_000
+    assert len(counted) < 1_000
+
+
+@pytest.mark.parametrize("text", ["abc", "é😋ß", "a\r\né\n😋", "", "x\ud83dé", LONG])
+def test_bytes_and_code_points(text: str) -> None:
+    document, byte = opened(text), 0
+    for offset, symbol in enumerate((*text, "")):
+        assert document.byte_at(offset) == byte
+        size = len(symbol.encode("utf-8", "surrogatepass"))
+        assert {document.offset_at(byte + within) for within in range(size or 1)} == {offset}
+        byte += size
+    assert document.size == byte
+
+
 @pytest.mark.parametrize(("offset", "position"), [(-5, (0, 0)), (99, (1, 1)), (3, (0, 2))])
 def test_an_offset_outside_the_file_or_in_a_line_end_is_clamped(
     offset: int, position: tuple[int, int]
@@ -191,6 +260,77 @@ def test_changes_give_what_opening_the_text_anew_gives(
         assert document.tree.root_node.has_error == fresh.tree.root_node.has_error
         if not fresh.tree.root_node.has_error:
             assert sexp(document) == sexp(fresh)
+
+
+def one_by_one(document: Document, changes: list[Change], encoding: Encoding) -> Document:
+    """As if each change came in a notification of its own."""
+    for change in changes:
+        document = document.changed(2, [change], encoding)
+    return document
+
+
+def same(one: Document, other: Document) -> bool:
+    """Whether text, lines and tree are the same."""
+    assert one.line_starts == opened(one.text).line_starts
+    return one == other and sexp(one) == sexp(other)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "line",
+    ["x = f(a, b)\n", "x = '😋é'  # ü\n", "x = f(a)\r\n", "é = '😋'\r\n\r", "if a: b()\r"],
+    ids=["ascii", "emoji", "crlf", "emoji-crlf", "cr"],
+)
+def test_many_changes_at_once_give_what_they_give_one_by_one(
+    line: str, seed: int, encoding: Encoding
+) -> None:
+    """From the last to the first, as VS Code sends them, some touching or beyond their line."""
+    chance = random.Random(f"{line} {seed}")
+    for _ in range(10):
+        document = opened(line * 6)
+        if chance.random() < 0.8:
+            assert document.tree is not None
+        starts = [
+            (chance.randrange(len(document.line_starts) + 1), chance.choice([*range(16), 99]))
+            for _ in range(chance.randint(2, 8))
+        ]
+        changes = [
+            Change(row, at, row, at + chance.choice([0, 0, 1, 2, 99]), chance.choice(PIECES))
+            for row, at in sorted(starts, reverse=True)
+        ]
+        if chance.random() < 0.2:
+            changes.insert(chance.randrange(len(changes)), Change.whole(line * 5))
+        if chance.random() < 0.2:
+            chance.shuffle(changes)
+        after = document.changed(2, changes, encoding)
+        assert same(after, one_by_one(document, changes, encoding))
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("a\nb", [Change(0, 1, 0, 1, "xyz"), Change(0, 0, 0, 3, "-")]),  # its end was clamped
+        ("a😋b", [Change(0, 1, 0, 3, "xyz"), Change(0, 0, 0, 2, "-")]),  # within a pair
+        ("a\rb", [Change(1, 0, 1, 0, "\n"), Change(1, 0, 1, 0, "-")]),  # two line ends are one
+        ("ab", [Change(9, 0, 9, 0, "x\ny"), Change(8, 0, 8, 0, "-")]),  # beyond the file
+        ("abc", [Change(0, 1, 0, 2, ""), Change(0, 1, 0, 2, "-")]),  # what came nearer
+        ("abc", [Change(0, 2, 0, 2, "x"), Change(0, 2, 0, 2, "y")]),  # at one place
+    ],
+)
+def test_a_change_that_touches_the_one_before_is_read_after_it(
+    text: str, changes: list[Change]
+) -> None:
+    document = opened(text)
+    assert same(document.changed(2, changes, UTF16), one_by_one(document, changes, UTF16))
+
+
+def test_thousands_of_changes_are_made_at_once(calls: Callable[[str], list[str]]) -> None:
+    document = opened("x = 'é'\n" * 5_000)
+    changes = [Change(row, 0, row, 1, "yz") for row in reversed(range(5_000))]
+    read = calls("_line_starts")
+    after = document.changed(2, changes, UTF16)
+    assert (after.text, len(read)) == ("yz = 'é'\n" * 5_000, 1)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ over several lines, every other kind is one line.
 
 import pytest
 
+from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.indent import indent_unit
 from lsp_server.spans import NoSpan, Span, SpanKind, choose, choose_lines
@@ -552,3 +553,20 @@ def test_every_place_of_a_text_gets_an_answer() -> None:
         for offset in range(len(text) + 1):
             span = choose(document, offset)
             assert isinstance(span, NoSpan) or span.start == span.end == offset
+
+
+def test_a_text_is_not_encoded_for_each_comment_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    above = "function f() {\n  // a comment, as é\n" + "  // and another one\n" * 300
+    document = Document.open("file:///x", "javascript", 1, "call(é);\n" * 2_000 + above + "  \n}\n")
+    assert document.tree is not None
+    encode, sizes = syntax.encode, list[int]()
+
+    def noting(text: str) -> bytes:
+        sizes.append(len(text))
+        return encode(text)
+
+    monkeypatch.setattr(syntax, "encode", noting)
+    span = choose(document, len(document.text) - 3)
+    assert isinstance(span, Span)
+    assert (span.kind, span.indent) == (SpanKind.BLOCK, "  ")
+    assert sum(sizes) < 20 * len(document.text)

@@ -127,18 +127,6 @@ def test_an_unknown_language_has_no_errors() -> None:
     assert syntax.errors_after(document, 0, 0, "((") == 0
 
 
-@pytest.mark.parametrize("text", ["abc", "é😋ß", "a\r\né\n😋", ""])
-def test_bytes_and_code_points(text: str) -> None:
-    for offset in range(len(text) + 1):
-        byte = syntax.byte_offset(text, offset)
-        assert byte == len(text[:offset].encode())
-        assert syntax.code_point_offset(text, byte) == offset
-
-
-def test_a_byte_within_a_character_is_that_characters_start() -> None:
-    assert syntax.code_point_offset("a😋b", 3) == 1
-
-
 IPYTHON = """\
 %%time
 %matplotlib inline
