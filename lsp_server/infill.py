@@ -22,7 +22,8 @@ from lsp_server.spans import Span, SpanKind
 
 _OVER_AND_OVER = re.compile(r"(.{1,24}?)\1{5,}\s*\Z", re.DOTALL)
 SECOND_TRY = 3
-"""Candidates that are asked for when fewer gave nothing because of their syntax.
+"""Candidates that are asked for when fewer gave nothing because of their syntax, unless what was
+sure leaves no other one as sure.
 
 A fill that is empty, or what follows anyway, is the model's way to say that nothing is missing.
 """
@@ -107,7 +108,7 @@ def _within(document: Document, span: Span, options: FillOptions) -> list[FillOp
             least_indent=least_indent(document, span),
             stop_line=line_below(document, span),
         )
-    if options.candidates >= SECOND_TRY:
+    if options.candidates >= SECOND_TRY or options.least_probability > 0.5:
         return [first]
     return [first, replace(first, candidates=SECOND_TRY)]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from engine import Fill, Finish
+from engine import Fill
 from lsp_server.brackets import PAIRS, comments, unmatched
 from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
@@ -28,8 +28,8 @@ def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit
     At 0 that is all of it.
     """
     nothing = _unsure(least)
-    is_whole = fill.finish is not Finish.UNSURE
-    if is_whole and (fill.probability >= least or not fill.text.strip()):
+    is_sure = fill.has_ended and (fill.probability >= least or not fill.text.strip())
+    if is_sure or not least:
         whole = to_edit(document, span, fill.text)
         if whole is not BREAKS_SYNTAX or not least:
             return whole

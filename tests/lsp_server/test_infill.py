@@ -57,6 +57,14 @@ def test_what_repeats_itself_without_end_is_not_shown(unit: str) -> None:
     assert isinstance(infill(document, span, scripted_engine(["0" * 30]), held), tuple)
 
 
+def test_there_is_no_second_try_where_no_other_could_be_as_sure() -> None:
+    document, span = marked(SOURCE)
+    engine = scripted_engine(["((1, 2", "f.read()"])
+    found = infill(document, span, engine, FillOptions(repair=0, least_probability=0.6))
+    assert isinstance(found, Nothing)
+    assert engine.requests == 1
+
+
 def test_there_is_no_second_try_when_several_were_asked_for() -> None:
     document, span = marked(SOURCE)
     engine = scripted_engine([")))"])
