@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +111,7 @@ class SourceFile:
                 raise InputError(f"{self.name}: is no regular file; nothing was written")
             # On Windows a folder's read-only bit keeps nobody from writing in it.
             writable, has_place = _is_writable(self.path), os.name == "nt" or _is_writable(folder)
+            stays = _can_give(self.path.stat())
             changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:
             raise self._unwritable(error) from None
@@ -121,6 +121,11 @@ class SourceFile:
             raise InputError(
                 f"{folder}: is a read-only folder, and {self.name} is written anew in it; "
                 "nothing was written"
+            )
+        if not stays:
+            raise InputError(
+                f"{self.name}: belongs to a user or a group that you cannot give a file to, and it "
+                "is written anew; nothing was written (`--diff` prints a patch instead)"
             )
         if changed:
             raise InputError(f"{self.name}: was changed in the meantime; nothing was written")
@@ -157,6 +162,14 @@ def _is_writable(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o222) and os.access(path, os.W_OK)
 
 
+def _can_give(facts: os.stat_result) -> bool:
+    """Whether a file that is made now can belong to the same user and group."""
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+        return True
+    groups = {os.getegid(), *os.getgroups()}
+    return facts.st_uid == os.geteuid() and facts.st_gid in groups
+
+
 def _replace(path: Path, content: bytes) -> None:
     """Writes beside `path` and renames over it: a reader sees the old file or the new one."""
     before = path.stat()
@@ -166,10 +179,9 @@ def _replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        if hasattr(os, "chown"):
-            # Only the superuser may give a file away; anyone else's file is theirs already.
-            with suppress(PermissionError):
-                os.chown(temporary, before.st_uid, before.st_gid)
+        made = Path(temporary).stat()
+        if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+            os.chown(temporary, before.st_uid, before.st_gid)
         Path(temporary).chmod(stat.S_IMODE(before.st_mode))
         Path(temporary).replace(path)
     except BaseException:
