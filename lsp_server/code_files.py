@@ -87,5 +87,5 @@ def _is_read(file: CodeFile, settings: Settings) -> bool:
     return (
         file.size <= settings.max_file_bytes
         and canonical(file.language) not in map(canonical, settings.disabled_languages)
-        and not globs.matches(file.path.as_posix(), settings.excluded_globs)
+        and not globs.excluded(file.path, settings.excluded_globs)
     )

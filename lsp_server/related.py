@@ -211,7 +211,7 @@ def beside(
     allowed = [
         (facts, file)
         for facts, file in sorted(files, key=lambda found: -found[0].st_mtime_ns)
-        if facts.st_size <= most and not globs.matches(file.as_posix(), sources.excluded_globs)
+        if facts.st_size <= most and not globs.excluded(file, sources.excluded_globs)
     ]
     sizes = accumulate(facts.st_size for facts, _ in allowed)
     return [

@@ -1,8 +1,10 @@
 """Which paths a glob pattern keeps from being read."""
 
+from pathlib import Path
+
 import pytest
 
-from lsp_server.globs import matches
+from lsp_server.globs import excluded, matches
 from lsp_server.settings import DEFAULT_EXCLUDED
 
 TABLE = [
@@ -25,7 +27,17 @@ TABLE = [
     ("/a/x.y", "x[.]y", True),
     ("/a/[", "[", True),
     ("/a/{b", "{b", True),
-    ("/a/x.py", "x[z-a].py", False),
+    ("/a/xq.py", "x[z-a].py", True),
+    ("/a/x1", "x[^0-9]", False),
+    ("/a/xb", "x[^0-9]", True),
+    ("/a/b.py", "{a,{b,c}}.py", True),
+    ("/a/d.py", "{a,{b,c}}.py", False),
+    ("/p/x/a.py", "{q,p/**}/a.py", True),
+    ("/a/b,c.py", "b,c.py", True),
+    ("/a/}b", "}b", True),
+    ("/p/private/deep/a.py", "private/", True),
+    ("/p/private", "private/", False),
+    ("/p/src/secret.py", "./src/secret.py", True),
     ("/a/b.c", "b?c", True),
     ("/a/bxc", "b.c", False),
 ]
@@ -34,6 +46,16 @@ TABLE = [
 @pytest.mark.parametrize(("path", "pattern", "expected"), TABLE)
 def test_one_pattern(path: str, pattern: str, expected: bool) -> None:
     assert matches(path, [pattern]) is expected
+
+
+def test_where_a_link_leads_counts_as_well_as_its_name(tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "tokens.py").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "private")
+    linked = tmp_path / "link" / "tokens.py"
+    assert excluded(linked, ["**/private/*"])
+    assert excluded(linked, ["**/link/*"])
+    assert not excluded(linked, ["**/public/*"])
 
 
 @pytest.mark.parametrize(

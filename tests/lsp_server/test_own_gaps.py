@@ -192,6 +192,14 @@ def test_what_any_of_the_settings_keeps_from_being_read_is_not(tmp_path: Path) -
     assert file.path == tmp_path / "a.py"
 
 
+def test_an_excluded_file_is_not_read_through_a_link(tmp_path: Path) -> None:
+    written(tmp_path, "a.py"), written(tmp_path, "hidden.py")
+    (tmp_path / "b.py").symlink_to(tmp_path / "hidden.py")
+    names = [str(tmp_path / name) for name in ("a.py", "b.py")]
+    [file] = code_files(names, Settings(excluded_globs=("**/hidden.py",)))
+    assert file.path == tmp_path / "a.py"
+
+
 def test_files_are_named_as_they_were_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

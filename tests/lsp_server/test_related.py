@@ -106,6 +106,15 @@ def test_what_is_never_looked_at(place: Path, name: str, content: bytes) -> None
     assert lines(place, Sources(excluded_globs=["**/secrets.*"])) == ""
 
 
+def test_what_is_excluded_where_a_linked_folder_leads_is_not_looked_at(place: Path) -> None:
+    link = place.parent.with_name("link")
+    link.symlink_to(place.parent)
+    linked = link / place.name
+    assert "account.touch()" in lines(linked)
+    excluded = [f"**/{place.parent.name}/account.py"]
+    assert lines(linked, Sources(excluded_globs=excluded)) == ""
+
+
 def test_a_link_is_not_followed(place: Path) -> None:
     like = place.parent / "account.py"
     (place.parent / "elsewhere").mkdir()
