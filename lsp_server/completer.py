@@ -123,6 +123,7 @@ class Completer:
         An engine that cannot be opened is told by status; the next settings are tried again.
         """
         self.settings = settings
+        self._host.cancel_all()  # what was asked for under others
         self._related = Related()
         self._last.clear()
         opened = self._opened_for
@@ -221,11 +222,7 @@ class Completer:
     async def _filled_lines(self, document: Document, first: int, last: int) -> Found:
         if refusal := self._refusal(document):
             return refusal
-        span = spans.choose_lines(document, first, last)
-        if isinstance(span, NoSpan):
-            return Nothing(span.reason, span.detail)
-        options = replace(self.settings.fill_options, max_tokens=span.max_tokens)
-        job = partial(_fill, document, span, options, self._look_up)
+        job = partial(_fill_lines, document, (first, last), self.settings, self._look_up)
         return await self._turn(_lines_key(document.uri), document, job)
 
     def why(self, uri: str) -> Nothing | None:
@@ -283,7 +280,7 @@ class Completer:
         try:
             found = await turn
         except CancelledError:
-            return SUPERSEDED
+            return STALE if self._has_changed(document) else SUPERSEDED
         except asyncio.CancelledError:
             self.counts.cancelled += 1
             self._tell()
@@ -293,10 +290,13 @@ class Completer:
                 logger.exception("A request failed")
             self._error = str(error) or repr(error)
             return Nothing("engine-failed", self._error)
-        now = self.documents.get(document.uri)
-        if now is None or (now.text != document.text and key != _entry_key(document.uri)):
+        if self._has_changed(document) and key != _entry_key(document.uri):
             return STALE
-        return found
+        return found if document.uri in self.documents else STALE
+
+    def _has_changed(self, document: Document) -> bool:
+        now = self.documents.get(document.uri)
+        return now is None or now.text != document.text
 
     def _nothing(self, uri: str, nothing: Nothing) -> tuple[Offer, ...]:
         """Notes why there is nothing to offer. What came too late says nothing of the document."""
@@ -347,6 +347,22 @@ def _fill(
     return infill(
         document, span, engine, options, related=related, cancelled=cancelled, on_step=on_step
     )
+
+
+def _fill_lines(
+    document: Document,
+    lines: tuple[int, int],
+    settings: Settings,
+    look_up: LookUp,
+    engine: Engine,
+    cancelled: Cancelled,
+) -> Found:
+    """Fills whole lines, on the engine's thread."""
+    span = spans.choose_lines(document, *lines)
+    if isinstance(span, NoSpan):
+        return Nothing(span.reason, span.detail)
+    options = replace(settings.fill_options, max_tokens=span.max_tokens)
+    return _fill(document, span, options, look_up, engine, cancelled)
 
 
 def _read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: Cancelled) -> None:

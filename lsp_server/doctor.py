@@ -6,6 +6,7 @@ because something before it is wrong is left out.
 
 from __future__ import annotations
 
+import io
 import json as json_format
 import platform
 import statistics
@@ -66,6 +67,8 @@ class Finding:
 
 def run(*, json: bool, model: Path | None, provider: str, threads: int) -> int:
     """Prints the findings, each when it is there, and returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a file need be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else UNWRAPPED)
     findings = []
     with console.status("looking") if console.is_terminal and not json else nullcontext():

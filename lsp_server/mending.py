@@ -216,7 +216,7 @@ def _without_overlap(document: Document, span: Span, text: str) -> str:
 
 
 def _without_repeated_head(document: Document, span: Span, text: str, rest: str) -> str:
-    for tail in {text, text.rstrip()}:
+    for tail in (text, text.rstrip()):
         for size in range(min(len(rest), len(tail)), 0, -1):
             shorter = tail[: len(tail) - size]
             if tail.endswith(rest[:size]) and _may_cut(document, span, shorter, rest[:size]):

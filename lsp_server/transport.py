@@ -83,8 +83,9 @@ def one_client(host: str, port: int) -> Streams:
             name = _address(*listener.getsockname()[:2])
             print(f"lacuna: listening on {name}", file=sys.stderr, flush=True)
             connection, _ = listener.accept()
-    except OSError as error:
-        raise InputError(f"--tcp {given}: {error.strerror or error}") from None
+    except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"--tcp {given}: {reason}") from None
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Streams(connection.recv, connection.makefile("wb"))
 

@@ -421,7 +421,7 @@ async def test_another_model_is_loaded_at_once(scripted: Scripted) -> None:
 
 
 async def test_bad_settings_are_told_with_their_path(scripted: Scripted) -> None:
-    editor = await scripted("abcdef", options={"threshold": 7, "maxTokens": 3, "colour": "red"})
+    editor = await scripted("abc, d", options={"threshold": 7, "maxTokens": 4, "colour": "red"})
     [message] = editor.messages
     assert message.startswith("lacuna.threshold must be a number from 0 to 1, not 7")
     [logged] = editor.logged
@@ -442,6 +442,20 @@ async def test_switched_off_and_on_again(scripted: Scripted) -> None:
     editor.configure(enabled=True)
     await editor.until("ready")
     assert len(await editor.ask(at)) == 1
+
+
+async def test_what_was_asked_under_other_settings_is_not_answered(
+    scripted: Scripted, gate: Path
+) -> None:
+    editor = await scripted("one", step_gate=str(gate))
+    at = editor.open("x = ▮\n")
+    answer = editor.ask(at)
+    await editor.until("computing")
+    editor.configure(enabled=False)
+    await editor.until("off")
+    gate.touch()
+    assert await answer == []
+    assert await editor.ask(at) == []
 
 
 async def test_files_that_are_left_alone(scripted: Scripted) -> None:
@@ -533,6 +547,19 @@ async def test_lines_that_cannot_be_filled(scripted: Scripted) -> None:
         )
         assert (found.edits, found.text, found.reason) == ([], "", reason)
         assert found.detail
+
+
+async def test_lines_of_a_text_that_has_changed_are_stale(scripted: Scripted, gate: Path) -> None:
+    editor = await scripted("b = a + 1", step_gate=str(gate))
+    editor.open("a = 1\nb = 2\n")
+    document = {"uri": URI, "version": 1}
+    filling = editor.call("lacuna/fillLines", textDocument=document, startLine=1, endLine=1)
+    found = asyncio.ensure_future(filling)
+    await editor.until("computing")
+    editor.type("y", types.Position(0, 0))
+    await editor.counts()
+    gate.touch()
+    assert (await found).reason == "stale"
 
 
 async def test_bad_parameters_are_named(scripted: Scripted) -> None:

@@ -73,6 +73,12 @@ def test_addresses_that_others_can_reach_are_refused(host: str) -> None:
         one_client(host, 0)
 
 
+@pytest.mark.parametrize("host", [".", "x" * 64])
+def test_what_can_be_no_host_is_refused(host: str) -> None:
+    with pytest.raises(InputError, match=f"--tcp {re.escape(host)}:80: "):
+        one_client(host, 80)
+
+
 def test_an_ipv6_address_is_told_in_brackets(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
