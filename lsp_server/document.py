@@ -12,7 +12,6 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
@@ -21,19 +20,10 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from tree_sitter import Tree
 
 from lsp_server import syntax
+from lsp_server.ruler import STEP, Encoding, Ruler, fitting, units_of
 from lsp_server.syntax import Replacement
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
-_STEP = 1024
-"""Characters from one mark of a ruler to the next."""
-
-
-class Encoding(StrEnum):
-    """The unit in which LSP counts the characters of a line."""
-
-    UTF8 = "utf-8"
-    UTF16 = "utf-16"
-    UTF32 = "utf-32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +43,6 @@ class Change:
     def whole(cls, text: str) -> Change:
         """The change that replaces everything."""
         return cls(None, 0, 0, 0, text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ruler:
-    """A text measured in the units of an encoding, with marks: no way is far, even in one line."""
-
-    text: str = field(repr=False)
-    encoding: Encoding
-    marks: tuple[int, ...] = field(repr=False)
-    """Units before each `_STEP` characters, and before the end."""
-
-    @classmethod
-    def of(cls, text: str, encoding: Encoding) -> _Ruler:
-        """Goes through the text once."""
-        parts = (text[start : start + _STEP] for start in range(0, len(text), _STEP))
-        sizes = (_units(part, encoding) for part in parts)
-        return cls(text, encoding, tuple(accumulate(sizes, initial=0)))
-
-    def units(self, offset: int) -> int:
-        """The units before a code-point offset."""
-        mark = offset // _STEP
-        return self.marks[mark] + _units(self.text[mark * _STEP : offset], self.encoding)
-
-    def offset(self, units: int) -> int:
-        """The code-point offset after so many units; one within a character counts as its start."""
-        mark = bisect_right(self.marks, units) - 1
-        start = min(mark * _STEP, len(self.text))
-        part = self.text[start : start + _STEP]
-        return start + _fitting(part, units - self.marks[mark], self.encoding)
 
 
 @dataclass(frozen=True)
@@ -228,14 +189,14 @@ class Document:
         return byte if self.text.isascii() else self._bytes.offset(byte)
 
     @cached_property
-    def _bytes(self) -> _Ruler:
-        return _Ruler.of(self.text, Encoding.UTF8)
+    def _bytes(self) -> Ruler:
+        return Ruler.of(self.text, Encoding.UTF8)
 
     @cached_property
-    def _utf16(self) -> _Ruler:
-        return _Ruler.of(self.text, Encoding.UTF16)
+    def _utf16(self) -> Ruler:
+        return Ruler.of(self.text, Encoding.UTF16)
 
-    def _ruler(self, encoding: Encoding) -> _Ruler:
+    def _ruler(self, encoding: Encoding) -> Ruler:
         """For a line that is long; UTF-32 counts as Python does."""
         return self._utf16 if encoding is Encoding.UTF16 else self._bytes
 
@@ -277,8 +238,8 @@ class Document:
         character = max(character, 0)
         if encoding is Encoding.UTF32 or self.text.isascii():
             return min(start + character, end)
-        if end - start <= _STEP:
-            return start + _fitting(self.text[start:end], character, encoding)
+        if end - start <= STEP:
+            return start + fitting(self.text[start:end], character, encoding)
         ruler = self._ruler(encoding)
         return min(ruler.offset(ruler.units(start) + character), end)
 
@@ -290,8 +251,8 @@ class Document:
         offset = min(offset, end)
         if encoding is Encoding.UTF32 or self.text.isascii():
             return line, offset - start
-        if offset - start <= _STEP:
-            return line, _units(self.text[start:offset], encoding)
+        if offset - start <= STEP:
+            return line, units_of(self.text[start:offset], encoding)
         ruler = self._ruler(encoding)
         return line, ruler.units(offset) - ruler.units(start)
 
@@ -322,27 +283,3 @@ def windows_name(path: str) -> str:
     VS Code writes `/c%3A/a.py`, which `urllib.request.url2pathname` takes for a path without one.
     """
     return re.sub("^/(?=[A-Za-z]:)", "", unquote(path))
-
-
-def _units(text: str, encoding: Encoding) -> int:
-    """How many units a text takes."""
-    if encoding is Encoding.UTF8:
-        return syntax.size(text)
-    if encoding is Encoding.UTF32 or text.isascii():
-        return len(text)
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
-def _fitting(text: str, units: int, encoding: Encoding) -> int:
-    """How many characters from the start of a text fit into so many units."""
-    low, high = 0, min(len(text), units)
-    if text.isascii():
-        return high
-    while low < high:
-        middle = (low + high + 1) // 2
-        taken = _units(text[low:middle], encoding)
-        if taken <= units:
-            low, units = middle, units - taken
-        else:
-            high = middle - 1
-    return low

@@ -32,9 +32,10 @@ from pygls.protocol.json_rpc import RPCMessage, RPCRequest
 
 from lsp_server import transport, wire
 from lsp_server.completer import NOT_OPEN, STALE, Completer
-from lsp_server.document import Document, Encoding
+from lsp_server.document import Document
 from lsp_server.host import Host, Opener, open_engine
 from lsp_server.notebook import Notebook
+from lsp_server.ruler import Encoding
 from lsp_server.settings import Problem, Settings, read_settings
 from lsp_server.status import State, Status
 

@@ -7,7 +7,9 @@ from pathlib import Path, PureWindowsPath
 import pytest
 
 from lsp_server import document as document_module
-from lsp_server.document import Change, Document, Encoding, windows_name
+from lsp_server import ruler as ruler_module
+from lsp_server.document import Change, Document, windows_name
+from lsp_server.ruler import Encoding
 
 UTF8, UTF16, UTF32 = Encoding.UTF8, Encoding.UTF16, Encoding.UTF32
 
@@ -131,7 +133,7 @@ def test_positions_in_a_long_line(before: str, encoding: Encoding) -> None:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
-    """Notes the texts that a function of the module is given from now on."""
+    """Notes the texts that a function is given from now on, wherever it is called."""
 
     def watch(name: str) -> list[str]:
         texts: list[str] = []
@@ -141,7 +143,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
             texts.append(text)
             return function(text, *rest)
 
-        monkeypatch.setattr(document_module, name, noting)
+        for module in (document_module, ruler_module):
+            monkeypatch.setattr(module, name, noting, raising=False)
         return texts
 
     return watch
@@ -151,7 +154,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
 def test_a_long_line_is_not_counted_character_by_character(
     encoding: Encoding, calls: Callable[[str], list[str]]
 ) -> None:
-    document, counted = opened("é" + "a" * 490_000), calls("_units")
+    document, counted = opened("é" + "a" * 490_000), calls("units_of")
     line, character = document.position(480_000, encoding)
     assert document.offset(line, character, encoding) == 480_000
     assert len(counted) < 1_000
