@@ -8,35 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
-from pathlib import Path
 from time import perf_counter
-from urllib.parse import unquote, urlsplit
 
-from engine import Engine, FillOptions, Step
+from engine import Engine, Step
 from engine.errors import CancelledError, LacunaError
-from engine.prompt import Cancelled, OnStep
-from lsp_server import globs, spans
+from engine.prompt import Cancelled
+from lsp_server import jobs
 from lsp_server.document import Document
 from lsp_server.host import AHEAD, Host
-from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.infill import Nothing
+from lsp_server.jobs import Found, LookUp
+from lsp_server.left_alone import DISABLED, left_alone, no_text
 from lsp_server.notebook import Notebook
 from lsp_server.offers import Lines, Offer, Offers
-from lsp_server.prompt import prompt_around
 from lsp_server.related import Related, Sources
 from lsp_server.request import Request
 from lsp_server.settings import Settings
-from lsp_server.spans import NoSpan, Span
 from lsp_server.status import Counts, State, Status
 
-DISABLED = Nothing("disabled", "Lacuna is switched off in the settings.")
-LANGUAGE = Nothing("disabled-language", "This language is switched off in the settings.")
-EXCLUDED = Nothing("excluded", "The file matches excludedGlobs, so it is never read.")
-TOO_LARGE = Nothing("too-large", "The file is larger than maxFileBytes.")
-BINARY = Nothing("binary", "The file is no text: it has a zero byte.")
 NOT_OPEN = Nothing("not-open", "The editor has not opened this document.")
 LOADING = Nothing("loading", "The model is still loading.")
 SUPERSEDED = Nothing("superseded", "Another request came before this one was done.")
@@ -44,9 +37,29 @@ STALE = Nothing("stale", "The document has changed since.")
 NOT_EXTENDING = Nothing("not-extending", "The fill does not go on from the completion selected.")
 
 logger = logging.getLogger(__name__)
-Found = tuple[Suggestion, ...] | Nothing
-LookUp = Callable[[Document, int, int], str]
-"""A document and a gap in it, start..end -> lines of other files that are like those around it."""
+
+
+class Kind(Enum):
+    """What an editor waits for. Of one document only the newest of each kind is computed."""
+
+    INLINE = auto()
+    ENTRY = auto()
+    """Of a popup. A change does not cancel it: many an editor asks once for a word, and filters
+    what it gets by the rest of it."""
+    LINES = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A document's turn at the engine."""
+
+    uri: str
+    kind: Kind
+
+    @property
+    def outlives_changes(self) -> bool:
+        """Whether its answer is of use though the text has changed."""
+        return self.kind is Kind.ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +97,15 @@ class Completer:
         entries of a popup."""
         self.documents.pop(document.uri, None)  # the last changed one is at the end
         self.documents[document.uri] = document
-        self._host.cancel(document.uri)
-        self._host.cancel(_lines_key(document.uri))
+        for kind in Kind:
+            turn = Turn(document.uri, kind)
+            if not turn.outlives_changes:
+                self._host.cancel(turn)
 
     def close(self, uri: str) -> None:
         """Forgets a document."""
-        for key in (uri, _entry_key(uri), _lines_key(uri)):
-            self._host.cancel(key)
+        for kind in Kind:
+            self._host.cancel(Turn(uri, kind))
         for known in (self.documents, self._last, self._why):
             known.pop(uri, None)
 
@@ -105,7 +120,7 @@ class Completer:
             if other is not document:  # a large notebook is not kept once for each of its cells
                 self.documents[other.uri] = other.between("", "")
                 self._last.pop(other.uri, None)
-        readable = [cell for cell in cells if _no_text(cell, self.settings) is None]
+        readable = [cell for cell in cells if no_text(cell, self.settings) is None]
         self.documents[uri] = notebook.place(document, readable)
         return self.documents[uri]
 
@@ -177,7 +192,7 @@ class Completer:
         if self._refusal(request.document):
             return
         try:
-            await self._host.turn(AHEAD, partial(_read_around, request, self._look_up))
+            await self._host.turn(AHEAD, partial(jobs.read_around, request, self._look_up))
         except LacunaError as error:
             logger.debug("Nothing was read ahead: %s", error)
         except Exception:
@@ -193,9 +208,9 @@ class Completer:
         if rest := self._typed_along(request):
             return rest
         steps: list[Step] = []
-        job = partial(_search, request, self.settings, self._look_up, steps)
-        key = _entry_key(uri) if request.entry else uri
-        found = await self._turn(key, request.document, job)
+        job = partial(jobs.search, request, self.settings, self._look_up, steps)
+        turn = Turn(uri, Kind.ENTRY if request.entry else Kind.INLINE)
+        found = await self._done(turn, request.document, job)
         if isinstance(found, Nothing):
             return self._nothing(uri, found)
         items = [(suggestion, request.item(suggestion)) for suggestion in found]
@@ -222,8 +237,8 @@ class Completer:
     async def _filled_lines(self, document: Document, first: int, last: int) -> Found:
         if refusal := self._refusal(document):
             return refusal
-        job = partial(_fill_lines, document, (first, last), self.settings, self._look_up)
-        return await self._turn(_lines_key(document.uri), document, job)
+        job = partial(jobs.fill_lines, document, (first, last), self.settings, self._look_up)
+        return await self._done(Turn(document.uri, Kind.LINES), document, job)
 
     def why(self, uri: str) -> Nothing | None:
         """Why the last request on a document gave nothing; None if it gave something."""
@@ -237,7 +252,7 @@ class Completer:
             return lambda document, start, end: ""
         sources = Sources(
             opened=tuple(self.documents.values()),
-            may_read=lambda document: _left_alone(document, settings) is None,
+            may_read=lambda document: left_alone(document, settings) is None,
             excluded_globs=settings.excluded_globs,
             max_file_bytes=settings.max_file_bytes,
         )
@@ -245,7 +260,7 @@ class Completer:
 
     def _refusal(self, document: Document) -> Nothing | None:
         """Why a document is not to be read at all, or cannot be now."""
-        if refusal := _left_alone(document, self.settings):
+        if refusal := left_alone(document, self.settings):
             return refusal
         if self._host.engine is None:
             return Nothing("no-engine", self._error) if self._error else LOADING
@@ -270,15 +285,15 @@ class Completer:
                 return (rest,)
         return ()
 
-    async def _turn(
-        self, key: Hashable, document: Document, job: Callable[[Engine, Cancelled], Found]
+    async def _done(
+        self, turn: Turn, document: Document, job: Callable[[Engine, Cancelled], Found]
     ) -> Found:
         """Runs a job in its turn. Failures and stale answers are nothing to suggest."""
         self._error = None
-        turn = self._host.turn(key, job)
+        answer = self._host.turn(turn, job)
         self._tell()
         try:
-            found = await turn
+            found = await answer
         except CancelledError:
             return STALE if self._has_changed(document) else SUPERSEDED
         except asyncio.CancelledError:
@@ -290,9 +305,9 @@ class Completer:
                 logger.exception("A request failed")
             self._error = str(error) or repr(error)
             return Nothing("engine-failed", self._error)
-        if self._has_changed(document) and key != _entry_key(document.uri):
-            return STALE
-        return found if document.uri in self.documents else STALE
+        is_open = document.uri in self.documents
+        is_stale = self._has_changed(document) and not turn.outlives_changes
+        return found if is_open and not is_stale else STALE
 
     def _has_changed(self, document: Document) -> bool:
         now = self.documents.get(document.uri)
@@ -307,111 +322,3 @@ class Completer:
             self._why[uri] = nothing
         self._tell()
         return ()
-
-
-def _search(
-    request: Request,
-    settings: Settings,
-    look_up: LookUp,
-    steps: list[Step],
-    engine: Engine,
-    cancelled: Cancelled,
-) -> Found:
-    """Chooses a span and fills it, on the engine's thread; the trace is left in `steps`."""
-    document, offset = request.completed()
-    span = spans.choose(document, offset, multiline=settings.multiline == "auto")
-    if isinstance(span, NoSpan):
-        return Nothing(span.reason, span.detail)
-    least = settings.min_probability if request.automatic else 0.0
-    options = replace(settings.fill_options, candidates=request.wanted, least_probability=least)
-
-    def keep(step: Step) -> None:
-        if step.index == 0:  # a second try begins anew
-            steps.clear()
-        steps.append(step)
-
-    return _fill(document, span, options, look_up, engine, cancelled, on_step=keep)
-
-
-def _fill(
-    document: Document,
-    span: Span,
-    options: FillOptions,
-    look_up: LookUp,
-    engine: Engine,
-    cancelled: Cancelled,
-    on_step: OnStep | None = None,
-) -> Found:
-    """Fills a span, on the engine's thread."""
-    related = look_up(document, span.start, span.end)
-    return infill(
-        document, span, engine, options, related=related, cancelled=cancelled, on_step=on_step
-    )
-
-
-def _fill_lines(
-    document: Document,
-    lines: tuple[int, int],
-    settings: Settings,
-    look_up: LookUp,
-    engine: Engine,
-    cancelled: Cancelled,
-) -> Found:
-    """Fills whole lines, on the engine's thread."""
-    span = spans.choose_lines(document, *lines)
-    if isinstance(span, NoSpan):
-        return Nothing(span.reason, span.detail)
-    options = replace(settings.fill_options, max_tokens=span.max_tokens)
-    return _fill(document, span, options, look_up, engine, cancelled)
-
-
-def _read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: Cancelled) -> None:
-    """Reads the text around a cursor, on the engine's thread; less what would be replaced there."""
-    document, offset = request.document, request.offset
-    span = spans.choose(document, offset)
-    start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
-    related = look_up(document, start, end)
-    engine.read(prompt_around(document, start, end, related), cancelled=cancelled)
-
-
-def _left_alone(document: Document, settings: Settings) -> Nothing | None:
-    """Why a document is not to be read by these settings."""
-    if not settings.enabled:
-        return DISABLED
-    if document.language in settings.disabled_languages:
-        return LANGUAGE
-    if any(globs.matches(path, settings.excluded_globs) for path in _paths(document)):
-        return EXCLUDED
-    return _no_text(document, settings)
-
-
-def _no_text(document: Document, settings: Settings) -> Nothing | None:
-    """Why a document is not to be read for what its text is."""
-    if document.size > settings.max_file_bytes:
-        return TOO_LARGE
-    return BINARY if "\0" in document.text else None
-
-
-def _paths(document: Document) -> Iterator[str]:
-    """The paths that globs are held against: as it was opened, and where links to it lead.
-
-    All of what is no URI.
-    """
-    uri = document.notebook or document.uri
-    try:
-        yield unquote(urlsplit(uri).path)
-    except ValueError:  # such as a bracket that is not closed
-        yield unquote(uri)
-    if document.path:
-        yield Path(os.path.realpath(document.path)).as_posix()
-
-
-def _entry_key(uri: str) -> Hashable:
-    """Entries of a popup take turns of their own: a change does not cancel them. Many an editor
-    asks once for a word, and filters what it gets by the rest of it."""
-    return ("entry", uri)
-
-
-def _lines_key(uri: str) -> Hashable:
-    """Whole lines take turns of their own: a suggestion wanted meanwhile does not cancel them."""
-    return ("lines", uri)

@@ -1,0 +1,88 @@
+"""What the engine's thread does for an editor: it chooses spans, fills them, and reads ahead.
+
+Each takes the engine last, and what tells that nobody waits any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine import Engine, FillOptions, Step
+from engine.prompt import Cancelled, OnStep
+from lsp_server import spans
+from lsp_server.document import Document
+from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.prompt import prompt_around
+from lsp_server.request import Request
+from lsp_server.settings import Settings
+from lsp_server.spans import NoSpan, Span
+
+Found = tuple[Suggestion, ...] | Nothing
+LookUp = Callable[[Document, int, int], str]
+"""A document and a gap in it, start..end -> lines of other files that are like those around it."""
+
+
+def search(
+    request: Request,
+    settings: Settings,
+    look_up: LookUp,
+    steps: list[Step],
+    engine: Engine,
+    cancelled: Cancelled,
+) -> Found:
+    """Chooses a span and fills it; the trace is left in `steps`."""
+    document, offset = request.completed()
+    span = spans.choose(document, offset, multiline=settings.multiline == "auto")
+    if isinstance(span, NoSpan):
+        return Nothing(span.reason, span.detail)
+    least = settings.min_probability if request.automatic else 0.0
+    options = replace(settings.fill_options, candidates=request.wanted, least_probability=least)
+
+    def keep(step: Step) -> None:
+        if step.index == 0:  # a second try begins anew
+            steps.clear()
+        steps.append(step)
+
+    return _fill(document, span, options, look_up, engine, cancelled, on_step=keep)
+
+
+def fill_lines(
+    document: Document,
+    lines: tuple[int, int],
+    settings: Settings,
+    look_up: LookUp,
+    engine: Engine,
+    cancelled: Cancelled,
+) -> Found:
+    """Fills whole lines, first and last."""
+    span = spans.choose_lines(document, *lines)
+    if isinstance(span, NoSpan):
+        return Nothing(span.reason, span.detail)
+    options = replace(settings.fill_options, max_tokens=span.max_tokens)
+    return _fill(document, span, options, look_up, engine, cancelled)
+
+
+def read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: Cancelled) -> None:
+    """Reads the text around a cursor, less what would be replaced there."""
+    document, offset = request.document, request.offset
+    span = spans.choose(document, offset)
+    start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
+    related = look_up(document, start, end)
+    engine.read(prompt_around(document, start, end, related), cancelled=cancelled)
+
+
+def _fill(
+    document: Document,
+    span: Span,
+    options: FillOptions,
+    look_up: LookUp,
+    engine: Engine,
+    cancelled: Cancelled,
+    on_step: OnStep | None = None,
+) -> Found:
+    """Fills a span."""
+    related = look_up(document, span.start, span.end)
+    return infill(
+        document, span, engine, options, related=related, cancelled=cancelled, on_step=on_step
+    )
