@@ -27,18 +27,19 @@ def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit
 
     At 0 that is all of it.
     """
-    nothing = _unsure(least)
-    is_sure = fill.has_ended and (fill.probability >= least or not fill.text.strip())
-    if is_sure or not least:
+    if not least:
+        return to_edit(document, span, fill.text)
+    why = _unsure(least)
+    if fill.has_ended and (fill.probability >= least or not fill.text.strip()):
         whole = to_edit(document, span, fill.text)
-        if whole is not BREAKS_SYNTAX or not least:
+        if whole is not BREAKS_SYNTAX:
             return whole
-        nothing = whole
+        why = whole
     for text in islice(pieces(document, span, fill, least), TRIES):
         edit = to_edit(document, span, text)
         if isinstance(edit, Edit) and _is_worth(edit.text):
             return edit
-    return nothing
+    return why
 
 
 def pieces(document: Document, span: Span, fill: Fill, least: float) -> Iterator[str]:
