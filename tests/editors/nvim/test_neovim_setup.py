@@ -41,6 +41,82 @@ def test_a_key_that_was_mapped_before_keeps_its_work(editor: Opener, scripted: S
     nvim.holds("before")
 
 
+# A mapping that yields its own key, mapped again, as Neovim allows; here it gives up in the end.
+ITSELF = """(function()
+  called = 0
+  function itself()
+    called = called + 1
+    if called > 50 then error('for ever') end
+    return vim.keycode(vim.fn.pumvisible() == 1 and '<C-n>' or '<Tab>')
+  end
+  vim.cmd('imap <expr> <Tab> v:lua.itself()')
+  return { cmd = %s, keys = true }
+end)()"""
+
+
+def test_a_mapping_that_falls_back_to_its_own_key_comes_to_an_end(
+    editor: Opener, scripted: Scripted
+) -> None:
+    scripted.tell("x   y = 1\n")
+    nvim = editor(ITSELF % scripted.command)
+    nvim.open("a.py", "")
+    nvim.rpc.command("setlocal shiftwidth=4 softtabstop=4")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("ix<Tab>")
+    nvim.holds("x   ")
+    assert nvim.lua("return called") == 1
+    nvim.shows("y = 1")
+    nvim.keys("<Tab>")
+    nvim.holds("x   y = 1")
+    assert nvim.lua("return called") == 1
+    nvim.keys("<CR><Tab><Tab>")  # in one go
+    nvim.holds("x   y = 1\n        ")
+    assert nvim.lua("return called") == 3
+
+
+@pytest.mark.parametrize("ends", ["error('it fails')", "return ''"])
+def test_a_mapping_that_yields_nothing_runs_again_at_the_next_press(
+    editor: Opener, scripted: Scripted, ends: str
+) -> None:
+    scripted.tell("xyz = 1\n")
+    nvim = editor(
+        "(function()\n"
+        "  called = 0\n"
+        f"  local function nothing() called = called + 1; {ends} end\n"
+        "  vim.keymap.set('i', '<Tab>', nothing, { expr = true, remap = true })\n"
+        f"  return {{ cmd = {scripted.command}, keys = true }}\n"
+        "end)()"
+    )
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("i")
+    nvim.keys("<Tab>")
+    nvim.until(lambda: nvim.lua("return called") == 1, "the mapping run")
+    nvim.keys("<Tab>")
+    nvim.until(lambda: nvim.lua("return called") == 2, "the mapping run again")
+    nvim.keys("xyz")
+    nvim.shows(" = 1")
+    nvim.keys("<Tab>")
+    nvim.holds("xyz = 1")
+
+
+def test_a_mapping_to_another_key_that_was_mapped_still_comes_to_that(
+    editor: Opener, scripted: Scripted
+) -> None:
+    nvim = editor(
+        "(function()\n"
+        "  vim.cmd('imap <Tab> <M-w>')\n"
+        "  vim.cmd('imap <M-w> one<Space>')\n"
+        f"  return {{ cmd = {scripted.command}, keys = true }}\n"
+        "end)()"
+    )
+    nvim.open("a.py", "")
+    nvim.keys("i<Tab><Tab>")
+    nvim.holds("one one ")
+    nvim.keys("<Esc>qqo<Tab><Tab><Esc>q@q")
+    nvim.holds("one one \none one \none one ")
+
+
 def mapped(nvim: Neovim, key: str) -> str:
     """What `key` does in Insert mode, by the description of its mapping."""
     return str(nvim.lua("return vim.fn.maparg(..., 'i', false, true).desc or ''", key))
@@ -93,7 +169,24 @@ def test_a_mapping_that_the_buffer_hides_is_kept_too(editor: Opener, scripted: S
         ("{ debounce = { max = 500 } }", "debounce must be a table of typing and deleting in ms"),
         ("{ debounce = { typing = -1 } }", "debounce must be a table of typing and deleting"),
         ("{ battery = true }", 'battery must be "ignore", "saver" or "pause", not true'),
-        ("{ settings = { excludedGlobs = '*.pem' } }", "settings must be a table of server"),
+        ("{ settings = '*.pem' }", 'settings must be a table of server settings, not "*.pem"'),
+        (
+            "{ settings = { excludedGlobs = '*.pem' } }",
+            'settings.excludedGlobs must be a list of strings, not "*.pem"; the default is used',
+        ),
+        (
+            "{ settings = { excludedGlobs = { '*.pem', 1 } } }",
+            'settings.excludedGlobs must be a list of strings, not { "*.pem", 1 }',
+        ),
+        (
+            "{ settings = { disabledLanguages = { python = true } } }",
+            "settings.disabledLanguages must be a list of strings",
+        ),
+        (
+            "{ settings = { maxFileBytes = '2 MB' } }",
+            'settings.maxFileBytes must be a whole number from 0 to 100000000, not "2 MB"',
+        ),
+        ("{ settings = { maxFileBytes = -1 } }", "settings.maxFileBytes must be a whole number"),
     ],
 )
 def test_a_bad_option_is_named_and_its_default_used(desk: Desk, options: str, message: str) -> None:
@@ -107,6 +200,26 @@ def test_a_bad_option_is_named_and_its_default_used(desk: Desk, options: str, me
     )
     assert message in problems[0][0]
     assert problems[1] is True
+
+
+def test_a_bad_setting_costs_none_of_the_others(desk: Desk) -> None:
+    problems, settings = desk.nvim.lua(
+        "local config = require('lacuna.config')\n"
+        "local before = config.current\n"
+        "local problems = config.set({ settings = { maxFileBytes = '2 MB', steps = 4,"
+        " excludedGlobs = { 'private/*' }, disabledLanguages = 'python' } })\n"
+        "local settings = config.current.settings\n"
+        "config.current = before\n"
+        "return { problems, settings }"
+    )
+    named = [problem.split(" must be ")[0] for problem in problems]
+    assert named == ["settings.disabledLanguages", "settings.maxFileBytes"]
+    assert settings == {
+        "disabledLanguages": [],
+        "excludedGlobs": ["private/*"],
+        "maxFileBytes": 2000000,
+        "steps": 4,
+    }
 
 
 def test_once_the_model_is_loaded_it_is_asked_without_a_key(desk: Desk) -> None:
@@ -190,6 +303,50 @@ def test_the_statusline_follows_the_server(desk: Desk) -> None:
     nvim.keys("<Esc>")
     nvim.rpc.command("enew")
     assert nvim.lua(line) == ""
+
+
+def test_a_failure_is_told_once_until_the_server_is_well_again(desk: Desk) -> None:
+    nvim = desk.sit("")
+    computing = {"state": "computing", "message": "Computing."}
+    first, second = ({"state": "error", "message": f"Failure {n}."} for n in (1, 2))
+
+    def told(*statuses: dict[str, str]) -> list[str]:
+        nvim.lua("notices = {}")
+        for status in statuses:
+            nvim.lua("require('lacuna.client').notifications['lacuna/status'](...)", status)
+        return nvim.notices().splitlines()
+
+    try:
+        one, two = "Lacuna: Failure 1.", "Lacuna: Failure 2."
+        assert told(computing, first, computing, first, computing, first) == [one]
+        assert told(computing, second, computing, first, second) == [two]
+        for state in ("ready", "off", "loading"):
+            assert told({"state": state, "message": ""}, first, computing, first) == [one]
+        nvim.lua("for _, hear in ipairs(require('lacuna.client').on_gone) do hear() end")
+        assert told(first, computing, first) == [one]
+    finally:
+        told({"state": "ready", "message": "Ready."})
+
+
+def test_the_statusline_says_paused_of_what_lasts_only(desk: Desk) -> None:
+    nvim = desk.sit("")
+    line = "return require('lacuna').statusline()"
+    notify = "require('lacuna.client').notifications['lacuna/status'](...)"
+    nvim.lua(notify, {"state": "ready", "message": "Ready."})
+    nvim.keys("alpha alphabet alp<C-n>")
+    nvim.until(lambda: nvim.rpc.funcs.pumvisible(), "the menu")
+    assert nvim.lua(line) == "Lacuna ready"
+    nvim.keys("<C-e><Esc>")
+    nvim.lua("vim.fn.setreg('q', ':lua seen = require(\"lacuna\").statusline()\\r')")
+    nvim.keys("@q")
+    nvim.until(lambda: nvim.lua("return seen"), "the macro run")
+    assert nvim.lua("return seen") == "Lacuna ready"
+    nvim.lua("seen = nil")
+    nvim.rpc.command("LacunaPause")
+    try:
+        assert nvim.lua(line) == "Lacuna paused"
+    finally:
+        nvim.rpc.command("LacunaResume")
 
 
 def builtin(editor: Opener, scripted: Scripted) -> Neovim:

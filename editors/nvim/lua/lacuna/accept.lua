@@ -1,6 +1,7 @@
 --- Puts the suggestion, or its next word or line, into the buffer: one undo step of its own, the
 --- server told.
 
+local candidate = require('lacuna.candidate')
 local client = require('lacuna.client')
 local request = require('lacuna.request')
 local suggestion = require('lacuna.suggestion')
@@ -32,7 +33,7 @@ function M.cut(rest, piece)
 end
 
 --- How many bytes after the cursor go when `text` comes: all that the suggestion replaces for its
---- end, for a piece of it those characters that stand in the piece.
+--- end, for a piece of it those that are drawn within the piece.
 ---@param text string
 ---@param fit lacuna.Fit
 ---@return integer
@@ -40,13 +41,9 @@ local function replaced_by(text, fit)
   if text == fit.rest then
     return fit.replaced
   end
-  local taken, from = 0, 1
-  while taken < fit.replaced do
-    local at = text:find(fit.after:sub(taken + 1, taken + 1), from, true)
-    if not at then
-      break
-    end
-    taken, from = taken + 1, at + 1
+  local taken = 0
+  for _, at in ipairs(candidate.positions(fit.rest, fit.after:sub(1, fit.replaced)) or {}) do
+    taken = taken + (at <= #text and 1 or 0)
   end
   return taken
 end
@@ -79,13 +76,14 @@ local function length(text, line_end)
 end
 
 --- Put a piece of the suggestion into the buffer. False when none is shown that fits the buffer as
---- it is now.
+--- it is now; but while the one that follows a suggestion is on its way, a key that comes early is
+--- meant for that, and is no other key.
 ---@param piece lacuna.Piece
 ---@return boolean
 function M.accept(piece)
   local fit, current = suggestion.fit(), suggestion.current()
   if not fit or not current or not request.inserting() then
-    return false
+    return suggestion.follows()
   end
   local text = M.cut(fit.rest, piece)
   local whole = text == fit.rest

@@ -37,6 +37,9 @@ M.on_ready = {}
 ---@type fun()[] called when the server has gone
 M.on_gone = {}
 
+---@type table<integer, string> buffer -> the language it was opened with on the server
+local languages = {}
+
 ---@return string
 function M.log_path()
   return vim.fs.joinpath(vim.fn.stdpath('log') --[[@as string]], 'lacuna.log')
@@ -231,6 +234,7 @@ local function ready(client)
   if not server.wanted or client.rpc ~= server.process then
     return client:stop()
   end
+  languages = {}
   if server.id ~= client.id then
     server.id = client.id
     consider_all()
@@ -254,6 +258,9 @@ local function client_config()
       return scope.language_id(filetype)
     end,
     on_init = ready,
+    on_attach = function(_, buf) -- it has just been opened
+      languages[buf] = scope.language_id(vim.bo[buf].filetype)
+    end,
   }
 end
 
@@ -276,8 +283,16 @@ local function launch()
   end
 end
 
+--- The server has the buffer as one of another language than it is now.
+---@param buf integer
+---@return boolean
+local function mistaken(buf)
+  local language = M.of(buf) and languages[buf]
+  return language and language ~= scope.language_id(vim.bo[buf].filetype) or false
+end
+
 --- Attach the server to a buffer it may see, detach it from one it may not. The first it may see
---- starts it.
+--- starts it. One whose language has changed is closed, and opened as what it is.
 ---@param buf integer
 function M.consider(buf)
   if not server.wanted or server.gone or not vim.api.nvim_buf_is_loaded(buf) then
@@ -288,10 +303,12 @@ function M.consider(buf)
     launch()
   end
   local attached = server.id and vim.lsp.buf_is_attached(buf, server.id)
+  if attached and (not may or mistaken(buf)) then
+    vim.lsp.buf_detach_client(buf, server.id)
+    attached = false
+  end
   if may and server.id and not attached then
     vim.lsp.buf_attach_client(buf, server.id)
-  elseif attached and not may then
-    vim.lsp.buf_detach_client(buf, server.id)
   end
 end
 

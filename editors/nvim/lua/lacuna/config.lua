@@ -76,18 +76,17 @@ end
 
 ---@param value any
 ---@return boolean
-local function is_glob(value)
-  return type(value) == 'string' and (pcall(vim.glob.to_lpeg, value:lower()))
+local function is_list_of_strings(value)
+  return vim.islist(value)
+    and vim.iter(value):all(function(one)
+      return type(one) == 'string'
+    end)
 end
 
 ---@type table<string, fun(value: any): boolean>
 local CHECKS = {
   ['a list of words'] = function(v)
-    return vim.islist(v)
-      and #v > 0
-      and vim.iter(v):all(function(word)
-        return type(word) == 'string'
-      end)
+    return is_list_of_strings(v) and #v > 0
   end,
   ['true, false or a table of keys'] = function(v)
     return type(v) == 'boolean'
@@ -110,10 +109,10 @@ local CHECKS = {
   end,
   ['a table of server settings'] = function(v)
     return type(v) == 'table'
-      and vim.islist(v.disabledLanguages or {})
-      and vim.islist(v.excludedGlobs or {})
-      and vim.iter(v.excludedGlobs or {}):all(is_glob)
-      and type(v.maxFileBytes or 0) == 'number'
+  end,
+  ['a list of strings'] = is_list_of_strings,
+  ['a whole number from 0 to 100000000'] = function(v)
+    return type(v) == 'number' and v >= 0 and v <= 100000000 and v % 1 == 0
   end,
 }
 
@@ -127,6 +126,42 @@ local OPTIONS = {
   settings = 'a table of server settings',
 }
 
+-- The settings that are of use on this side too, as the server would have them; it checks the
+-- others.
+---@type table<string, string> setting -> what it must be (a key of CHECKS)
+local SETTINGS = {
+  disabledLanguages = 'a list of strings',
+  excludedGlobs = 'a list of strings',
+  maxFileBytes = 'a whole number from 0 to 100000000',
+}
+
+---@param name string
+---@param wanted string
+---@param value any
+---@return string? problem nil when the value is what is wanted
+local function complaint(name, wanted, value)
+  if not CHECKS[wanted](value) then
+    local seen = vim.inspect(value, { newline = ' ', indent = '' })
+    return ('%s must be %s, not %s; the default is used'):format(name, wanted, seen)
+  end
+end
+
+---@param given table
+---@param problems string[] grows by those of the bad ones
+---@return table settings without the bad ones
+local function good_settings(given, problems)
+  local good = vim.tbl_extend('force', {}, given)
+  for setting, wanted in vim.spairs(SETTINGS) do
+    local problem = given[setting] ~= nil
+      and complaint('settings.' .. setting, wanted, given[setting])
+    if problem then
+      table.insert(problems, problem)
+      good[setting] = nil
+    end
+  end
+  return good
+end
+
 ---@param keys boolean|lacuna.Keys
 ---@return lacuna.Keys
 local function resolved_keys(keys)
@@ -139,7 +174,8 @@ end
 ---@type lacuna.Config
 M.current = M.defaults()
 
---- Set the configuration. A bad option keeps its default and is named in the result.
+--- Set the configuration. A bad option, or setting of the server, keeps its default and is named in
+--- the result.
 ---@param given? table
 ---@return string[] problems
 function M.set(given)
@@ -147,16 +183,13 @@ function M.set(given)
   local accepted = {} ---@type table<string, any>
   for option, value in pairs(given or {}) do
     local wanted = OPTIONS[option]
+    local problem = wanted and complaint(option, wanted, value)
     if not wanted then
       table.insert(problems, ('there is no option "%s" (see :help lacuna-options)'):format(option))
-    elseif not CHECKS[wanted](value) then
-      local seen = vim.inspect(value, { newline = ' ', indent = '' })
-      table.insert(
-        problems,
-        ('%s must be %s, not %s; the default is used'):format(option, wanted, seen)
-      )
+    elseif problem then
+      table.insert(problems, problem)
     else
-      accepted[option] = value
+      accepted[option] = option == 'settings' and good_settings(value, problems) or value
     end
   end
   accepted.keys = resolved_keys(accepted.keys or false)

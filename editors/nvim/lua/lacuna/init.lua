@@ -35,7 +35,8 @@ local own = {
 
 local drawer = own
 
---- Accept the whole suggestion. False when none is shown.
+--- Accept the whole suggestion. False when none is shown, nor the one that follows an accepted one
+--- on its way.
 ---@return boolean
 function M.accept()
   return drawer.accept('whole')

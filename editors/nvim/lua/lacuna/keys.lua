@@ -39,6 +39,26 @@ local function keep(mapping)
   return name
 end
 
+local NAMESPACE = vim.api.nvim_create_namespace('lacuna.keys')
+
+-- The keys whose mappings from before have just begun to run: what comes next is their first key.
+local begun = {} ---@type table<string, true>
+
+--- The mapping that a key had begins to run. It may yield the key itself: of that Neovim maps the
+--- first one not again, but it does now that the mapping is kept under another name.
+---@param key string
+local function begin(key)
+  begun[key] = true
+  local first = true
+  vim.on_key(function(_, typed)
+    if typed ~= '' or not first then -- it yielded nothing, or this is its second
+      begun = {}
+      vim.on_key(nil, NAMESPACE)
+    end
+    first = false
+  end, NAMESPACE)
+end
+
 --- Do what the key did before it became Lacuna's.
 ---@param keys string the key, or the name its mapping is kept under
 ---@param mapped boolean
@@ -58,7 +78,12 @@ local function map(verb, key, act)
   local before = global_mapping(key)
   local keys = before and keep(before) or key
   local function run()
-    if not act() then
+    if begun[key] then
+      replay(key, false)
+    elseif not act() then
+      if before and before.noremap == 0 then
+        begin(key)
+      end
       replay(keys, before ~= nil)
     end
   end

@@ -25,6 +25,7 @@ M.AUTOMATIC = 2
 
 local timer = assert(vim.uv.new_timer())
 local pending ---@type lacuna.Pending?
+local due = false -- one waits to be sent
 local newest = 0 -- number of the newest request; an older one's reply is dropped
 local last ---@type lacuna.Moment? when it was sent
 
@@ -65,9 +66,17 @@ function M.welcome(buf)
   return lsp and not scope.left_alone(buf) and not scope.quiet(buf) and lsp or nil
 end
 
+--- A request waits to be sent, or for its reply.
+---@return boolean
+function M.running()
+  local lsp = pending and vim.lsp.get_client_by_id(pending.client_id)
+  return due or lsp ~= nil and not lsp:is_stopped() -- one that has gone will never reply
+end
+
 --- Forget the waiting request and cancel the running one on the server.
 function M.cancel()
   timer:stop()
+  due = false
   newest = newest + 1
   local running = pending
   pending = nil
@@ -125,10 +134,14 @@ end
 ---@param take fun(found: lacuna.Candidate[])
 function M.later(wait, take)
   M.cancel()
+  due = true
   local number = newest
   local function ask()
-    -- cancel() may have come after the timer had fired.
-    if number == newest and M.inserting() then
+    if number ~= newest then
+      return -- cancel() has come after the timer had fired
+    end
+    due = false
+    if M.inserting() then
       M.now(M.AUTOMATIC, take)
     end
   end

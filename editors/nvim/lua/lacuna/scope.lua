@@ -47,24 +47,27 @@ end
 local patterns = {}
 
 --- As the server reads a glob: case is ignored, and one that does not start at the root may start
---- at any folder.
+--- at any folder. One that this Neovim cannot read matches nothing here; the server reads it.
 ---@param glob string
 ---@return vim.lpeg.Pattern
 local function pattern(glob)
   if not patterns[glob] then
     local anywhere = vim.startswith(glob, '/') and glob or '**/' .. glob
-    patterns[glob] = vim.glob.to_lpeg(anywhere:lower())
+    local read, made = pcall(vim.glob.to_lpeg, anywhere:lower())
+    patterns[glob] = read and made or vim.lpeg.P(false)
   end
   return patterns[glob]
 end
 
----@param path string
----@return string? the excluding glob
-local function excluding_glob(path)
-  local normal = vim.fs.normalize(path):lower()
-  for _, glob in ipairs(config.current.settings.excludedGlobs) do
-    if pattern(glob):match(normal) then
-      return glob
+---@param name string of a buffer
+---@return string? the glob that excludes it, or what it is a link to
+local function excluding_glob(name)
+  for _, path in ipairs({ name, (vim.uv.fs_realpath(name)) }) do
+    local normal = vim.fs.normalize(path):lower()
+    for _, glob in ipairs(config.current.settings.excludedGlobs) do
+      if pattern(glob):match(normal) then
+        return glob
+      end
     end
   end
 end
@@ -143,6 +146,7 @@ end
 function M.quiet(buf)
   local whole = vim.bo[buf].filetype
   local filetype = paused.filetypes[whole] and whole or first_part(whole)
+  local why = power.reason(config.current.battery)
   if paused.everywhere then
     return because('paused', 'You paused Lacuna everywhere; :LacunaResume resumes it.')
   elseif paused.filetypes[filetype] then
@@ -150,13 +154,13 @@ function M.quiet(buf)
       'paused',
       ('You paused %s; :LacunaResume %s resumes it.'):format(filetype, filetype)
     )
+  elseif why then
+    return because('battery', ('Automatic requests stopped: %s.'):format(why))
   elseif vim.fn.pumvisible() == 1 then
     return because('menu', 'The completion menu is open.')
   elseif vim.fn.reg_executing() ~= '' then
     return because('macro', 'A macro is running.')
   end
-  local why = power.reason(config.current.battery)
-  return why and because('battery', ('Automatic requests stopped: %s.'):format(why)) or nil
 end
 
 return M

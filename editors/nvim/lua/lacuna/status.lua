@@ -32,20 +32,30 @@ local M = {}
 M.on_loaded = {}
 
 local last ---@type lacuna.Status?
+local told = {} ---@type table<string, true> the failures the user knows of
 
 local function announce()
   vim.cmd.redrawstatus({ bang = true })
   vim.api.nvim_exec_autocmds('User', { pattern = 'LacunaStatus', modeline = false })
 end
 
+--- Tell the user of a failure once, until the server is well again: a model that keeps failing
+--- fails at each request.
+---@param status lacuna.Status
+local function tell_failure(status)
+  if status.state == 'error' and not told[status.message] then
+    told[status.message] = true
+    notice.error(status.message)
+  elseif status.state ~= 'error' and status.state ~= 'computing' then
+    told = {}
+  end
+end
+
 ---@param status lacuna.Status
 client.notifications['lacuna/status'] = function(status)
-  local fresh_error = status.state == 'error' and not vim.deep_equal(status, last)
   local loaded = status.state == 'ready' and last ~= nil and last.state == 'loading'
   last = status
-  if fresh_error then
-    notice.error(status.message)
-  end
+  tell_failure(status)
   announce()
   for _, hear in ipairs(loaded and M.on_loaded or {}) do
     hear()
@@ -53,7 +63,7 @@ client.notifications['lacuna/status'] = function(status)
 end
 
 table.insert(client.on_gone, function()
-  last = nil
+  last, told = nil, {}
   announce()
 end)
 
@@ -65,6 +75,8 @@ end
 
 -- There is nothing to say about Lacuna in these buffers.
 local NO_FILE = { ['not-a-file'] = true, ['no-name'] = true, ['no-filetype'] = true }
+-- Of the reasons to ask for nothing those that last.
+local PAUSED = { paused = true, battery = true }
 
 ---@param status lacuna.Status
 ---@return string
@@ -82,12 +94,12 @@ end
 ---@return string
 function M.line()
   local buf = vim.api.nvim_get_current_buf()
-  local alone = scope.left_alone(buf)
+  local alone, quiet = scope.left_alone(buf), scope.quiet(buf)
   if alone then
     return NO_FILE[alone.reason] and '' or 'Lacuna off here'
   elseif client.gone() then
     return 'Lacuna off'
-  elseif scope.quiet(buf) then
+  elseif quiet and PAUSED[quiet.reason] then
     return 'Lacuna paused'
   end
   return 'Lacuna ' .. (last and word(last) or 'loading')

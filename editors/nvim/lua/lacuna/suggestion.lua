@@ -18,6 +18,7 @@ local M = {}
 ---@field reported table<string, true> ids the server has been told were shown
 
 local shown ---@type lacuna.Shown?
+local following ---@type lacuna.Moment? when what follows a suggestion was asked for
 
 --- How the buffer was when last looked at, to tell a key from a movement, and a deletion from
 --- typing.
@@ -163,8 +164,15 @@ function M.taken()
   M.clear()
   note() -- the events of this change tell nothing new
   if request.welcome(vim.api.nvim_get_current_buf()) then
+    following = request.moment()
     request.later(0, show_automatic)
   end
+end
+
+--- What follows a suggestion that was taken is on its way, and nothing has been typed since.
+---@return boolean
+function M.follows()
+  return request.running() and not shown and vim.deep_equal(following, request.moment())
 end
 
 --- Insert mode begins: here a suggestion is wanted without a key.
@@ -182,6 +190,7 @@ end
 
 --- Insert mode or the buffer is left: nothing is shown, nothing is computed.
 function M.leave()
+  following = nil
   request.cancel()
   M.clear()
 end
