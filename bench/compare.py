@@ -159,8 +159,9 @@ def compared(
                 print(f"{seconds / 60:g} minutes are over")
                 break
             log.add(visited(number, gaps[number], here, workers))
-            a_span = (time.perf_counter() - start) / (done + 1)
-            minutes = min(a_span * (len(left) - done - 1), seconds) / 60
+            taken = time.perf_counter() - start
+            a_span = taken / (done + 1)
+            minutes = min(a_span * (len(left) - done - 1), max(seconds - taken, 0)) / 60
             print(
                 f"span {number + 1}/{len(gaps)}: {a_span:.1f} s each, {minutes:.0f} min left",
                 flush=True,

@@ -200,14 +200,15 @@ def check_files(folder: Path, card: Card, *, thorough: bool) -> None:
             raise ModelFolderError(
                 f"{path}: has {size} bytes instead of {fact.size}; get the model folder anew"
             )
-        if thorough and digest(path) != fact.sha256:
+        try:
+            is_published = not thorough or digest(path) == fact.sha256
+        except OSError as error:
+            raise ModelFolderError(f"{path}: cannot be read ({error.strerror})") from None
+        if not is_published:
             raise ModelFolderError(f"{path}: its content is not the published one (sha256 differs)")
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal. Raises ModelFolderError where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelFolderError(f"{path}: cannot be read ({error.strerror})") from None
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

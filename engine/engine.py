@@ -129,9 +129,9 @@ class Engine:
         """Up to `options.candidates` different fills of the gap, the most probable first.
 
         There is at least one; its text may be empty. `on_step` sees every step of the first
-        candidate. `cancelled` is asked before each forward pass. What `critic` doubts in a fill is
-        masked and denoised again. Raises CancelledError, PromptError (an option out of its range)
-        and EngineFailedError.
+        candidate. `cancelled` is asked before each step, which is a pass for each candidate. What
+        `critic` doubts in a fill is masked and denoised again. Raises CancelledError, PromptError
+        (an option out of its range) and EngineFailedError.
         """
         options = options or FillOptions()
         options.check()

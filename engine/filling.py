@@ -64,6 +64,16 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The part of a fill that stays when the rest is drafted anew."""
+
+    text: str
+    tokens: int
+    room: int
+    """Tokens that may follow."""
+
+
+@dataclass(frozen=True, slots=True)
 class Filling:
     """One request."""
 
@@ -79,6 +89,8 @@ class Filling:
     """What may come after the cut prefix: the rest of a fill that is being typed out."""
     trace: Trace | None = None
     critic: Critic | None = None
+    before: int = 0
+    """Tokens of the fill that the prefix ends with already."""
 
     def fills(self, gap: Surroundings) -> list[Fill]:
         """A fill of each candidate; the prefix of the gap is that of `cut`."""
@@ -88,19 +100,26 @@ class Filling:
             for i, d in enumerate(begun_drafts)
         ]
 
-    def rest(self, gap: Surroundings, text: str, room: int, *, watched: bool) -> Fill:
-        """What comes after `text`, the part of the fill that the prefix ends with already."""
-        options = replace(self.options, candidates=1, max_tokens=room)
+    def rest(self, gap: Surroundings, kept: Kept, candidate: int, *, watched: bool) -> Fill:
+        """What comes after the part of a candidate's fill that the prefix ends with already."""
+        seed = self.options.seed + candidate
+        options = replace(self.options, candidates=1, max_tokens=kept.room, seed=seed)
         trace = self.trace if watched else None
         if trace:
             trace.canvas += 1
-        critic = behind(self.critic, text) if self.critic else None
-        cut, nothing = self.cut.healing.whole(gap.prefix), gap.prefix[:0]
-        filling = replace(self, options=options, cut=cut, expected=nothing, trace=trace)
-        return replace(filling, critic=critic).fills(gap)[0]
+        filling = replace(
+            self,
+            options=options,
+            cut=self.cut.healing.whole(gap.prefix),
+            expected=NOTHING,
+            trace=trace,
+            critic=behind(self.critic, kept.text) if self.critic else None,
+            before=kept.tokens,
+        )
+        return filling.fills(gap)[0]
 
     def _first_canvas(self, gap: Surroundings) -> list[Draft]:
-        seeds = [(self.options.seed + i, 0) for i in range(self.options.candidates)]
+        seeds = [(self.options.seed + i, self.before) for i in range(self.options.candidates)]
         rules = self._rules(Draft(gap), self.cut)
         sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
         for passes, size in enumerate(sizes):
@@ -184,7 +203,7 @@ class Filling:
             context = self._context(draft.gap, size)
             forward = self._forward(draft.gap, context)
             rules = self._rules(draft, self.cut.healing.whole(draft.gap.prefix))
-            seed = draft.seed, len(draft.tokens)
+            seed = draft.seed, self.before + len(draft.tokens)
             candidate = self._candidate(size, context, rules, seed)
             denoise([candidate], forward, rules, self.cancelled, observe)
             critic = behind(self.critic, self.cut.text(draft.tokens)) if self.critic else None

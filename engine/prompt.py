@@ -163,8 +163,8 @@ class Fill:
     checks: int = 0
     """Forward passes of the base that read it to verify it; NFE too."""
     base_log_prob: float | None = None
-    """Mean natural-log probability of the text's tokens for the base after the prefix alone; None
-    where the base did not read it."""
+    """Mean natural-log probability of the text's tokens for the base after the prefix alone, given
+    what was typed; None where the base did not read it."""
     beginnings: tuple[Beginning, ...] = ()
     """Of the text, shortest first; the last is all of it, with its end. See certainty.py."""
     timings: Timings = field(default=Timings(), compare=False)

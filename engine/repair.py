@@ -24,7 +24,8 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
     line, the text goes on. Neighbours are open too, since a mistake is often beside where it shows,
     but may come back. Doubts that reach the last token open the end as well, for what is missing is
     missing there. Where tokens are checked from left to right all that follows the first doubt is
-    open, and put forward again once another token stands in its place.
+    open, and put forward again once another token stands in its place. Under the other policies it
+    is open where the text taken back is touched, which is spelled from the left.
     """
     canvas = candidate.canvas
     doubts = critic(cut.text(canvas.tokens))
@@ -44,7 +45,7 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
         opened = _with_neighbours(canvas, doubted)
         first = int(opened.argmax())
         if rules.hold is None and cut.rest(canvas.ids[:first].tolist()):
-            opened[first:] = True  # what spells the text taken back is spelled from the left
+            opened[first:] = True
         candidate.canvas = canvas.masked_at(opened)
     return True
 

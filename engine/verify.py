@@ -31,7 +31,7 @@ from .base import Base, Reading
 from .certainty import beginnings
 from .context import Surroundings, window
 from .extent import end_of
-from .filling import Filling
+from .filling import Filling, Kept
 from .left_to_right import LeftToRight
 from .model import Ids
 from .prompt import Cell, Fill, Finish
@@ -72,7 +72,7 @@ class Verified:
             kept = (*reading.tokens[:agreed], int(reading.best[agreed]))
             if fill.checks > self.filling.options.redrafts or not self._goes_on(kept):
                 break
-            fill = self._redrafted(fill, kept, suffix, watched=trace is not None)
+            fill = self._redrafted(fill, kept, suffix, candidate)
         rest = self._writer.written(
             reading.tokens[:agreed],
             reading.log_probs[:agreed],
@@ -81,12 +81,13 @@ class Verified:
         )
         return replace(rest, steps=fill.steps + rest.steps, checks=fill.checks)
 
-    def _redrafted(self, fill: Fill, kept: tuple[int, ...], suffix: Ids, *, watched: bool) -> Fill:
+    def _redrafted(self, fill: Fill, kept: tuple[int, ...], suffix: Ids, candidate: int) -> Fill:
         """The fill with what comes after the tokens `kept` drafted anew."""
         options, limit = self.filling.options, self.filling.model.card.max_before
         gap = Surroundings(window(self.base.prefix(kept), limit), suffix)
         head, room = self.base.text(kept), options.max_tokens - self.base.count(kept)
-        rest = self.filling.rest(gap, head, room, watched=watched)
+        part = Kept(head, len(kept), room)
+        rest = self.filling.rest(gap, part, candidate, watched=not candidate)
         text, finish = head + rest.text, rest.finish
         if end := end_of(text, options):
             text, finish = text[: end[0]], end[1]

@@ -32,7 +32,9 @@ from lsp_server.status import Counts, State, Status
 
 NOT_OPEN = Nothing("not-open", "The editor has not opened this document.")
 LOADING = Nothing("loading", "The model is still loading.")
-SUPERSEDED = Nothing("superseded", "Another request came before this one was done.")
+SUPERSEDED = Nothing(
+    "superseded", "Another request, or other settings, came before this one was done."
+)
 STALE = Nothing("stale", "The document has changed since.")
 NOT_EXTENDING = Nothing("not-extending", "The fill does not go on from the completion selected.")
 
@@ -137,10 +139,11 @@ class Completer:
 
         An engine that cannot be opened is told by status; the next settings are tried again.
         """
-        self.settings = settings
-        self._host.cancel_all()  # what was asked for under others
-        self._related = Related()
-        self._last.clear()
+        if settings != self.settings:
+            self.settings = settings
+            self._host.cancel_all()
+            self._related = Related()
+            self._last.clear()
         opened = self._opened_for
         if settings.enabled and (opened is None or settings.needs_other_engine(opened)):
             self._opened_for, self._error = settings, None
@@ -289,14 +292,17 @@ class Completer:
         self, turn: Turn, document: Document, job: Callable[[Engine, Cancelled], Found]
     ) -> Found:
         """Runs a job in its turn. Failures and stale answers are nothing to suggest."""
+        error_before, settings = self._error, self.settings
         self._error = None
         answer = self._host.turn(turn, job)
         self._tell()
         try:
             found = await answer
         except CancelledError:
+            self._error = error_before  # it may be there still
             return STALE if self._has_changed(document) else SUPERSEDED
         except asyncio.CancelledError:
+            self._error = error_before
             self.counts.cancelled += 1
             self._tell()
             raise
@@ -305,6 +311,8 @@ class Completer:
                 logger.exception("A request failed")
             self._error = str(error) or repr(error)
             return Nothing("engine-failed", self._error)
+        if settings != self.settings:
+            return SUPERSEDED
         is_open = document.uri in self.documents
         is_stale = self._has_changed(document) and not turn.outlives_changes
         return found if is_open and not is_stale else STALE

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 
 from lsp_server import globs, syntax
@@ -208,15 +208,19 @@ def beside(
     with what changes when it does. They have one of the suffixes; none are links."""
     files = list(_files(path.parent, suffixes)) if suffixes else []
     most = min(FILE_BYTES, sources.max_file_bytes)
-    allowed = [
-        (facts, file)
-        for facts, file in sorted(files, key=lambda found: -found[0].st_mtime_ns)
-        if facts.st_size <= most and not globs.excluded(file, sources.excluded_globs)
-    ]
+    real = Path(os.path.realpath(path.parent))
+
+    def is_excluded(file: Path) -> bool:
+        names = {file.as_posix(), (real / file.name).as_posix()}
+        return any(globs.matches(name, sources.excluded_globs) for name in names)
+
+    latest = sorted(files, key=lambda found: -found[0].st_mtime_ns)
+    small = (found for found in latest if found[0].st_size <= most)
+    allowed = list(islice((found for found in small if not is_excluded(found[1])), FOLDER_FILES))
     sizes = accumulate(facts.st_size for facts, _ in allowed)
     return [
         (file, (facts.st_mtime_ns, facts.st_size))
-        for (facts, file), size in zip(allowed[:FOLDER_FILES], sizes, strict=False)
+        for (facts, file), size in zip(allowed, sizes, strict=True)
         if size <= FOLDER_BYTES
     ]
 

@@ -111,7 +111,6 @@ class SourceFile:
                 raise InputError(f"{self.name}: is no regular file; nothing was written")
             # On Windows a folder's read-only bit keeps nobody from writing in it.
             writable, has_place = _is_writable(self.path), os.name == "nt" or _is_writable(folder)
-            stays = _can_give(self.path.stat())
             changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:
             raise self._unwritable(error) from None
@@ -122,19 +121,14 @@ class SourceFile:
                 f"{folder}: is a read-only folder, and {self.name} is written anew in it; "
                 "nothing was written"
             )
-        if not stays:
-            raise InputError(
-                f"{self.name}: belongs to a user or a group that you cannot give a file to, and it "
-                "is written anew; nothing was written (`--diff` prints a patch instead)"
-            )
         if changed:
             raise InputError(f"{self.name}: was changed in the meantime; nothing was written")
 
     def write(self, text: str) -> None:
         """Replaces the file's content by `text`, all or nothing; mode, owner and BOM stay.
 
-        Raises InputError when there is no file behind this text, it cannot be written or it has
-        been changed since it was read; the file is then untouched.
+        Raises InputError when there is no file behind this text, it cannot be written or would
+        change hands, or it has been changed since it was read; the file is then untouched.
         """
         self.check_writable()
         assert self.path is not None
@@ -162,16 +156,11 @@ def _is_writable(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o222) and os.access(path, os.W_OK)
 
 
-def _can_give(facts: os.stat_result) -> bool:
-    """Whether a file that is made now can belong to the same user and group."""
-    if not hasattr(os, "geteuid") or os.geteuid() == 0:
-        return True
-    groups = {os.getegid(), *os.getgroups()}
-    return facts.st_uid == os.geteuid() and facts.st_gid in groups
-
-
 def _replace(path: Path, content: bytes) -> None:
-    """Writes beside `path` and renames over it: a reader sees the old file or the new one."""
+    """Writes beside `path` and renames over it: a reader sees the old file or the new one.
+
+    Raises OSError, also where the new one would not belong to the same user and group.
+    """
     before = path.stat()
     descriptor, temporary = tempfile.mkstemp(prefix=".lacuna-", dir=path.parent)
     try:
@@ -179,11 +168,21 @@ def _replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        made = Path(temporary).stat()
-        if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
-            os.chown(temporary, before.st_uid, before.st_gid)
+        _give(temporary, before)
         Path(temporary).chmod(stat.S_IMODE(before.st_mode))
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _give(path: str, facts: os.stat_result) -> None:
+    """Has a file belong to whom these facts say, if it does not already."""
+    made = Path(path).stat()
+    if (made.st_uid, made.st_gid) == (facts.st_uid, facts.st_gid):
+        return
+    try:
+        os.chown(path, facts.st_uid, facts.st_gid)
+    except PermissionError as error:
+        reason = "you cannot give a file to its user and group; `--diff` prints a patch"
+        raise PermissionError(error.errno, reason) from None

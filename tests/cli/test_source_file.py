@@ -1,9 +1,7 @@
 """Files on disk: what is refused, where positions lie, and that nothing of the user's is lost."""
 
 import os
-from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -121,23 +119,30 @@ def test_a_file_of_others_stays_theirs(tmp_path: Path) -> None:
     assert (facts.st_uid, facts.st_gid, facts.st_mode & 0o777) == (1001, 2000, 0o660)
 
 
-@pytest.mark.parametrize(("user", "group", "stays"), [(7, 8, True), (9, 8, False), (7, 9, False)])
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives files away")
 def test_a_file_that_would_change_hands_is_left_untouched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, group: int, stays: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As somebody who is not the superuser: user 7, in the groups 6 and 8."""
-    facts = SimpleNamespace(st_uid=user, st_gid=group)
-    monkeypatch.setattr(os, "geteuid", lambda: 7)
-    monkeypatch.setattr(os, "getegid", lambda: 6)
-    monkeypatch.setattr(os, "getgroups", lambda: [8])
-    assert source_file._can_give(facts) is stays
+    """As it is for whoever is not the superuser."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
     path = tmp_path / "a.py"
     path.write_text("a\n")
-    monkeypatch.setattr(source_file, "_can_give", lambda _: stays)
-    no_gift = r"cannot give a file to.*nothing was written"
-    with nullcontext() if stays else pytest.raises(InputError, match=no_gift):
+    os.chown(path, 1001, 2000)
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(InputError, match=r"cannot be written.*cannot give a file to its user"):
         SourceFile.read(str(path)).write("b\n")
-    assert path.read_text() == ("b\n" if stays else "a\n")
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("a.py", "a\n")]
+
+
+def test_ones_own_file_needs_no_giving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "chown", raising=False)
+    path = tmp_path / "a.py"
+    path.write_text("a\n")
+    SourceFile.read(str(path)).write("b\n")
+    assert path.read_text() == "b\n"
 
 
 def test_a_file_with_the_longest_name_is_written(tmp_path: Path) -> None:

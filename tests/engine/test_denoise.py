@@ -12,10 +12,11 @@ from engine.choose import Choice, Policy
 from engine.denoise import denoise
 from engine.draw import without
 from engine.engine import never
+from engine.fake import CARD, ByteTokenizer
 from engine.healing import Cut, Healing
 from engine.model import Floats, Ids, Proposal
 from engine.siblings import has_begun, held_apart
-from engine.unmask import divergence
+from engine.unmask import _contradicted_masked, divergence
 
 END, MASK, SIZE = 0, 1, 7
 TOKENS = np.arange(10, 10 + SIZE)
@@ -88,6 +89,20 @@ def test_a_policy_takes_its_passes(choice: Choice, committed: list[int]) -> None
     canvas = denoised(script, choice)
     assert script.committed() == committed
     assert list(canvas.ids) == list(TOKENS)
+
+
+def test_what_was_typed_is_not_opened_by_what_contradicts_it() -> None:
+    """Of `print` the `p` was typed: it is spelled from the left, so it cannot come anew alone."""
+    tokenizer = ByteTokenizer()
+    cut = Healing(tokenizer, CARD.vocabulary).cut(np.array(tokenizer.encode("y = p")), start_id=0)
+    ids = np.array([*tokenizer.encode("print"), *[CARD.mask_id] * 3])
+    after = Canvas(ids, np.zeros(8, np.float32), CARD.mask_id, CARD.end_id)
+    before = after.masked_at(np.arange(8) >= 2)
+    doubtful = np.log(np.array([0.1, 0.1, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], np.float32))
+    proposal = Proposal(ids[:, None], doubtful[:, None], doubtful, doubtful)
+    rules = Rules(Choice(Policy.ONE), None, temperature=0.0, newline=None, remask=0.5, cut=cut)
+    left = _contradicted_masked(after, before, proposal, rules)
+    assert np.flatnonzero(left.open).tolist() == [1, 5, 6, 7]
 
 
 @pytest.mark.parametrize("remask", [0.0, 0.9])

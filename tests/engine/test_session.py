@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from engine import Engine, default_model_folder
-from engine.card import digest
+from engine.buffers import Buffers
+from engine.card import Card, digest
 from engine.errors import EngineFailedError, ModelFolderError, RuntimeMissingError
-from engine.model import Context, Ids, KeyValues, Proposal
+from engine.model import Context, Floats, Ids, KeyValues, Proposal
 from engine.runtime import choose_runtime
 from engine.session import Session
 from engine.tokenizer import FileTokenizer
@@ -280,6 +281,35 @@ def test_a_failed_pass_is_reported_and_the_next_one_works(
     assert same(session.denoise(canvas, len(before) - 1, context), good)
 
 
+@pytest.mark.parametrize(
+    ("closed", "places"),
+    [
+        ([{n: 200 + n for n in range(7)}], [8]),  # the last prefix token and a draft; one is masked
+        ([{n: 200 + n for n in range(8)}], [8]),
+        ([{}], [9]),
+        ([{1: 200}, {n: 200 + n for n in range(7)}], [9, 8]),
+    ],
+)
+def test_what_nothing_sees_is_left_out_of_a_pass(
+    session: Session,
+    before: Ids,
+    context: Context,
+    monkeypatch: pytest.MonkeyPatch,
+    closed: list[dict[int, int]],
+    places: list[int],
+) -> None:
+    canvas, ran, prepared = canvases(session, before, *closed), [], Buffers.prepared
+
+    def noting(buffers: Buffers, x: Floats, *given: Any) -> Any:
+        ran.append(len(x))
+        return prepared(buffers, x, *given)
+
+    monkeypatch.setattr(Buffers, "prepared", noting)
+    session._buffers = None
+    session.denoise(canvas, len(before) - 1, context)
+    assert ran == places
+
+
 def test_a_pass_that_fails_midway_leaves_nothing_that_is_trusted(
     session: Session, before: Ids, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,6 +354,21 @@ def replace(folder: Path, name: str, content: bytes, *, declared: bool = False) 
         card["files"][name] = {"size": len(content), "sha256": digest(folder / name)}
         (folder / "card.json").unlink()
         (folder / "card.json").write_text(json.dumps(card))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("canvas_sizes", [16, "32"], "canvas_sizes must be a rising list"),
+        ("canvas_sizes", [[16]], "canvas_sizes must be a rising list"),
+        ("matrices", {"qkv": 5}, "key qkv must be list, not int"),
+    ],
+)
+def test_a_bad_value_in_the_card_is_named(folder: Path, key: str, value: Any, problem: str) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    replace(folder, "card.json", json.dumps({**card, key: value}).encode())
+    with pytest.raises(ModelFolderError, match=problem):
+        Card.read(folder)
 
 
 def test_a_cut_file_is_named(folder: Path) -> None:

@@ -4,7 +4,9 @@ import math
 
 import pytest
 
-from engine import Engine, FillOptions, Finish, Mode, Prompt, Step
+from engine import Engine, FillOptions, Finish, Mode, Prompt, Step, filling
+from engine.candidate import Candidate
+from engine.canvas import Canvas
 from engine.errors import CancelledError
 from engine.fake import ScriptedEngine, scripted_engine
 
@@ -94,6 +96,22 @@ def test_cancelling_stops_before_the_check() -> None:
     with pytest.raises(CancelledError):
         engine.fill(Prompt("x = "), OPTIONS, cancelled=lambda: bool(steps), on_step=steps.append)
     assert len(steps) == 1
+
+
+def test_what_is_drafted_anew_is_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[tuple[int, int]] = []
+
+    def noting(canvas: Canvas, seed: tuple[int, int]) -> Candidate:
+        seeds.append(seed)
+        return Candidate(canvas, seed)
+
+    monkeypatch.setattr(filling, "Candidate", noting)
+    options = FillOptions(mode=Mode.VERIFIED, agreement=0.5, temperature=0.1, seed=7, candidates=2)
+    doubting("foo(bar)", "foo[bar)").fill(Prompt("x = "), options)
+    first, *anew = seeds
+    assert first == (7, 0)
+    assert {seed for seed, _ in anew} == {7, 8}, "each candidate's own"
+    assert all(before > 0 for _, before in anew)
 
 
 def test_what_the_base_writes_in_the_end_is_not_drawn() -> None:

@@ -458,6 +458,35 @@ async def test_what_was_asked_under_other_settings_is_not_answered(
     assert await editor.ask(at) == []
 
 
+async def test_the_same_settings_again_cancel_nothing(scripted: Scripted, gate: Path) -> None:
+    editor = await scripted("one", step_gate=str(gate), options={"candidates": 2})
+    answer = editor.ask(editor.open("x = ▮\n"))
+    await editor.until("computing")
+    editor.configure(candidates=2)
+    await editor.counts()
+    gate.touch()
+    assert [item.insert_text for item in await answer] == ["one"]
+
+
+async def test_a_failure_is_not_forgotten_by_what_is_cancelled(
+    scripted: Scripted, gate: Path
+) -> None:
+    editor = await scripted("one", "two", fail_on=[0], step_gate=str(gate))
+    at = editor.open("x = ▮\n")
+    gate.touch()
+    assert await editor.ask(at) == []
+    await editor.until("error")
+    gate.unlink()
+    told, answer = len(editor.statuses), editor.ask(at)
+    await editor.until("computing")
+    editor.type("y", at)
+    await editor.counts()
+    gate.touch()
+    assert await answer == []
+    await editor.counts()
+    assert [status.state for status in editor.statuses[told:]] == ["computing", "error"]
+
+
 async def test_files_that_are_left_alone(scripted: Scripted) -> None:
     options = {
         "disabledLanguages": ["markdown"],

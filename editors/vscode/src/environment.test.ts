@@ -58,4 +58,12 @@ test("an environment without pip is made anew, and one that works is kept", asyn
   writeFileSync(mark, "");
   await installed(environment);
   assert.ok(existsSync(mark));
+
+  // What makes environments may be gone from a system whose environments work.
+  const python = join(scripts(environment), "python");
+  const packages = execFileSync(python, ["-c", "import site; print(site.getsitepackages()[0])"]);
+  const without = "import sys; sys.modules['ensurepip'] = None";
+  writeFileSync(join(String(packages).trim(), "sitecustomize.py"), without);
+  await installed(environment);
+  assert.ok(existsSync(mark));
 });

@@ -11,7 +11,9 @@ import { pipWords } from "./requirement";
 /** What `requires-python` says in the server's package. */
 const WANTED_PYTHON = "Python 3.11 to 3.14";
 const PYTHONS = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "py"];
-const IS_WANTED = "import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))";
+const HAS_VERSION = "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))";
+/** To make an environment takes more than to fill one. */
+const IS_WANTED = `import venv, ensurepip; ${HAS_VERSION}`;
 
 interface Progress {
   readonly line: (text: string) => void;
@@ -60,7 +62,7 @@ async function install(folder: string, requirement: string, progress: Progress):
  */
 async function isWhole(python: string, progress: Progress): Promise<boolean> {
   return (
-    (await succeeds(python, ["-c", IS_WANTED], progress)) &&
+    (await succeeds(python, ["-c", HAS_VERSION], progress)) &&
     (await succeeds(python, ["-m", "pip", "--version"], progress))
   );
 }

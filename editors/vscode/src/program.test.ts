@@ -71,5 +71,5 @@ test("a file that may not be run is passed over on PATH", { skip: process.platfo
   const folder = scratch();
   program(join(folder, "path"), 0o644);
   const found = await findProgram("", folder, join(folder, "path"));
-  assert.deepEqual(found, { missing: "The server is not installed. Click to install it.", installable: true });
+  assert.deepEqual(found, { missing: "The server is not installed. Click to see how to install it.", installable: true });
 });

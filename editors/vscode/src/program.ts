@@ -29,7 +29,7 @@ export async function findProgram(
       return { command };
     }
   }
-  return { missing: "The server is not installed. Click to install it.", installable: true };
+  return { missing: "The server is not installed. Click to see how to install it.", installable: true };
 }
 
 /** Which program is run instead of the installed one, why, and what to do; undefined where that one is run. */

@@ -37,7 +37,9 @@ class Scripted:
     ) -> None:
         """What it does from its next request on; see oracle_server.py. The log begins anew."""
         script = {"target": target, "delay": delay, "lines": lines, "closing": closing}
-        self.script.write_text(json.dumps({**script, "die_on": die_on, "hang_on": hang_on}))
+        whole = self.script.with_suffix(".new")
+        whole.write_text(json.dumps({**script, "die_on": die_on, "hang_on": hang_on}))
+        whole.replace(self.script)  # it may be read at any time
         self.log.write_text("")
 
     @property

@@ -172,10 +172,12 @@ def test_an_accepting_key_that_comes_early_waits_for_what_follows(desk: Desk) ->
     nvim = desk.sit(TARGET, lines=2)
     nvim.type("total = ")
     nvim.shows("price * count\nprint(total)")
-    desk.server.tell(TARGET, lines=2, delay=1)
+    desk.server.tell(TARGET, lines=2, delay=60)
     nvim.keys("<Tab><Tab><M-w>")
     nvim.until(desk.requests, "a request")
     nvim.keys("<M-l><Tab>")
+    nvim.until(lambda: nvim.lua("return vim.fn.getchar(1)") == 0, "all keys are read")
+    desk.server.tell(TARGET, lines=2)
     nvim.shows("\nreturn total")
     assert nvim.text() == "total = price * count\nprint(total)"
     assert nvim.look().mode == "i"

@@ -9,6 +9,8 @@ from desk import Desk, Opener, Scripted
 from driver import Neovim
 from get_neovim import neovim_0_12
 
+from lsp_server.globs import matches
+
 RESTARTS = 5
 
 
@@ -235,6 +237,31 @@ def test_a_glob_that_neovim_cannot_read_is_left_to_the_server(
     left_alone(nvim, scripted, "gen/a.py", "excluded")
     told = nvim.lua("return vim.lsp.get_clients({ name = 'lacuna' })[1].config.init_options")
     assert told["excludedGlobs"] == ["**/secret**", "**.pem", "a[", "[z-a]", "gen/*"]
+
+
+@pytest.mark.parametrize(
+    ("name", "glob", "excluded"),
+    [
+        ("private/a.py", "private/", True),
+        ("src/a.py", "./src/a.py", True),
+        ("ab.py", "a[^0-9].py", True),
+        ("a1.py", "a[^0-9].py", False),
+    ],
+)
+def test_a_glob_is_read_as_the_server_reads_it(
+    desk: Desk, name: str, glob: str, excluded: bool
+) -> None:
+    assert matches(f"/home/{name}", [glob]) is excluded
+    desk.nvim.open(name, "")
+    code = (
+        "local settings = require('lacuna.config').current.settings\n"
+        "local before = settings.excludedGlobs\n"
+        "settings.excludedGlobs = { ... }\n"
+        "local alone = require('lacuna.scope').left_alone(0)\n"
+        "settings.excludedGlobs = before\n"
+        "return alone and alone.reason or ''"
+    )
+    assert desk.nvim.lua(code, glob) == ("excluded" if excluded else "")
 
 
 @pytest.mark.parametrize("disabled", ["python", "python.django"])

@@ -309,7 +309,7 @@ def test_the_offer_to_install_is_not_made_again_when_the_user_says_so(
 def test_one_click_installs_a_server_and_starts_it(opened: Opener, scripted: Scripted) -> None:
     scripted.tell(texts=["um(values)"], after="return s")
     page = opened({"a.py": SOURCE}, None, **{"lacuna.server.package": str(scripted.wheel())})
-    page.wait_for_status("The server is not installed. Click to install it.")
+    page.wait_for_status("The server is not installed. Click to see how to install it.")
     warning = page.notification("the server is not installed")
     assert "what lacuna.server.package names" in warning.inner_text()
     warning.get_by_text("Install", exact=True).click()

@@ -129,9 +129,10 @@ end
 local function watch_buffers(group)
   on(
     group,
-    { 'FileType', 'BufFilePost', 'BufEnter' },
+    { 'FileType', 'BufFilePost', 'BufEnter', 'BufWritePost' },
     'show the buffer to the server',
     function(args)
+      scope.look_again(args.buf)
       client.consider(args.buf)
     end
   )

@@ -46,23 +46,42 @@ end
 ---@type table<string, vim.lpeg.Pattern>
 local patterns = {}
 
---- As the server reads a glob: case is ignored, and one that does not start at the root may start
---- at any folder. One that this Neovim cannot read matches nothing here; the server reads it.
+--- As the server reads a glob: case is ignored, one that does not start at the root may start at any
+--- folder, and one that ends with / means all in that folder. One that this Neovim cannot read
+--- matches nothing here; the server reads it.
 ---@param glob string
 ---@return vim.lpeg.Pattern
 local function pattern(glob)
   if not patterns[glob] then
-    local anywhere = vim.startswith(glob, '/') and glob or '**/' .. glob
+    local plain = glob:gsub('^%./', ''):gsub('/$', '/**'):gsub('%[%^', '[!')
+    local anywhere = vim.startswith(plain, '/') and plain or '**/' .. plain
     local read, made = pcall(vim.glob.to_lpeg, anywhere:lower())
     patterns[glob] = read and made or vim.lpeg.P(false)
   end
   return patterns[glob]
 end
 
+-- Where names of buffers lead: asked once, since a statusline is drawn at each key.
+---@type table<string, string>
+local real_paths = {}
+
+--- Ask again where the name of a buffer leads.
+---@param buf integer
+function M.look_again(buf)
+  real_paths[vim.api.nvim_buf_get_name(buf)] = nil
+end
+
+---@param name string of a buffer
+---@return string
+local function real_path(name)
+  real_paths[name] = real_paths[name] or vim.uv.fs_realpath(name) or name
+  return real_paths[name]
+end
+
 ---@param name string of a buffer
 ---@return string? the glob that excludes it, or what it is a link to
 local function excluding_glob(name)
-  for _, path in ipairs({ name, (vim.uv.fs_realpath(name)) }) do
+  for _, path in ipairs({ name, real_path(name) }) do
     local normal = vim.fs.normalize(path):lower()
     for _, glob in ipairs(config.current.settings.excludedGlobs) do
       if pattern(glob):match(normal) then
