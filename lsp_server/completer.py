@@ -140,10 +140,10 @@ class Completer:
         An engine that cannot be opened is told by status; the next settings are tried again.
         """
         if settings != self.settings:
-            self.settings = settings
             self._host.cancel_all()
-            self._related = Related()
-            self._last.clear()
+        self.settings = settings
+        self._related = Related()
+        self._last.clear()
         opened = self._opened_for
         if settings.enabled and (opened is None or settings.needs_other_engine(opened)):
             self._opened_for, self._error = settings, None

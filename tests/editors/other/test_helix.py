@@ -76,8 +76,10 @@ def test_an_entry_is_accepted_behind_emoji_in_a_file_with_crlf(completed: Comple
 def test_an_entry_of_several_lines_is_accepted_as_it_is(completed: Completed) -> None:
     read = "def read_{0}(path):\n    with open(path) as file:\n        return {0}.load(file)\n\n\n"
     text = "import json\nimport toml\nimport yaml\n\n\n" + read.format("json") + read.format("toml")
-    found = completed(text + f"def read_yaml(path):{CURSOR}\n", ASK)
-    written = found.removeprefix(text + "def read_yaml(path):\n").splitlines()
+    after = "\n\n\n" + read.format("pickle").rstrip() + "\n"
+    found = completed(text + f"def read_yaml(path):{CURSOR}{after}", ASK)
+    assert found.endswith(after)
+    written = found.removeprefix(text + "def read_yaml(path):\n").removesuffix(after).splitlines()
     assert len(written) > 1
     assert written[0].startswith("    ") and not written[0].startswith("     ")
     ast.parse(found)
