@@ -24,11 +24,10 @@ import numpy as np
 from .automaton import Automaton, Bools
 from .canvas import Canvas
 from .errors import FormatError
-from .model import Floats, Ids, Proposal
+from .model import NOTHING, Floats, Ids, Proposal
 
 FEW = 1024
 """Where a place's states have so few tokens to go on with, the model is asked for all of them."""
-NONE = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class Hold:
         ids, log_probs = np.zeros_like(proposal.ids), np.full_like(proposal.log_probs, -np.inf)
         end = proposal.end_log_prob.copy()
         barred = {
-            int(p): banned[:, p] if len(banned) else NONE for p in np.flatnonzero(canvas.open)
+            int(p): banned[:, p] if len(banned) else NOTHING for p in np.flatnonzero(canvas.open)
         }
         for place, best in _best(reach, proposal, canvas.end_id, barred).items():
             ids[place], log_probs[place], end[place] = best.ids, best.log_probs, best.end
@@ -146,7 +145,7 @@ class Hold:
             if tokens[place] != canvas.end_id and not reach.allows(place, tokens[place]):
                 if rest is None:
                     continue
-                best = _best(reach, rest, canvas.end_id, {place: NONE})[place]
+                best = _best(reach, rest, canvas.end_id, {place: NOTHING})[place]
                 tokens[place], log_probs[place] = best.ids[0], best.log_probs[0]
             canvas = canvas.commit(np.arange(len(canvas)) == place, tokens, log_probs)
         return canvas
