@@ -17,7 +17,7 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String, _To
 
 from lsp_server.document import Document, with_line_feeds
 from lsp_server.edits import Edit
-from lsp_server.syntax import canonical
+from lsp_server.syntax import canonical, nodes_at
 
 KINDS = {
     Comment: "comment",
@@ -80,13 +80,12 @@ def _start(document: Document, at: int) -> int:
     that it is in."""
     assert document.tree is not None
     byte = document.byte_at(at)
-    node = document.tree.root_node.descendant_for_byte_range(byte, byte)
-    first = byte
-    while node is not None:
-        if any(word in node.type for word in _OF_SEVERAL_LINES):
-            first = min(first, node.start_byte)
-        node = node.parent
-    return document.offset_at(first)
+    starts = (
+        node.start_byte
+        for node in nodes_at(document.tree, byte, byte)
+        if any(word in node.type for word in _OF_SEVERAL_LINES)
+    )
+    return document.offset_at(min(starts, default=byte))
 
 
 def _kinds(language: str, code: str) -> list[str]:

@@ -92,17 +92,14 @@ class Place:
     @cached_property
     def ancestors(self) -> tuple[Node, ...]:
         """The nodes around the character left of the cursor, innermost first."""
-        tree = self.document.tree
-        if tree is None or self.offset == 0:
+        if self.offset == 0:
             return ()
-        end = self.cursor_byte
-        start = self.document.byte_at(self.offset - 1)
-        node = tree.root_node.descendant_for_byte_range(start, end)
-        nodes = []
-        while node is not None:
-            nodes.append(node)
-            node = node.parent
-        return tuple(nodes)
+        return tuple(self._nodes_at(self.document.byte_at(self.offset - 1), self.cursor_byte))
+
+    def _nodes_at(self, first: int, last: int) -> list[Node]:
+        """The nodes around bytes first..last, innermost first; none where there is no grammar."""
+        tree = self.document.tree
+        return syntax.nodes_at(tree, first, last) if tree is not None else []
 
     @cached_property
     def cursor_byte(self) -> int:
@@ -145,13 +142,10 @@ class Place:
 
     def _outside_literal(self, offset: int) -> int:
         """`offset`, moved to the end of the string or comment it lies in."""
-        tree = self.document.tree
         byte = self.document.byte_at(offset)
-        node = tree.root_node.descendant_for_byte_range(byte, byte) if tree else None
-        while node is not None:
+        for node in self._nodes_at(byte, byte):
             if node.type in _STRINGS | _COMMENTS and node.start_byte < byte < node.end_byte:
                 return min(self.document.offset_at(node.end_byte), self.offset)
-            node = node.parent
         return offset
 
     def _is_abandoned(self, opener: int) -> bool:
@@ -175,12 +169,9 @@ class Place:
         # Broken C++ shows the body of a function as an initialiser.
         if self.document.text[max(offset - 80, 0) : offset].rstrip().endswith((")", "=>")):
             return False
-        tree = self.document.tree
         byte = self.document.byte_at(offset)
-        node = tree.root_node.descendant_for_byte_range(byte, byte + 1) if tree else None
-        while node is not None and node.type in ("{", "${"):
-            node = node.parent
-        return node is not None and node.type in _OBJECTS
+        types = (node.type for node in self._nodes_at(byte, byte + 1))
+        return next((kind for kind in types if kind not in ("{", "${")), None) in _OBJECTS
 
     @cached_property
     def head(self) -> int | None:
@@ -211,15 +202,11 @@ class Place:
 
     def _literal_start(self, line: int) -> int | None:
         """The first line of the comment or docstring that a line ends with and is all of."""
-        tree = self.document.tree
-        if tree is None:
-            return None
         start = self.document.line_bounds(line)[0]
         end = start + len(self.document.line(line).rstrip())
         byte = self.document.byte_at(end)
-        node = tree.root_node.descendant_for_byte_range(byte - 1, byte)
-        while node is not None and node.type not in _COMMENTS | _STRINGS:
-            node = node.parent
+        nodes = self._nodes_at(byte - 1, byte)
+        node = next((node for node in nodes if node.type in _COMMENTS | _STRINGS), None)
         if node is None:
             return None
         opening = self.document.offset_at(node.start_byte)

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
-from tree_sitter import Language, Parser, Point, Tree
+from tree_sitter import Language, Node, Parser, Point, Tree
 
 if TYPE_CHECKING:
     from lsp_server.document import Document
@@ -176,6 +176,22 @@ def _past(start: _Spot, text: str) -> _Spot:
     if newline < 0:
         return _Spot(end, Point(row, column + end - start.byte))
     return _Spot(end, Point(row + text.count("\n"), size(text[newline + 1 :])))
+
+
+def nodes_at(tree: Tree, first: int, last: int) -> list[Node]:
+    """The nodes around bytes first..last, innermost first.
+
+    By a cursor: each look at a node's parent goes down from the root, and code may be deep.
+    """
+    cursor = tree.walk()
+    nodes = [tree.root_node]
+    while cursor.goto_first_child_for_byte(first) is not None:
+        node = cursor.node
+        assert node is not None
+        if node.start_byte > first or node.end_byte < last:
+            break
+        nodes.append(node)
+    return nodes[::-1]
 
 
 def errors_in(tree: Tree) -> int:

@@ -95,6 +95,20 @@ def test_errors_of_a_very_deep_tree_are_counted() -> None:
     assert syntax.errors_in(parsed("python", "x = " + "(" * 5_000)) > 0
 
 
+def test_the_nodes_around_a_place_are_those_above_its_innermost_one() -> None:
+    source = "def f(a):\n    return {'b': a[0]}  # c\n\nclass D: pass\n"
+    tree = syntax.parse("python", source)
+    assert tree is not None
+    for first in range(len(source) - 1):
+        node = tree.root_node.descendant_for_byte_range(first, first + 1)
+        above = []
+        while node is not None:
+            above.append(node)
+            node = node.parent
+        assert syntax.nodes_at(tree, first, first + 1) == above
+    assert syntax.nodes_at(tree, len(source), len(source)) == [tree.root_node]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "replacement", "more"),
     [
