@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 from .errors import EngineFailedError, ModelFolderError, RuntimeMissingError
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+SPIN = 20
+"""For how many microseconds a thread without work keeps its core before it sleeps.
+
+From one product of a pass to the next it is less. Where a thread is late it is because something
+else needs the cores; then to wait for it at full speed takes them away from it too (docs/speed.md).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +116,7 @@ class Network:
         options = ort.SessionOptions()
         options.intra_op_num_threads = runtime.threads
         options.log_severity_level = 3
-        # A spinning pool would keep the cores busy between keystrokes.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN))
         if cuts_off():
             options.add_session_config_entry("session.x64quantprecision", "1")
         # The session packs matrices into memory of its own while it is made, but goes on reading
