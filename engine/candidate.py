@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,6 +37,9 @@ class Rules:
     """Whether the model writes drafts itself, so that a pass needs no masks behind them."""
     least_log_prob: float = -np.inf
     """A canvas that is less probable is given up."""
+    ends: Callable[[Sequence[int]], bool] | None = None
+    """Whether a text of several lines that begins with these tokens of the canvas ends in them;
+    None: nothing ends it but the end token."""
 
     def checks(self, passes: int) -> bool:
         """Whether the next pass checks tokens put forward, after so many; the last of a budget
@@ -93,13 +97,21 @@ def goes_on(canvas: Canvas, rules: Rules) -> bool:
     return not canvas.is_full and float(canvas.log_probs.sum()) >= rules.least_log_prob
 
 
-def cut_after_newline(canvas: Canvas, rules: Rules) -> Canvas:
-    """Ends a one-line text at its first committed line feed."""
-    if rules.newline is None:
+def ended(canvas: Canvas, rules: Rules) -> Canvas:
+    """Closes a text that has come to its end: one line at its first committed line feed, several
+    lines where what stands before the first open position says so."""
+    if rules.newline is not None:
+        return _after_newline(canvas, rules.newline, rules.cut)
+    if rules.ends is None or canvas.is_full:
         return canvas
-    breaks = np.flatnonzero(rules.newline[canvas.ids[: canvas.length]])
-    if rules.cut is not None:  # a line feed taken back and spelled again is none of the text's
+    known = canvas.beginning
+    return canvas.closed_at(len(known)) if rules.ends(known.tokens) else canvas
+
+
+def _after_newline(canvas: Canvas, newline: NDArray[np.bool_], cut: Cut | None) -> Canvas:
+    breaks = np.flatnonzero(newline[canvas.ids[: canvas.length]])
+    if cut is not None:  # a line feed taken back and spelled again is none of the text's
         ids = canvas.ids.tolist()
-        breaks = np.array([n for n in breaks if "\n" in rules.cut.text(ids[: n + 1])], np.int64)
+        breaks = np.array([n for n in breaks if "\n" in cut.text(ids[: n + 1])], np.int64)
     after = int(breaks[0]) + 1 if len(breaks) else canvas.length
     return canvas.closed_at(after) if after < canvas.length else canvas

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .candidate import Candidate, Rules, cut_after_newline, row_of
+from .candidate import Candidate, Rules, ended, row_of
 from .choose import agreed, put_forward
 from .drafts import Bounds, drafted
 from .draw import drawn, spell, without
@@ -35,7 +35,7 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     stand = start + agreed(fed, tokens[start:size])
     places = np.arange(len(canvas))
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)
-    candidate.canvas = cut_after_newline(canvas, rules)
+    candidate.canvas = ended(canvas, rules)
     candidate.guesses, candidate.probabilities = tokens, np.exp(log_probs)
     if candidate.canvas.is_full:
         return

@@ -89,8 +89,10 @@ class Filling:
     """What may come after the cut prefix: the rest of a fill that is being typed out."""
     trace: Trace | None = None
     critic: Critic | None = None
+    written: str = ""
+    """What the prefix ends with already of the fill."""
     before: int = 0
-    """Tokens of the fill that the prefix ends with already."""
+    """And how many tokens that is."""
 
     def fills(self, gap: Surroundings) -> list[Fill]:
         """A fill of each candidate; the prefix of the gap is that of `cut`."""
@@ -114,6 +116,7 @@ class Filling:
             expected=NOTHING,
             trace=trace,
             critic=behind(self.critic, kept.text) if self.critic else None,
+            written=kept.text,
             before=kept.tokens,
         )
         return filling.fills(gap)[0]
@@ -171,8 +174,17 @@ class Filling:
 
     def _rules(self, draft: Draft, cut: Cut) -> Rules:
         """The rules for the next canvas of a draft."""
-        least = self.rules.least_log_prob - sum(draft.log_probs)
-        return replace(self.rules, cut=cut, suffix=draft.gap.suffix, least_log_prob=least)
+        return replace(
+            self.rules,
+            cut=cut,
+            suffix=draft.gap.suffix,
+            least_log_prob=self.rules.least_log_prob - sum(draft.log_probs),
+            ends=None if self.options.format else partial(self._has_ended, draft.tokens),
+        )
+
+    def _has_ended(self, before: tuple[int, ...], tokens: Sequence[int]) -> bool:
+        """Whether a fill that goes on with `tokens` behind those of earlier canvases ends there."""
+        return self._end_of((*before, *tokens)) is not None
 
     def _repair(
         self,
@@ -215,9 +227,12 @@ class Filling:
         """Whether a draft needs a further canvas and may have it."""
         if draft.finish is not None or self.cut.count(draft.tokens) >= self.options.max_tokens:
             return False
-        if self.options.format is not None:
-            return False
-        return end_of(self.cut.text(draft.tokens), self.options) is None
+        return self.options.format is None and self._end_of(draft.tokens) is None
+
+    def _end_of(self, tokens: Sequence[int]) -> tuple[int, Finish] | None:
+        """After how many code points of their text some tokens of the fill end, and why."""
+        found = end_of(self.written + self.cut.text(tokens), self.options)
+        return found and (max(found[0] - len(self.written), 0), found[1])
 
     def _fill(self, draft: Draft) -> Fill:
         """What a draft says, as text."""
@@ -233,7 +248,7 @@ class Filling:
         text = self.cut.text(tokens)
         if self.options.format is None:
             text = text.rstrip(REPLACEMENT)
-            if end := end_of(text, self.options):
+            if end := self._end_of(tokens):
                 text, finish = text[: end[0]], end[1]
         return Fill(
             text=text,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .candidate import Candidate, Rules, cut_after_newline, goes_on
+from .candidate import Candidate, Rules, ended, goes_on
 from .canvas import Canvas
 from .denoise import step
 from .draw import spelling
@@ -49,7 +49,7 @@ def held_apart(first: Candidate, proposal: Proposal, most: int, rules: Rules) ->
     others = []
     for index in text[ids[text] != own][:most]:
         tokens, log_probs = np.full(len(blank), ids[index]), np.full(len(blank), scores[index])
-        held = cut_after_newline(started.commit(where, tokens, log_probs), rules)
+        held = ended(started.commit(where, tokens, log_probs), rules)
         others.append(Candidate(held, first.seed, first.passes, previous=proposal))
     return others
 

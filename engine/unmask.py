@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .candidate import Candidate, Rules, cut_after_newline
+from .candidate import Candidate, Rules, ended
 from .canvas import Canvas
 from .choose import Beliefs, choose, contradicted, most_likely_length
 from .draw import drawn, spell, without
@@ -40,7 +40,7 @@ def unmask(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
         canvas = canvas.commit(chosen, tokens, log_probs)
     else:
         canvas = hold.committed(canvas, chosen, tokens, log_probs, seen if is_last else None)
-    canvas = cut_after_newline(_shortened(canvas, proposal, rules), rules)
+    canvas = ended(_shortened(canvas, proposal, rules), rules)
     if rules.remask and not is_last:
         canvas = _contradicted_masked(canvas, candidate.canvas, seen, rules)
     candidate.canvas, candidate.guesses = canvas, tokens

@@ -88,10 +88,10 @@ class Verified:
         head, room = self.base.text(kept), options.max_tokens - self.base.count(kept)
         part = Kept(head, len(kept), room)
         rest = self.filling.rest(gap, part, candidate, watched=not candidate)
-        text, finish = head + rest.text, rest.finish
-        if end := end_of(text, options):
-            text, finish = text[: end[0]], end[1]
-        return replace(fill, text=text, finish=finish, steps=fill.steps + rest.steps)
+        text, steps = head + rest.text, fill.steps + rest.steps
+        if rest.finish in (Finish.DEDENT, Finish.SUFFIX):
+            text = text.removesuffix("\n")  # it ends the line above
+        return replace(fill, text=text, finish=rest.finish, steps=steps)
 
     def _checked(self, fill: Fill, trace: Trace | None) -> tuple[Reading, int]:
         """How the base reads a fill, and with how many of its first tokens it agrees."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from engine import FillOptions, Finish, Prompt, Step
+from engine.choose import Policy
 from engine.context import CHUNK, HOP, window
 from engine.engine import tail
 from engine.errors import CancelledError, EngineFailedError, PromptError
@@ -51,6 +52,21 @@ def test_one_line_ends_at_the_line_feed() -> None:
     engine = scripted_engine(["first\nsecond"])
     [fill] = engine.fill(Prompt("x"), FillOptions(stop_at_newline=True))
     assert (fill.text, fill.finish) == ("first", Finish.NEWLINE)
+
+
+@pytest.mark.parametrize("policy", [Policy.SELF_CHECK, Policy.ONE])
+def test_a_block_that_has_been_left_takes_no_further_pass(policy: Policy) -> None:
+    options = FillOptions(least_indent=2, policy=policy)
+    [short] = scripted_engine(["a\n  b\nc"]).fill(Prompt("x"), options)
+    [long] = scripted_engine(["a\n  b\nc and what comes after"]).fill(Prompt("x"), options)
+    assert (short.text, short.finish) == (long.text, long.finish) == ("a\n  b", Finish.DEDENT)
+    assert long.steps <= short.steps
+
+
+def test_a_block_that_goes_on_over_canvases_ends_as_one() -> None:
+    text = "a_line_that_is_longer_than_a_canvas_of_32\n  b\nc and what comes after"
+    [fill] = scripted_engine([text]).fill(Prompt("x"), FillOptions(least_indent=2))
+    assert (fill.text, fill.finish) == (text[: text.index("\nc")], Finish.DEDENT)
 
 
 def test_one_line_starts_on_a_small_canvas_and_grows() -> None:

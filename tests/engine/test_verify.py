@@ -90,6 +90,12 @@ def test_the_critic_sees_the_whole_fill_when_its_rest_is_drafted_anew() -> None:
     assert seen == ["foo(bar)", "foo(baz)"]
 
 
+def test_a_line_that_the_rest_goes_on_with_is_not_taken_for_what_follows() -> None:
+    options = FillOptions(mode=Mode.VERIFIED, stop_line="bar")
+    [fill] = doubting("gxbar\nbar\nx", "g.bar\nbar\nx").fill(Prompt("x = "), options)
+    assert (fill.text, fill.finish) == ("g.bar", Finish.SUFFIX)
+
+
 def test_cancelling_stops_before_the_check() -> None:
     engine = scripted_engine(["foo"])
     steps: list[Step] = []
