@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 
 from engine.errors import LacunaError
 
@@ -18,17 +19,24 @@ COMMANDS = {
 
 
 def main() -> None:
+    command = "".join(sys.argv[1:2])
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    modules = {}
-    for name, summary in COMMANDS.items():
-        modules[name] = importlib.import_module(f"export.{name}")
-        modules[name].add_arguments(commands.add_parser(name, help=summary))
-    arguments = parser.parse_args()
+    parsers = {name: commands.add_parser(name, help=told) for name, told in COMMANDS.items()}
+    if command not in parsers:
+        parser.parse_args(sys.argv[1:2])  # tells which there are, and ends
     try:
-        modules[arguments.command].run(arguments)
+        # No other: each has packages of its own, which this machine may not need.
+        module = importlib.import_module(f"export.{command}")
+        module.add_arguments(parsers[command])
+        module.run(parser.parse_args())
+    except ModuleNotFoundError as error:
+        problem = f"{error.name} is not installed; `pip install -e '.[export]'` brings it"
     except (OSError, LacunaError) as error:
-        parser.exit(2, f"{parser.prog} {arguments.command}: {error}\n")
+        problem = str(error)
+    else:
+        return
+    parser.exit(2, f"{parser.prog} {command}: {problem}\n")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ those of the packages kept for evaluation, `manifest.json` every package with ve
 size, and what was left out and why. A file's package is told by how it is installed or what
 describes it: `package.json`, `Cargo.toml`, `PKG-INFO`, or the copyright file of a package of Debian
 that was unpacked (`dpkg -x`) into a folder of its own. Held-out packages (`HELD_OUT` and what
-follows it) are kept out by name, and by content wherever a copy of them lies; of one's own code
-(`--own`) every twentieth file is held out and nothing else, whatever its name.
+follows it) are kept out by name, and by content wherever a copy of them lies. Of one's own code
+(`--own`) some one file of twenty is held out instead, chosen by a hash of its path below the folder
+that is named, so that it stays held out while the project grows; and copies of it as well.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lsp_server import syntax
+from lsp_server.code_files import SKIPPED
 
-from .licences import Package, package_of
+from .licences import VENDORED, Package, package_of
 
 HELD_OUT = frozenset({"requests", "flask", "werkzeug", "click", "jinja2", "textwrap"})
 """Python packages and modules for evaluation only."""
@@ -47,7 +49,7 @@ _SKIPPED_FOLDERS = frozenset(
 )
 _VERSION = re.compile(r"-v?\d[\w.+-]*$")
 """What follows a name in the name of a folder, such as `clap-4.0.32`."""
-_NOT_OWN = frozenset({"node_modules", "site-packages"})
+_NOT_OWN = SKIPPED | VENDORED
 """Folders of others' code within one's own project; and all whose names begin with a dot."""
 _SKIPPED_ENDINGS = (".d.ts", ".d.mts", ".d.cts", ".pyi", ".min.js")
 """Declarations without code, and code without form."""
@@ -59,6 +61,8 @@ _SECRET = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bghp_[0-9A-Za-z]{36}\b"
     r"|\bxox[bp]-[0-9A-Za-z-]{20,}|\bAIza[0-9A-Za-z_-]{35}\b"
 )
+_HEADER = re.compile(r"\A\s*(?:(?:#(?![a-z\[]|!\[)|//)[^\n]*\s*|/\*.*?\*/\s*)*", re.DOTALL)
+"""Comments that a text begins with; `#include` and `#![allow]` are none."""
 _SIZES = (300, 200_000)
 """Least and most characters of a file."""
 _LONGEST_LINE = 300
@@ -69,8 +73,8 @@ _SKETCH = 24
 """Line hashes that stand for a file when near-duplicates are looked for."""
 _NEAR = 0.6
 """Share of a sketch that another file must have for the two to be near-duplicates."""
-_KEPT_BACK = 20
-"""Of one's own code one file of so many is held out."""
+_KEPT_BACK = 2**64 // 20
+"""Of one's own code files with a smaller hash are held out: one of twenty."""
 _BORROWED = 0.15
 """Share of a file's long lines that may also stand in held-out files."""
 
@@ -95,6 +99,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     corpus = build(arguments.roots, own=arguments.own)
+    if not corpus.texts and not corpus.held_out:
+        roots = ", ".join(map(str, arguments.roots))
+        counts = ", ".join(f"{reason} {n}" for reason, n in corpus.left_out.most_common())
+        raise FileNotFoundError(f"{roots}: no file was taken; left out: {counts or 'none'}")
     arguments.to.mkdir(parents=True, exist_ok=True)
     for prefix, found in (("", corpus.texts), ("held-", corpus.held_out)):
         for language in LANGUAGES:
@@ -109,47 +117,72 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def build(roots: Iterable[Path], *, own: bool = False) -> Corpus:
-    """Reads every source file under `roots` that passes the checks, each text once."""
-    found = {path for root in roots for path in source_files(root, own=own)}
+    """Reads every source file under `roots` that passes the checks, each text once.
+
+    Raises NotADirectoryError for a root that is no folder.
+    """
+    folders = [folder_of(root) for root in roots]
+    found = {path: folder for folder in folders for path in source_files(folder, own=own)}
     paths = sorted(found, key=_newest_first)
-    held_back = [] if own else [path for path in paths if is_held_out(path)]
+    held_back = kept_back(found) if own else set(filter(is_held_out, paths))
     held_lines = {line for path in held_back for line in line_hashes(read(path) or "")}
     corpus, seen, held_seen = Corpus(), Sketches(), Sketches()
     for path in paths:
-        package = None if own else package_of(path)
+        package = Package(path.parent.name, "", "own") if own else package_of(path)
         text = read(path)
-        reason = refusal(path, text, package, own=own, held_lines=held_lines)
+        reason = refusal(text, package, own=own, held_lines=held_lines)
+        if path in held_back:
+            reason = "held out"
         if reason is None and text is not None and seen.has_near(text):
             reason = "duplicate"
         language = syntax.canonical(syntax.language_of(path))
         if reason == "held out" and text is not None and keeps_for_evaluation(text, held_seen):
             corpus.held_out.setdefault(language, []).append(text)
-        if reason is not None or text is None:
+        if reason is not None or text is None or package is None:
             corpus.left_out[reason or "unreadable"] += 1
             continue
-        texts = corpus.texts.setdefault(language, [])
-        kept_back = corpus.held_out.get(language, [])
-        if own and len(kept_back) * _KEPT_BACK < len(texts):
-            corpus.held_out[language] = [*kept_back, text]
-            continue
-        texts.append(text)
-        corpus.packages[package or Package(path.parts[-2], "", "own")] += len(text)
+        corpus.texts.setdefault(language, []).append(text)
+        corpus.packages[package] += len(text)
     return corpus
+
+
+def folder_of(root: Path) -> Path:
+    """A root as it really is called: `.` has no name. Raises NotADirectoryError."""
+    if not root.is_dir():
+        raise NotADirectoryError(f"{root}: no such folder")
+    return root.resolve()
 
 
 def source_files(root: Path, *, own: bool = False) -> Iterator[Path]:
     """Files of the languages trained on, without folders of tests' data and build output; of one's
-    own project without what others wrote and tools keep in it."""
+    own project without what others wrote and tools keep in it. The root's own path has no say."""
     for path in root.rglob("*"):
         known = syntax.canonical(syntax.language_of(path)) in LANGUAGES
+        below = path.relative_to(root)
         if (
             known
             and not path.name.endswith(_SKIPPED_ENDINGS)
             and not path.is_symlink()
-            and not _SKIPPED_FOLDERS.intersection(path.parts)
-            and not (own and is_foreign(path.relative_to(root)))
+            and not _SKIPPED_FOLDERS.intersection(below.parts)
+            and not (own and is_foreign(below))
         ):
             yield path
+
+
+def kept_back(found: dict[Path, Path]) -> set[Path]:
+    """Of one's own files, each with its root, those to hold out: one of twenty, and at least one of
+    each language that has several. Only files that are fit for training are chosen from."""
+    hashes: dict[str, dict[Path, int]] = {}
+    for path, root in sorted(found.items()):
+        if flaw_of(read(path) or "") is None:
+            language = syntax.canonical(syntax.language_of(path))
+            hashes.setdefault(language, {})[path] = _hash(path.relative_to(root).as_posix())
+    held_back: set[Path] = set()
+    for numbers in hashes.values():
+        if len(numbers) > 1:
+            held_back.add(min(numbers, key=numbers.__getitem__))
+            held_back.update(path for path, number in numbers.items() if number < _KEPT_BACK)
+    return held_back
 
 
 def is_foreign(path: Path) -> bool:
@@ -178,13 +211,11 @@ def is_held_out(path: Path) -> bool:
 
 
 def refusal(
-    path: Path, text: str | None, package: Package | None, *, own: bool, held_lines: set[int]
+    text: str | None, package: Package | None, *, own: bool, held_lines: set[int]
 ) -> str | None:
     """Why a file is not trained on, or None."""
     if text is None:
         return "unreadable"
-    if not own and is_held_out(path):
-        return "held out"
     if not own and (package is None or not package.is_allowed):
         return "licence"
     if flaw := flaw_of(text):
@@ -215,13 +246,16 @@ def flaw_of(text: str) -> str | None:
 
 
 def line_hashes(text: str) -> set[int]:
-    """Hashes of the long lines of a text, blanks aside."""
-    lines = {re.sub(r"\s+", "", line) for line in text.split("\n")}
-    return {
-        int.from_bytes(hashlib.blake2b(line.encode("utf-8", "replace"), digest_size=8).digest())
-        for line in lines
-        if len(line) >= _LINE_FOR_SKETCH
-    }
+    """Hashes of the long lines of a text, blanks aside. The comments that it begins with are left
+    out: many files have the same licence there and nothing else in common."""
+    code = _HEADER.sub("", text)
+    lines = {re.sub(r"\s+", "", line) for line in code.split("\n")}
+    return {_hash(line) for line in lines if len(line) >= _LINE_FOR_SKETCH}
+
+
+def _hash(text: str) -> int:
+    """A number below 2**64 that is always the same for a text."""
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
 
 
 class Sketches:
@@ -249,6 +283,9 @@ def account(corpus: Corpus, *, own: bool = False) -> dict[str, object]:
         "languages": {
             language: {"files": len(texts), "characters": sum(map(len, texts))}
             for language, texts in sorted(corpus.texts.items())
+        },
+        "held_out_files": {
+            language: len(texts) for language, texts in sorted(corpus.held_out.items())
         },
         "left_out": dict(corpus.left_out.most_common()),
         "held_out": [] if own else sorted(HELD_OUT.union(HELD_OUT_JS, *HELD_OUT_OTHERS.values())),

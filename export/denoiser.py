@@ -14,8 +14,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from engine.errors import ModelFolderError
 
 from .limits import MASK_ID
 from .sight import Attend
@@ -65,9 +68,37 @@ def save_adapter(adapter: Adapter, path: Path, *, base: str = "gguf") -> None:
     unfinished.replace(path)
 
 
+def read_trained(path: Path, wanted: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors of an adapter or a drafter in float32, and what `save_adapter` told of the base.
+
+    Raises ModelFolderError if the file is missing, damaged, or without the tensor `wanted`.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            base = (file.metadata() or {}).get("base", "gguf")
+    except (OSError, SafetensorError) as error:
+        raise ModelFolderError(
+            f"{path}: cannot be read ({error}); `python -m export train` writes such files"
+        ) from None
+    if wanted not in tensors:
+        raise ModelFolderError(
+            f"{path}: has no tensor {wanted}; are adapter and drafter exchanged?"
+        )
+    return tensors, base
+
+
 def load_adapter(path: Path) -> dict[str, Tensor]:
-    """The state of an `Adapter` from such a file."""
-    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+    """The state of an `Adapter` from such a file.
+
+    Raises ModelFolderError if it cannot be read, or is no adapter of the base that is in the GGUF.
+    """
+    tensors, base = read_trained(path, "mask_embedding")
+    if base == "folder":
+        raise ModelFolderError(
+            f"{path}: was trained on a model folder's base, not on the GGUF's; put it into that "
+            "folder (`python -m export folder --adapter-only`) and use `evaluate --model`"
+        )
     state = {name: tensors[name] for name in ("mask_embedding", "final_norm")}
     layers = sum(name.endswith(".q.lora_A") for name in tensors)
     for name in PROJECTIONS:

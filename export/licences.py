@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
 from functools import cache
-from importlib.metadata import Distribution, PackageMetadata, distributions
+from importlib.metadata import Distribution, PackageMetadata, PackagePath, distributions
 from pathlib import Path
 
 _ALLOWED = re.compile(
     r"(?i)\bMIT\b|\bBSD|\bApache|\bISC\b|\bPSF|Python Software Foundation|\bUnlicense\b|\bZlib"
     r"|\bHPND\b|Historical Permission Notice|\bCC0|Public Domain|\bBlueOak|Expat|\bPython-2\.0"
 )
-_VENDORED = frozenset({"_vendor", "vendor", "third_party", "deps"})
+VENDORED = frozenset({"_vendor", "vendor", "third_party", "deps"})
 """Folders of packages within a package."""
 _DENIED = re.compile(
     r"(?i)GPL|General Public|Proprietary|Commercial|Commons.Clause|CC-BY-NC|CC-BY-SA|SSPL|NVIDIA"
@@ -50,7 +50,7 @@ def package_of(path: Path) -> Package | None:
             at = len(parts) - parts[::-1].index(folder)
             if _is_vendored(parts, folder) or at >= len(parts):
                 return None
-            return _installed(Path(*parts[:at])).get(parts[at].removesuffix(".py"))
+            return _installed_at(Path(*parts[:at]), parts[at:])
     if match := re.search(r"/lib/python(\d\.\d+)/", str(path)):
         return Package("python", match[1], "PSF-2.0")
     return _described_above(path)
@@ -59,7 +59,7 @@ def package_of(path: Path) -> Package | None:
 def _is_vendored(parts: tuple[str, ...], folder: str) -> bool:
     """Whether a file below the last such folder is of a package within a package, which has a
     licence of its own that is not recorded."""
-    return bool(_VENDORED.intersection(parts[len(parts) - parts[::-1].index(folder) :]))
+    return bool(VENDORED.intersection(parts[len(parts) - parts[::-1].index(folder) :]))
 
 
 def _described_above(path: Path) -> Package | None:
@@ -67,7 +67,7 @@ def _described_above(path: Path) -> Package | None:
     for folder in path.parents:
         if package := _crate(folder) or _source(folder) or _debian(folder):
             return package
-        if folder.name in _VENDORED:
+        if folder.name in VENDORED:
             return None
     return None
 
@@ -116,26 +116,35 @@ def _debian_version(folder: Path) -> str:
     return ""
 
 
+def _installed_at(site: Path, parts: tuple[str, ...]) -> Package | None:
+    """Whose a file in a folder of packages is, as their lists of files tell, else by its top-level
+    module. Of several owners one whose licence is not allowed has the say."""
+    owned = _installed(site)
+    owners = owned.get("/".join(parts)) or owned.get(parts[0].removesuffix(".py"), [])
+    return min(owners, key=lambda owner: (owner.is_allowed, owner.name), default=None)
+
+
 @cache
-def _installed(site: Path) -> dict[str, Package]:
-    """Top-level module -> package of every distribution in a folder of packages."""
-    found = {}
+def _installed(site: Path) -> dict[str, list[Package]]:
+    """Files and top-level modules -> owners, of all distributions in a folder of packages."""
+    found: dict[str, list[Package]] = {}
     for distribution in distributions(path=[str(site)]):
         package = Package(
             distribution.metadata["Name"] or "?",
             distribution.version,
             _licence(distribution.metadata),
         )
-        for module in _modules(distribution):
-            found[module] = package
+        files = distribution.files or []
+        for name in {file.as_posix() for file in files} | _modules(distribution, files):
+            found.setdefault(name, []).append(package)
     return found
 
 
-def _modules(distribution: Distribution) -> set[str]:
+def _modules(distribution: Distribution, files: list[PackagePath]) -> set[str]:
     """Names of the modules and packages a distribution puts into its folder."""
     listed = (distribution.read_text("top_level.txt") or "").split()
-    files = {file.parts[0] for file in distribution.files or () if file.suffix == ".py"}
-    return {name.removesuffix(".py") for name in (*listed, *files)} - {"..", "tests", "test"}
+    found = {file.parts[0] for file in files if file.suffix == ".py"}
+    return {name.removesuffix(".py") for name in (*listed, *found)} - {"..", "tests", "test"}
 
 
 def _licence(metadata: PackageMetadata | Message) -> str:

@@ -36,29 +36,49 @@ class Shipped:
 
 def opened(folder: Path) -> Shipped:
     """Reads a model folder. Raises ModelFolderError (missing, altered, unknown version)."""
-    card = Card.read(folder)
-    check_files(folder, card, thorough=True)
-    base = {name: x for path in folder.glob("base-*") for name, x in read(path).items()}
-    base |= read(folder / "embedding.safetensors")
+    card = checked(folder)
+    base = base_tensors(folder) | read(folder / "embedding.safetensors")
     drafter = drafter_state(read(folder / DRAFTER)) if card.has_drafter else {}
     adapter = adapter_state(read(folder / "adapter.safetensors"), card.layers)
     return Shipped(base_of(card, base, epsilon_of(folder)), adapter, drafter)
 
 
-def base_of(card: Card, tensors: Tensors, norm_epsilon: float) -> Base:
-    """The base in float32, its fused matrices taken apart."""
-    layers = [layer_of(card, tensors, f"layers.{index}") for index in range(card.layers)]
-    shape = Shape(
+def checked(folder: Path) -> Card:
+    """The card of a model folder whose every file is what it says. Raises ModelFolderError."""
+    card = Card.read(folder)
+    check_files(folder, card, thorough=True)
+    return card
+
+
+def base_tensors(folder: Path) -> Tensors:
+    """Those of the base's layers, as the folder has them."""
+    return {name: x for path in folder.glob("base-*") for name, x in read(path).items()}
+
+
+def shape_in(folder: Path) -> Shape:
+    """The sizes of a folder's base."""
+    return shape_of(Card.read(folder), base_tensors(folder), epsilon_of(folder))
+
+
+def shape_of(card: Card, tensors: Tensors, norm_epsilon: float) -> Shape:
+    """What the card tells of the sizes, and the matrices [in, out] of the first layer."""
+    return Shape(
         vocabulary=card.vocabulary,
         hidden=card.hidden,
         layers=card.layers,
-        heads=len(layers[0]["q"]) // card.head_size,
+        heads=len(tensors["layers.0.o.weight"]) // card.head_size,
         kv_heads=card.kv_heads,
         head_size=card.head_size,
-        ffn=len(layers[0]["gate"]),
+        ffn=len(tensors["layers.0.down.weight"]),
         rope_theta=card.rope_theta,
         norm_epsilon=norm_epsilon,
     )
+
+
+def base_of(card: Card, tensors: Tensors, norm_epsilon: float) -> Base:
+    """The base in float32, its fused matrices taken apart."""
+    shape = shape_of(card, tensors, norm_epsilon)
+    layers = [layer_of(card, tensors, f"layers.{index}") for index in range(card.layers)]
     embedding = tensors["embedding.weight"] * tensors["embedding.scale"][:, None]
     return Base(shape, embedding, tensors["final_norm"], tuple(layers))
 

@@ -9,11 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import LacunaError
 from engine.weights import quantise
+
+if TYPE_CHECKING:
+    from gguf import GGUFReader
 
 Floats = NDArray[np.float32]
 
@@ -68,11 +73,31 @@ class Base:
     """Per layer: the projections of GGUF_NAMES, and "norm1", "norm2"."""
 
 
-def read_gguf(path: Path) -> Base:
-    """Reads a Llama-shaped GGUF file, dequantised, q and k rows put back in half-rotation order."""
-    from gguf import GGUFReader, dequantize
+def open_gguf(path: Path) -> GGUFReader:
+    """What stands in a GGUF file. Raises LacunaError if it is none, cut short, or no Llama."""
+    from gguf import GGUFReader  # not wanted by a machine that goes on from a model folder
 
-    reader = GGUFReader(str(path))
+    try:
+        reader = GGUFReader(str(path))
+    except (ValueError, IndexError) as error:
+        raise LacunaError(
+            f"{path}: cannot be read as GGUF ({error}); name another file with --gguf, or none"
+        ) from None
+    if "llama.block_count" not in reader.fields:
+        raise LacunaError(
+            f"{path}: has no network of Llama's shape; name another file with --gguf, or none"
+        )
+    return reader
+
+
+def read_gguf(path: Path) -> Base:
+    """Reads a Llama-shaped GGUF file, dequantised, q and k rows put back in half-rotation order.
+
+    Raises LacunaError if it is no such file, or cut short.
+    """
+    from gguf import dequantize
+
+    reader = open_gguf(path)
     tensors = {
         t.name: np.asarray(dequantize(t.data, t.tensor_type), np.float32) for t in reader.tensors
     }

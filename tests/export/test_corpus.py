@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from export.corpus import Sketches, account, build, flaw_of, is_held_out
+from export.corpus import Sketches, account, build, flaw_of, is_held_out, line_hashes
 from export.licences import Package
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")
@@ -72,12 +72,38 @@ def test_a_text_is_taken_without_byte_order_mark_and_with_line_feeds(tmp_path):
     assert build([tmp_path], own=True).texts == {"cpp": [code(1)]}
 
 
-def test_of_ones_own_code_every_twentieth_file_or_so_is_held_out(tmp_path):
-    for number in range(45):
-        (tmp_path / f"mine{number:02}.py").write_text(code(number))
+def test_of_ones_own_code_one_file_of_twenty_is_held_out_and_stays_so(tmp_path):
+    for number in range(120):
+        write(tmp_path / "app" / f"mine{number}.py", code(number))
+    first = build([tmp_path], own=True)
+    for number in range(120, 240):
+        write(tmp_path / "app" / f"mine{number}.py", code(number))
+    second = build([tmp_path], own=True)
+    assert 3 <= len(first.held_out["python"]) <= 9
+    assert set(first.held_out["python"]) < set(second.held_out["python"])
+    assert len(second.texts["python"]) + len(second.held_out["python"]) == 240
+    assert not set(second.texts["python"]) & set(second.held_out["python"])
+
+
+def test_one_of_several_own_files_is_held_out_and_a_single_one_is_not(tmp_path):
+    for number in range(3):
+        (tmp_path / f"mine{number}.py").write_text(code(number))
+        write(tmp_path / f"short{number}" / "__init__.py", "")
+    (tmp_path / "mine.go").write_text(code(4))
     corpus = build([tmp_path], own=True)
-    assert [len(corpus.texts["python"]), len(corpus.held_out["python"])] == [42, 3]
-    assert not set(corpus.texts["python"]) & set(corpus.held_out["python"])
+    assert {language: len(texts) for language, texts in corpus.texts.items()} == {
+        "python": 2,
+        "go": 1,
+    }
+    assert {language: len(texts) for language, texts in corpus.held_out.items()} == {"python": 1}
+
+
+def test_own_files_that_copy_from_a_held_out_one_are_not_trained_on(tmp_path):
+    for number in range(3):
+        (tmp_path / f"mine{number}.py").write_text(code(99, 10) + code(number, 20))
+    corpus = build([tmp_path], own=True)
+    assert corpus.texts == {}
+    assert corpus.left_out == {"held out": 1, "copy of held-out code": 2}
 
 
 def test_ones_own_code_may_be_called_like_a_held_out_package(tmp_path):
@@ -89,10 +115,34 @@ def test_ones_own_code_may_be_called_like_a_held_out_package(tmp_path):
 
 
 def test_what_others_wrote_is_not_ones_own(tmp_path):
-    for folder in (".venv/lib/python3.11/site-packages/x", "web/node_modules/y", ".tox", "src"):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "code.py").write_text(code(len(folder)))
+    others = (".venv/lib/python3.11/site-packages/x", "web/node_modules/y", ".tox", "venv/z")
+    tools = ("vendor/github.com", "third_party/zlib", "target/debug", "build/lib", "app/_vendor")
+    for folder in (*others, *tools, "src"):
+        write(tmp_path / folder / "code.py", code(len(folder)))
     assert build([tmp_path], own=True).texts == {"python": [code(len("src"))]}
+
+
+@pytest.mark.parametrize(("mit", "gpl"), [("a", "z"), ("z", "a")])
+def test_of_packages_in_one_folder_each_file_has_the_licence_of_its_own(site, mit, gpl):
+    for name, licence, seed in ((mit, "MIT", 1), (gpl, "GPL-3.0-only", 2)):
+        package(site, name, licence, {})
+        write(site / "ns" / name / "code.py", code(seed))
+        (site / f"{name}-1.0.dist-info" / "RECORD").write_text(f"ns/{name}/code.py,,\n")
+    write(site / "ns" / "unlisted.py", code(3))
+    corpus = build([site])
+    assert corpus.texts == {"python": [code(1)]}
+    assert corpus.left_out == {"licence": 2}
+    assert list(corpus.packages) == [Package(mit, "1.0", "MIT")]
+
+
+@pytest.mark.parametrize(("first", "second"), [("MIT", "GPL-3"), ("GPL-3", "MIT"), ("MIT", "BSD")])
+def test_where_it_is_not_told_whose_a_file_is_all_owners_must_be_permissive(site, first, second):
+    for name, licence in (("a", first), ("b", second)):
+        package(site, name, licence, {})
+        (site / f"{name}-1.0.dist-info" / "RECORD").unlink()
+        (site / f"{name}-1.0.dist-info" / "top_level.txt").write_text("ns\n")
+    write(site / "ns" / "code.py", code(1))
+    assert build([site]).texts == ({"python": [code(1)]} if second == "BSD" else {})
 
 
 def test_vendored_code_is_not_taken_under_the_licence_of_its_host(site):
@@ -200,6 +250,25 @@ def test_near_duplicates_are_taken_once(site):
     assert corpus.left_out == {"duplicate": 1}
 
 
+@pytest.mark.parametrize(
+    ("first", "each", "last"), [("", "# ", "#\n"), ("", "// ", ""), ("/*\n", " * ", " */\n")]
+)
+def test_a_licence_at_the_head_of_files_makes_them_neither_duplicates_nor_copies(
+    tmp_path, first, each, last
+):
+    licence = [f"{each}licensed under the terms of paragraph {n} of it\n" for n in range(20)]
+    for number in range(20):
+        text = first + "".join(licence) + last + "\n" + code(number, 12)
+        (tmp_path / f"mine{number}.go").write_text(text)
+    corpus = build([tmp_path], own=True)
+    assert len(corpus.texts["go"]) + len(corpus.held_out["go"]) == 20
+
+
+def test_lines_that_only_look_like_a_comment_tell_where_a_text_comes_from():
+    for line in ("#include <some/header/of/a/library.h>", "#![allow(clippy::module_inception)]"):
+        assert line_hashes(f"// A program.\n{line}\n") == line_hashes(line) != set()
+
+
 def test_a_sketch_tells_different_texts_apart():
     seen = Sketches()
     assert not any(seen.has_near(code(seed)) for seed in range(20))
@@ -261,3 +330,47 @@ def test_the_command_writes_texts_and_manifest(site, tmp_path):
     manifest = json.loads((to / "manifest.json").read_text())
     assert manifest["languages"]["javascript"]["files"] == 1
     assert json.loads(done.stdout.splitlines()[-1])["packages"] == 1
+
+
+@pytest.fixture
+def corpus_command(tmp_path):
+    """Runs `corpus` with some roots, in a folder where an earlier corpus is."""
+    write(tmp_path / "corpus" / "python.txt", "of an earlier corpus")
+
+    def run(*roots: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "export", "corpus", "--to", str(tmp_path / "corpus")]
+        return subprocess.run([*command, *roots], capture_output=True, text=True, cwd=tmp_path)
+
+    return run
+
+
+def test_files_that_lie_in_the_root_itself_are_taken(tmp_path, corpus_command):
+    for number in range(3):
+        (tmp_path / f"mine{number}.py").write_text(code(number))
+    done = corpus_command("--own", ".", str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert told["languages"]["python"]["files"] == 2
+    assert (told["held_out_files"], told["left_out"]) == ({"python": 1}, {"held out": 1})
+
+
+def test_a_root_that_gives_nothing_is_an_error_and_leaves_the_earlier_corpus(
+    tmp_path, corpus_command
+):
+    write(tmp_path / "foreign" / "code.py", code(1))
+    write(tmp_path / "good" / "code.py", code(2))
+    for root, said in {
+        "missing": "missing: no such folder",
+        "good/code.py": "good/code.py: no such folder",
+        "foreign": "foreign: no file was taken; left out: licence 1",
+    }.items():
+        done = corpus_command(root)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert (tmp_path / "corpus" / "python.txt").read_text() == "of an earlier corpus"
+
+
+def test_the_path_to_a_root_may_have_a_name_that_is_skipped_below_it(tmp_path):
+    write(tmp_path / "dist" / "kubernetes" / "mine.py", code(1))
+    write(tmp_path / "dist" / "kubernetes" / "dist" / "built.py", code(2))
+    assert build([tmp_path / "dist" / "kubernetes"], own=True).texts == {"python": [code(1)]}
+    assert build([tmp_path], own=True).texts == {}

