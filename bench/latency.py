@@ -1,4 +1,4 @@
-"""How long a person waits: `python -m bench.latency [--model FOLDER] [--rounds N]`.
+"""How long a person waits: `python -m bench.latency [--model FOLDER] [--rounds N] [--beside N]`.
 
 Engine figures are taken in this process, those of the server from a real `lacuna serve` over its
 pipes. Every figure is a median; the last line is one JSON object with all of them.
@@ -10,9 +10,11 @@ import argparse
 import asyncio
 import json
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ REST_S = 0.5
 """How long the cursor stands at a place before the first key there."""
 URI = "file:///bench.py"
 SERVE = "import sys; from lsp_server.cli import main; sys.exit(main(['serve']))"
+BUSY = "import os; started_by = os.getppid()\nwhile os.getppid() == started_by: pass"
 INSTANT = """
 import sys
 from engine import Fill, Finish
@@ -61,12 +64,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
     parser.add_argument("--model", type=Path, help="model folder; default: the shipped one")
     parser.add_argument("--rounds", type=int, default=15, help="repetitions of each measurement")
+    parser.add_argument("--beside", type=int, default=0, help="so many processes that only count")
     arguments = parser.parse_args()
-    figures = engine_figures(arguments.model, arguments.rounds)
-    figures |= asyncio.run(server_figures(arguments.rounds))
+    with other_work(arguments.beside):
+        figures = engine_figures(arguments.model, arguments.rounds)
+        figures |= asyncio.run(server_figures(arguments.rounds))
     for name, value in figures.items():
         print(f"{name:20} {value:10.1f}")
     print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
+
+
+@contextmanager
+def other_work(count: int) -> Iterator[None]:
+    """Keeps the machine busy meanwhile, as a build does: each in a session of its own, whose share
+    of the cores is its own on Linux."""
+    command = [sys.executable, "-c", BUSY]
+    processes = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def engine_figures(folder: Path | None, rounds: int) -> dict[str, float]:
