@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 SERIES = {
     "read": "token of a gap, after those left of it",
@@ -27,12 +28,10 @@ def plot(run: Path) -> Path:
     learned = {name for line in lines for name in line["training"]}
     series = {name: label for name, label in SERIES.items() if name in learned} or ALONE
     for name, label in series.items():
-        steps = [x["step"] for x in lines]
-        [drawn] = axes.plot(steps, [x["training"][name] for x in lines], linewidth=0.8, alpha=0.6)
-        looks = [x for x in lines if name in x["held_out"]]
+        lately, looks = (logged(lines, kind, name) for kind in ("training", "held_out"))
+        [drawn] = axes.plot(*lately, linewidth=0.8, alpha=0.6)
         axes.plot(
-            [x["step"] for x in looks],
-            [x["held_out"][name] for x in looks],
+            *looks,
             color=drawn.get_color(),
             marker="o",
             markersize=3,
@@ -46,3 +45,10 @@ def plot(run: Path) -> Path:
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
     return path
+
+
+def logged(lines: list[dict[str, Any]], kind: str, name: str) -> tuple[list[int], list[float]]:
+    """Steps and losses of the lines that have this loss: a look does not come with each, and a
+    run that was continued with another rate has others."""
+    having = [line for line in lines if name in line[kind]]
+    return [line["step"] for line in having], [line[kind][name] for line in having]

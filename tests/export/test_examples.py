@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from random import Random
 
+import numpy as np
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from engine.errors import LacunaError
 from engine.healing import Healing
-from export import examples
+from export import examples, train
 from export.examples import Cutter, cut_shard, shards_of, split
 from export.folder import engine_tokenizer
 from export.gaps import Gap
 from export.limits import END_ID
 from export.packing import Example
-from export.shelf import Shelf, load
+from export.shelf import MADE_OF, Shelf, load
 from lsp_server.spans import SpanKind
 
 WORDS = ("print", "value", "cafÃ", "©s", "Ã©")
@@ -178,6 +181,82 @@ def test_a_corpus_becomes_the_same_shards_again_and_what_is_held_out_lies_apart(
 def test_a_shard_that_is_there_is_not_cut_again(corpus, tmp_path, healing, monkeypatch):
     cut_corpus(corpus, tmp_path / "one", healing, monkeypatch)
     assert cut_corpus(corpus, tmp_path / "one", healing, monkeypatch) == [0, 0]
+
+
+@pytest.fixture
+def options(corpus, tmp_path, words, monkeypatch):
+    """The arguments of the command, whose work is done here and not in other processes."""
+    (tmp_path / "model").mkdir()
+    words.save(str(tmp_path / "model" / "tokenizer.json"))
+    monkeypatch.setattr(examples, "ProcessPoolExecutor", ThreadPoolExecutor)
+    parser = argparse.ArgumentParser()
+    examples.add_arguments(parser)
+    text = f"--corpus {corpus} --to {tmp_path / 'made'} --model {tmp_path / 'model'}"
+    return parser.parse_args([*text.split(), "--workers", "1"])
+
+
+def test_the_same_command_cuts_what_is_missing(options):
+    examples.run(options)
+    whole, shard = (options.to / "0000.npz").read_bytes(), options.to / "held-0000.npz"
+    shard.unlink()
+    examples.run(options)
+    assert shard.exists() and (options.to / "0000.npz").read_bytes() == whole
+
+
+@pytest.mark.parametrize("what", ["corpus", "smaller corpus", "tokenizer", "seed"])
+def test_shards_of_something_else_are_not_taken_for_those_that_are_wanted(options, what):
+    """What is held out now may be in them."""
+    examples.run(options)
+    if what == "corpus":
+        (options.corpus / "python.txt").write_text(CODE * 40)
+    elif what == "smaller corpus":
+        (options.corpus / "held-python.txt").unlink()
+    elif what == "tokenizer":
+        file = options.model / "tokenizer.json"
+        file.write_text(file.read_text() + "\n")
+    else:
+        options.seed = 1
+    with pytest.raises(LacunaError, match="holds examples of another corpus, tokenizer, seed or"):
+        examples.run(options)
+
+
+def test_shards_of_nobody_knows_what_are_not_gone_on_with(options):
+    examples.run(options)
+    (options.to / MADE_OF).unlink()
+    with pytest.raises(LacunaError, match=f"made: is not empty, and has no {MADE_OF} to tell"):
+        examples.run(options)
+
+
+def test_no_workers_are_refused_in_a_sentence(capsys):
+    parser = argparse.ArgumentParser()
+    examples.add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--corpus", "corpus", "--to", "made", "--workers", "0"])
+    assert "'0' is not a whole number of at least 1" in capsys.readouterr().err
+
+
+def test_what_an_interrupted_command_leaves_is_no_shard(tmp_path, monkeypatch):
+    shelf, write = Shelf(), np.savez
+
+    def stopped(*given, **arrays):
+        write(*given, **arrays)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        shelf.save(tmp_path / "0000.npz")
+    assert list(tmp_path.iterdir()), "something is left"
+    assert train.shards_of(tmp_path, held_out=False) == []
+
+
+@pytest.mark.parametrize("left", [0, 10, 300])
+def test_a_shard_that_cannot_be_read_is_named(tmp_path, left):
+    path, shelf = tmp_path / "0000.npz", Shelf()
+    shelf.add((list(range(300)), []))
+    shelf.save(path)
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(LacunaError, match=r"0000\.npz: cannot be read .* makes it anew"):
+        list(load(path))
 
 
 def test_a_shelf_gives_back_what_it_was_given(tmp_path):
