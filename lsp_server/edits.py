@@ -16,7 +16,7 @@ from lsp_server.document import Document
 from lsp_server.indent import indentation
 from lsp_server.mending import EMPTY, LITERALS, Rejected, mended, rest_of_line
 from lsp_server.spans import Span, SpanKind
-from lsp_server.syntax import errors_after, errors_in
+from lsp_server.syntax import compiles, errors_after, errors_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +164,18 @@ def breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     if filled and (closing := _closing(document, span, text)):
         filled = min(filled, errors_after(document, span.start, end, text + closing))
     if filled == 0:
-        return False
+        return span.kind is SpanKind.LINES and _no_longer_compiles(document, span, end, text)
     if filled > errors_in(document.tree):
         return True
     return filled > errors_after(document, span.start, span.end, _NAME)
+
+
+def _no_longer_compiles(document: Document, span: Span, end: int, text: str) -> bool:
+    """Whether Python took the file and does not once span.start..end is `text`: lines written anew
+    may take the head from a block, or a clause from a `try`, which the grammar does not mind."""
+    before, language = document.text, document.language
+    after = before[: span.start] + text + before[end:]
+    return not compiles(language, after) and compiles(language, before)
 
 
 def leaves_open(document: Document, edit: Edit) -> bool:

@@ -5,7 +5,9 @@ Grammars come from the single official wheels and are loaded when a language is 
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -208,6 +210,22 @@ def errors_in(tree: Tree) -> int:
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():
                 return count
+
+
+def compiles(language: str, text: str) -> bool:
+    """Whether Python's own parser takes a text; True for other languages.
+
+    The grammar takes more: a `try` without the clause it needs, and lines that end a block at a
+    depth where none began.
+    """
+    if canonical(language) != "python":
+        return True
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of escapes in strings
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def errors_after(document: Document, start: int, end: int, replacement: str) -> int:
