@@ -12,6 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+DIGITS = 18
+"""Most digits of a number, so that it fits where it goes."""
+
 
 class Parser(argparse.ArgumentParser):
     """Refuses with its own usage what it does not know; argparse's leaves that to its parent."""
@@ -79,7 +82,7 @@ def address(text: str) -> tuple[str, int]:
 
 def _is_number(text: str) -> bool:
     """A whole number of no more digits than anything here can have."""
-    return text.isascii() and text.isdigit() and len(text) <= 18
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS
 
 
 def _shown(text: str) -> str:
@@ -93,7 +96,9 @@ def count(least: int, most: int | None = None) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         if not _is_number(text) or int(text) < least or (most is not None and int(text) > most):
-            bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+            bounds = f"of at least {least} and at most {DIGITS} digits"
+            if most is not None:
+                bounds = f"from {least} to {most}"
             raise argparse.ArgumentTypeError(f"{_shown(text)} is not a whole number {bounds}")
         return int(text)
 

@@ -69,6 +69,8 @@ def _run(run: Callable[..., int], arguments: dict[str, Any]) -> int:
         return run(**arguments)
     except (InputError, LacunaError) as error:
         print(f"lacuna: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(f"lacuna: {error.name} is missing; install Lacuna anew", file=sys.stderr)
     except Exception as error:
         if isinstance(error, OSError) and error.filename is None:
             raise  # it is the output's

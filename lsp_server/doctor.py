@@ -97,6 +97,10 @@ def examine(model: Path | None, provider: str, threads: int) -> Iterator[Finding
 
 def versions() -> Finding:
     """Python, the system and the packages that matter."""
+    missing = [name for name in PACKAGES if not _is_installed(name)]
+    if missing:
+        detail = f"{', '.join(missing)}: not installed as a package"
+        return Finding("versions", State.WRONG, detail, "install Lacuna anew", {"missing": missing})
     found = {"python": platform.python_version()}
     found |= {name: metadata.version(name) for name in PACKAGES}
     system = f"{platform.system()} {platform.machine()}"

@@ -67,7 +67,8 @@ class SourceFile:
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise InputError(f"{name}: is not UTF-8 (byte {error.start})") from None
+            line = content.count(b"\n", 0, error.start) + 1
+            raise InputError(f"{name}: line {line} is not UTF-8; save the file as UTF-8") from None
         return cls(name, text.removeprefix(BOM), path, bom=text.startswith(BOM))
 
     def lines(self) -> list[str]:
@@ -102,7 +103,8 @@ class SourceFile:
         raise AssertionError("the last line has no line end")
 
     def check_writable(self) -> None:
-        """Raises InputError when `write` would: no file, read-only, changed since it was read."""
+        """Raises InputError when `write` would: no file, read-only, of several names, changed since
+        it was read."""
         if self.path is None:
             raise InputError("--write needs a file; standard input cannot be written to")
         folder = self.path.parent
@@ -110,12 +112,18 @@ class SourceFile:
             if not stat.S_ISREG(self.path.stat().st_mode):  # a pipe would be waited for
                 raise InputError(f"{self.name}: is no regular file; nothing was written")
             # On Windows a folder's read-only bit keeps nobody from writing in it.
+            names = self.path.stat().st_nlink
             writable, has_place = _is_writable(self.path), os.name == "nt" or _is_writable(folder)
             changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:
             raise self._unwritable(error) from None
         if not writable:
             raise InputError(f"{self.name}: is read-only; nothing was written")
+        if names > 1:
+            raise InputError(
+                f"{self.name}: has other names too (hard links), which would keep the old text; "
+                "nothing was written; `--diff` prints a patch"
+            )
         if not has_place:
             raise InputError(
                 f"{folder}: is a read-only folder, and {self.name} is written anew in it; "

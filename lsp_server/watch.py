@@ -35,6 +35,13 @@ CAPTION_WIDTH = len("step 99: 99 of 99 masked, 999 ms  ")
 LINES_AROUND = 4
 """Lines shown above and below the gap's."""
 
+CONTROLS = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"},
+    0x7F: 0x2421,
+    **dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
+}
+"""How characters are shown that a terminal would obey, or order others by."""
+
 LEXERS = {"typescriptreact": "tsx", "javascriptreact": "jsx"}
 """LSP language ids that rich calls otherwise."""
 
@@ -97,7 +104,7 @@ class Watch:
 
     def finish(self, text: str) -> None:
         """Draws the gap with the text that is handed over, the mended fill."""
-        gap = Text(text, style="bold green")
+        gap = Text(text.translate(CONTROLS), style="bold green")
         if self.console.is_terminal:
             self.live.update(Text.assemble(self.above, gap, self.below))
         else:
@@ -129,7 +136,7 @@ def cell_text(cell: Cell) -> Text:
     """A masked cell is as wide as the model's present guess."""
     if cell.state in ("masked", "remasked"):
         return Text(MASK * max(1, len(cell.text.strip("\n"))), style=STYLES[cell.state])
-    return Text(cell.text, style=STYLES[cell.state])
+    return Text(cell.text.translate(CONTROLS), style=STYLES[cell.state])
 
 
 def count(step: Step) -> str:
@@ -140,7 +147,8 @@ def count(step: Step) -> str:
 
 def highlighted(code: str, lexer: str) -> Text:
     """Code in the terminal's own colours; a language rich does not know stays plain."""
-    text = Syntax("", lexer, theme="ansi_dark", background_color="default").highlight(code)
+    colours = Syntax("", lexer, theme="ansi_dark", background_color="default")
+    text = colours.highlight(code.translate(CONTROLS))
     if text.plain.endswith("\n") and not code.endswith("\n"):
         text.right_crop(1)  # highlighting adds a line end, but the gap goes on where the code ends
     return text

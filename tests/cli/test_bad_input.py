@@ -28,7 +28,7 @@ def test_files_that_cannot_be_used_are_refused(lacuna: Run, tmp_path: Path) -> N
         (tmp_path / "gone.py", "no such file"),
         (tmp_path, "is a folder"),
         (binary, "is a binary file"),
-        (latin, "is not UTF-8 (byte 5)"),
+        (latin, "line 1 is not UTF-8; save"),
     ]:
         ran = lacuna("fill", path, "--at", "1:1")
         assert (ran.returncode, ran.stdout) == (2, b"")
@@ -78,6 +78,16 @@ def test_what_cannot_be_written_is_refused_before_anything_is_computed(
     ran = lacuna("fill", "-", "--at", "2:12", "--write", stdin=CODE, **no_runtime)
     assert ran.returncode == 2
     assert b"standard input cannot be written to" in ran.stderr
+
+
+@pytest.mark.parametrize("asked", [["doctor"], ["fill", "-", "--at", "1:1"], ["serve"]])
+def test_a_package_that_is_missing_is_named(lacuna: Run, tmp_path: Path, asked: list[str]) -> None:
+    (tmp_path / "tree_sitter.py").write_text(
+        "raise ModuleNotFoundError('No module', name='tree_sitter')"
+    )
+    ran = lacuna(*asked, stdin=CODE, PYTHONPATH=str(tmp_path))
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr == b"lacuna: tree_sitter is missing; install Lacuna anew\n"
 
 
 def test_no_onnxruntime_names_the_commands_that_install_it(
@@ -187,7 +197,9 @@ def test_an_output_that_nobody_reads_is_quietly_given_up(
     os.close(writer)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+@pytest.mark.skipif(
+    not Path("/dev/full").is_char_device(), reason="this system has no device that is full"
+)
 @pytest.mark.parametrize("arguments", TELLING)
 def test_an_output_that_cannot_be_written_is_told(command: str, arguments: list[str]) -> None:
     complaint = b"lacuna: the output cannot be written (No space left on device)\n"

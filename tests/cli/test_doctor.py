@@ -45,6 +45,13 @@ def test_a_processor_that_makes_a_pass_slower_is_told_of(
     assert ("no VNNI" in found.detail) == found.facts["exact_products"] == cuts_off
 
 
+def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "PACKAGES", (*doctor.PACKAGES, "no-such-package"))
+    finding = doctor.versions()
+    assert (finding.state, finding.facts) == (State.WRONG, {"missing": ["no-such-package"]})
+    assert finding.remedy == "install Lacuna anew"
+
+
 def test_a_grammar_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.languages().state is State.OK
     grammars = {**syntax._GRAMMARS, "cobol": ("tree_sitter_cobol", "language")}

@@ -54,7 +54,7 @@ def test_bad_files_are_refused_with_the_reason(tmp_path: Path) -> None:
         (tmp_path / "gone.py", "no such file"),
         (tmp_path, "is a folder"),
         (binary, "is a binary file \\(byte 0 at 2\\)"),
-        (latin, "is not UTF-8 \\(byte 0\\)"),
+        (latin, "line 1 is not UTF-8"),
     ]
     for path, message in cases:
         with pytest.raises(InputError, match=message):
@@ -143,6 +143,16 @@ def test_ones_own_file_needs_no_giving(tmp_path: Path, monkeypatch: pytest.Monke
     path.write_text("a\n")
     SourceFile.read(str(path)).write("b\n")
     assert path.read_text() == "b\n"
+
+
+def test_a_file_of_several_names_is_left_untouched(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.py", tmp_path / "b.py"
+    path.write_text("a\n")
+    other.hardlink_to(path)
+    with pytest.raises(InputError, match="hard links"):
+        SourceFile.read(str(path)).write("b\n")
+    assert path.samefile(other)
+    assert path.read_text() == "a\n"
 
 
 def test_a_file_with_the_longest_name_is_written(tmp_path: Path) -> None:

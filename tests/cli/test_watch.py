@@ -60,6 +60,15 @@ def test_the_gap_stands_between_the_lines_around_it() -> None:
     assert last.startswith('x = 1 + 1\n    return "é"') and "step" not in last
 
 
+def test_what_a_terminal_would_obey_is_shown_and_not_sent() -> None:
+    shown = highlighted("# \x1b[2J \x07 \x9b \u202e evil\nx", "python").plain
+    assert shown == "# ␛[2J ␇ � � evil\nx"
+    assert drawn((cell("\x1b[2J"),)).plain == "␛[2J"
+    made = watch()
+    made.finish("\x1b]0;title\x07")
+    assert "␛]0;title␇" in output(made)
+
+
 def test_a_next_canvas_goes_on_where_the_one_before_ended() -> None:
     with watch() as seen:
         seen.step(step(0, cell("a", "new"), cell(" +", "new")))
