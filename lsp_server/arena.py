@@ -57,7 +57,8 @@ def run(
             with serving(duel, port) as address, suppress(KeyboardInterrupt):
                 print(f"{address}\n{_told(len(files), seed)}", flush=True)
                 with _opened(address) if browser else nullcontext():
-                    duel.play(chain([first], found), Random(seed))
+                    # Not the stream of the gaps: who is shown first must not hang on where.
+                    duel.play(chain([first], found), Random(f"order {seed}"))
         finally:
             if duel.standing.rounds:
                 _print(duel.standing)

@@ -36,6 +36,8 @@ from lsp_server.excerpt import Excerpt
 from lsp_server.source_file import InputError
 
 HOST = "127.0.0.1"
+HTTP_PORT = 80
+"""The port that browsers leave out."""
 LINES_ABOVE, LINES_BELOW = 8, 6
 """Lines shown around a gap."""
 SILENT_S = 30
@@ -110,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _name(self) -> str:
         """What is asked for, by somebody who may."""
-        if self.headers.get("Host") not in (self.server.host, _local(self.server.host)):
+        if self.headers.get("Host") not in hosts(self.server.server_address[1]):
             raise RefusedError(HTTPStatus.FORBIDDEN, "Ask for 127.0.0.1 or localhost.")
         token, slash, name = self.path.removeprefix("/").partition("/")
         if not hmac.compare_digest(token.encode(), self.server.token.encode()):
@@ -269,6 +271,7 @@ def _in_place(
     return Excerpt.of(document, edit, first, last)
 
 
-def _local(host: str) -> str:
-    """The other name of this machine."""
-    return host.replace(HOST, "localhost")
+def hosts(port: int) -> list[str]:
+    """What browsers may call this server."""
+    names = [HOST, "localhost"]
+    return [f"{name}:{port}" for name in names] + (names if port == HTTP_PORT else [])

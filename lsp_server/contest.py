@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import comb
 from statistics import median
 from typing import Any
 
@@ -18,6 +19,8 @@ from lsp_server.source_file import InputError
 
 Z = 1.96
 """Standard deviations of a normal distribution that hold 95 % of it."""
+EVIDENCE = 20
+"""So many times likelier than by chance are votes that are not put down to it."""
 _NO_SAY = ("enabled", "candidates")
 """Settings that change nothing about one suggestion that is asked for."""
 _ASKED_FOR = {"minProbability": 0}
@@ -222,12 +225,15 @@ class Standing:
         votes = "1 decided vote" if self.decided == 1 else f"{self.decided} decided votes"
         told = (
             f"A has {self.wins[0]} of {votes}: {percent:.0f} %, "
-            f"95 % interval {100 * low:.0f} to {100 * high:.0f}."
+            f"95 % interval {100 * low:.0f} to {100 * high:.0f} for a number of votes fixed before."
         )
-        if low <= 0.5 <= high:
+        if not is_beyond_chance(self.wins[0], self.decided):
             return f"{told} That may still be chance."
-        liked = "A" if low > 0.5 else "B"
-        return f"{told} Chance alone would seldom do that: {liked} is better liked."
+        liked = "A" if self.wins[0] > self.wins[1] else "B"
+        return (
+            f"{told} Chance alone would seldom do that, however often one looks: "
+            f"{liked} is better liked."
+        )
 
     @property
     def counts(self) -> str:
@@ -241,6 +247,17 @@ class Standing:
 
 def _median(values: Sequence[float]) -> float:
     return median(values) if values else 0.0
+
+
+def is_beyond_chance(hits: int, count: int) -> bool:
+    """Whether votes are EVIDENCE times likelier than by a fair coin, where any share is as likely
+    as any other: 2^n h! (n - h)! / (n + 1)! times.
+
+    With a fair coin that ever becomes true, however long one goes on and looks, in one contest of
+    EVIDENCE at most: Ville, "Étude critique de la notion de collectif" (1939); see Ramdas et al.,
+    "Game-theoretic statistics and safe anytime-valid inference", Statistical Science 38 (2023).
+    """
+    return 1 << count >= EVIDENCE * (count + 1) * comb(count, hits)
 
 
 def wilson(hits: int, count: int) -> tuple[float, float]:

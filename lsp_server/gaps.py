@@ -31,9 +31,9 @@ ABOVE_CHARACTERS = 200
 """So much of a file stands before its first gap, so that there is something to go by."""
 WRITTEN_CHARACTERS = 1_000
 """No line that a person writes is longer; a file with such a one was made by a program."""
-LINES_TRIED, FILES_TRIED = 30, 60
-"""Places that are tried in a file before the next one, and files without a new gap before it is
-said that there is none."""
+LINES_TRIED, TIMES_TRIED = 30, 10
+"""Places that are tried in a file before the next one, and how often a file may give no new gap in
+a row before it is left out."""
 
 _LEFT_ALONE = (SpanKind.COMMENT, SpanKind.STRING, SpanKind.IMPORT, SpanKind.DECORATOR)
 _SAYS_SOMETHING = re.compile(r"\w\W*\w")
@@ -71,30 +71,34 @@ class Gap:
 
 
 def gaps(files: Sequence[CodeFile], rng: Random) -> Iterator[Gap]:
-    """Gaps at random, each in another line, until no new one is found.
+    """Gaps at random, each in another line, until no file has a new one.
 
-    A large file has more of them than a small one. What cannot be read any more is passed over.
+    A large file has more of them than a small one. One that cannot be read any more, that no person
+    wrote or that has no new gap is left out from then on.
     """
-    sizes = [file.size for file in files]
+    missed = dict.fromkeys(files, 0)
     seen: set[tuple[str, int]] = set()
-    missed = 0
-    while missed < FILES_TRIED:
-        missed += 1
-        [file] = rng.choices(files, sizes)
-        for gap in _tried(file, rng):
+    while missed:
+        [file] = rng.choices(list(missed), [file.size for file in missed])
+        document = _read(file)
+        if document is None:
+            del missed[file]
+            continue
+        for gap in _tried(file, document, rng):
             place = file.name, gap.place[0]
             if place not in seen:
                 seen.add(place)
-                missed = 0
+                missed[file] = 0
                 yield gap
                 break
+        else:
+            missed[file] += 1
+            if missed[file] == TIMES_TRIED:
+                del missed[file]
 
 
-def _tried(file: CodeFile, rng: Random) -> Iterator[Gap]:
+def _tried(file: CodeFile, document: Document, rng: Random) -> Iterator[Gap]:
     """The gaps among some places of a file."""
-    document = _read(file)
-    if document is None:
-        return
     cut = body if rng.random() < BODIES else line_end
     first = document.line_at(ABOVE_CHARACTERS) + 1
     last = len(document.line_starts)
@@ -106,13 +110,14 @@ def _tried(file: CodeFile, rng: Random) -> Iterator[Gap]:
 
 
 def _read(file: CodeFile) -> Document | None:
+    """What people have written; None for what they have not, or what cannot be read."""
     try:
         text = SourceFile.read(file.name).text
     except InputError:
         return None
-    document = Document.open(file.path.as_uri(), file.language, 0, text)
-    longest = max(map(len, text.splitlines()), default=0)
-    return document if longest <= WRITTEN_CHARACTERS else None
+    if max(map(len, text.splitlines()), default=0) > WRITTEN_CHARACTERS:
+        return None
+    return Document.open(file.path.as_uri(), file.language, 0, text)
 
 
 def line_end(document: Document, line: int, rng: Random) -> Bounds | None:

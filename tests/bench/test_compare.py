@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from bench import compare, machine, plots, report, worker
+from bench import compare, costs, machine, plots, report, worker
 from bench.records import Failure, Log, Record, Visit
 from bench.spans import STATES, Made, Task
 from bench.systems import Variant
 from bench.variants import FIM, ONE, PEERS, REFERENCE, WITHOUT_CRITIC, variants
 from bench.worker import Models, Worker, WorkerFailedError
+from engine.fake import scripted_engine
 from export.evaluate import score
 from export.held_out import Answer, HeldOut, held_out
 from lsp_server.document import Document
@@ -54,15 +58,18 @@ class Answering:
         return Made(self.text, 4, 2, 0.5), 123.4
 
 
-def test_a_visit_begins_with_another_way_each_time_and_goes_through_all(gap):
-    for number in range(5):
+def test_a_visit_goes_through_all_ways_in_an_order_of_its_own(gap):
+    orders = []
+    for number in range(20):
         workers = {"lacuna": Answering("x"), "other": Answering("x + 1")}
         visit = compare.visited(number, gap, WAYS, workers)
-        turn = number % len(WAYS)
-        found = [(one.system, one.state) for one in visit.records]
-        assert found == [(way.system, way.state) for way in WAYS[turn:] + WAYS[:turn]]
+        orders.append(tuple((one.system, one.state) for one in visit.records))
+        assert sorted(orders[-1]) == sorted((way.system, way.state) for way in WAYS)
         assert {one.score.exact for one in visit.records if one.system == "other"} == {True}
         assert {one.score.exact for one in visit.records if one.system == "lacuna"} == {False}
+    assert {order[0] for order in orders} == {(way.system, way.state) for way in WAYS}
+    before = {order[order.index(orders[0][0]) - 1] for order in orders if order[0] != orders[0][0]}
+    assert len(before) == len(WAYS) - 1, "none has always the same one before it"
 
 
 def test_a_way_for_every_third_span_is_left_out_of_the_others(gap):
@@ -80,9 +87,9 @@ def test_a_way_for_every_third_span_is_left_out_of_the_others(gap):
 
 def test_a_system_that_fails_does_not_end_the_visit(gap):
     visit = compare.visited(0, gap, WAYS, {"lacuna": Answering("x + )"), "other": Answering(None)})
-    assert [one.state for one in visit.records] == ["cold", "warm"]
+    assert {one.state for one in visit.records} == {"cold", "warm"}
     assert all(one.breaks and one.peak_mb == 123 for one in visit.records)
-    assert visit.failures[0] == Failure("other", "other", "cold", "killed by SIGSEGV")
+    assert Failure("other", "other", "cold", "killed by SIGSEGV") in visit.failures
     assert len(visit.failures) == 2
 
 
@@ -99,6 +106,78 @@ def test_a_log_is_gone_on_with_when_the_plan_is_the_same(tmp_path, gap):
     again.add(Visit(8, "line", 2.0, ()))
     assert Log.opened(path, {"set": "a"}).visited == {7, 8}
     assert Log.opened(path, {"set": "b"}).visits == []
+
+
+def test_another_processor_version_or_code_is_another_plan(tmp_path, gap, monkeypatch):
+    base = tmp_path / "base.gguf"
+    base.write_bytes(b"")
+
+    def plan() -> dict[str, object]:
+        return compare.planned([gap], Models(None, base), WAYS)
+
+    first = plan()
+    assert plan() == first
+    assert first["machine"]["onnxruntime"] and first["machine"]["cores"] > 0
+    described = machine.described()
+    for other in ({"cpu": "another"}, {"cores": 99}):
+        monkeypatch.setattr(machine, "described", lambda other=other: {**described, **other})
+        assert plan() != first
+    monkeypatch.setattr(machine, "described", lambda: {**described, "time": "", "load": 9.0})
+    assert plan() == first, "when it is and how busy says nothing"
+    monkeypatch.setattr(machine.metadata, "version", lambda name: "0")
+    assert plan() != first
+    monkeypatch.undo()
+    for file in ("bench/worker.py", "export/evaluate.py"):
+        monkeypatch.setattr(compare, "ROOT", copied(tmp_path / file.replace("/", "-")))
+        assert compare.code() == first["code"]
+        (compare.ROOT / file).write_text("")
+        assert compare.code() != first["code"]
+
+
+def copied(to: Path) -> Path:
+    """The code of this project, at another place."""
+    for folder in ("engine", "lsp_server", "bench", "export"):
+        shutil.copytree(compare.ROOT / folder, to / folder)
+    return to
+
+
+def test_the_cost_curves_are_kept_for_the_same_plan(tmp_path, monkeypatch):
+    path, plan = tmp_path / "costs.json", {"model": "m", "code": "c", "machine": {"cores": 2}}
+    measured = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        measured.append(command)
+        return subprocess.CompletedProcess(command, 0, f'said\n[{{"x": {len(measured)}}}]\n')
+
+    monkeypatch.setattr(subprocess, "run", run)
+    path.write_text('{"model": "m", "costs": []}')  # of an older version
+    assert compare.cost_curves(path, None, plan) == [{"x": 1}]
+    assert compare.cost_curves(path, None, {**plan, "set": "other spans"}) == [{"x": 1}]
+    assert compare.cost_curves(path, None, plan, fresh=True) == [{"x": 2}]
+    for count, name in enumerate(plan, 3):
+        assert compare.cost_curves(path, None, {**plan, name: "another"}) == [{"x": count}]
+
+
+def test_a_slow_while_bends_no_cost_curve():
+    asked = []
+
+    class Slowed(costs.Bench):
+        __slots__ = ()
+
+        def _measured(self, point: costs.Point, number: int) -> tuple[float, float, int]:
+            asked.append((number, point))
+            return (900.0, 900.0, 4) if number == 1 else (10.0, 40.0, 1)
+
+    found = Slowed(scripted_engine([""]), "", rounds=3).costs()
+    assert {(cost.step_ms, cost.fill_ms, cost.steps) for cost in found} == {(10.0, 40.0, 2.0)}
+    assert {cost.curve for cost in found} == {"context", "canvas", "candidates"}
+    points = [point for _, point in asked[: len(found)]]
+    assert asked == [(number, point) for number in range(3) for point in points]
+
+
+def test_every_point_of_the_cost_curves_is_measured():
+    found = costs.Bench(scripted_engine(["total = first"]), "x = 1\n" * 999, rounds=2).costs()
+    assert all(cost.step_ms > 0 and cost.fill_ms > 0 and cost.steps >= 1 for cost in found)
 
 
 def stand_in(program: str) -> list[str]:
@@ -210,6 +289,19 @@ def test_the_report_says_what_the_critic_mends(tmp_path, gap):
     assert "Exact fills: 0 without, 4 with it" in text
 
 
+def test_the_report_says_what_the_raw_texts_do_where_the_critic_doubts_none(tmp_path, gap):
+    log = log_of(tmp_path, gap)
+    for visit in log.visits:
+        for one in visit.records:
+            object.__setattr__(one, "breaks", False)
+    text = report.report(log, [], [])
+    assert "Without the critic none of 4 fills break the parse as it judges" in text
+    assert "By the raw text 4 do not parse without it, 4 of which do with it" in text
+    assert "Masked again" not in text
+    log.visits.clear()
+    assert "No span went through both ways." in report.report(log, [], [])
+
+
 def test_the_plots_are_drawn_of_what_there_is(tmp_path, gap):
     costs = [
         {"curve": curve, "x": x, "step_ms": 10.0 * x, "fill_ms": 50.0 * x, "steps": 3.5}
@@ -237,7 +329,7 @@ def test_the_command_measures_the_shipped_model_and_goes_on(tmp_path, monkeypatc
     few = {"python": 1, "javascript": 1}
     monkeypatch.setattr(compare, "held_out", lambda corpus: held_out(corpus, few))
     monkeypatch.setattr(compare, "variants", lambda: variants()[:1])
-    monkeypatch.setattr(compare, "cost_curves", lambda *_: [])
+    monkeypatch.setattr(compare, "cost_curves", lambda *_, **__: [])
     arguments = ["--corpus", tmp_path, "--gguf", base, "--run", run, "--results", results]
     command = ["compare", *map(str, arguments), "--spans", "2", "--peers"]
     monkeypatch.setattr(sys, "argv", command)

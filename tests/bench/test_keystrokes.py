@@ -159,6 +159,23 @@ async def test_an_answer_that_cannot_be_stopped_is_late_all_the_same() -> None:
     writer = Scripted(slow)
     assert await typed(place(), writer, Typist(gap=5)) == Tally(33, keys=33, asked=33, late=33)
     assert writer.taken_back
+    assert len(writer.asked) <= 17, "at every second key it is still at the answer before"
+
+
+@pytest.mark.usefixtures("steady")
+async def test_what_an_answer_overran_by_is_the_next_ones_too() -> None:
+    waits = iter([0.15])
+
+    def slow_once(so_far: str) -> str:
+        time.sleep(next(waits, 0))
+        return MIDDLE.removeprefix(so_far)
+
+    # The answer is there 50 ms after the second key; the next one is begun then.
+    writer = Scripted(slow_once)
+    tally = await typed(place(), writer, Typist(gap=100, look=60))
+    assert (tally.asked, tally.late, tally.keys) == (2, 1, 3)
+    writer = Scripted(lambda so_far: MIDDLE.removeprefix(so_far))
+    assert (await typed(place(), writer, Typist(gap=100, look=60))).keys == 1
 
 
 def test_keys_come_at_gaps_about_the_median_and_the_same_each_time() -> None:
@@ -175,7 +192,7 @@ class Model:
     def __init__(self) -> None:
         self.filled = 0
 
-    def sure_fill(self, document: Document, span: Span) -> Fill:
+    def sure_fill(self, document: Document, span: Span, least: float) -> Fill:
         self.filled += 1
         known = (Beginning(5, 0.9), Beginning(14, 0.5))
         return Fill("width + height", 3, 3, Finish.END, -0.3, beginnings=known)

@@ -220,12 +220,18 @@ def test_a_peer_says_how_sure_it_is_of_each_beginning_of_its_fill(tiny):
     pytest.importorskip("llama_cpp", reason="a peer of the benchmark; the extra `bench` brings it")
     model = Sure(None, tiny)
     document, span = LINE.opened()
-    fill = model.sure_fill(document, span)
+    fill = model.sure_fill(document, span, 0)
     assert fill.text == model.fill(document, span, VARIANT).text != ""
     ends, probabilities = zip(*((b.end, b.probability) for b in fill.beginnings), strict=True)
     assert sorted(ends) == list(ends) and ends[-1] == len(fill.text)
     assert sorted(probabilities, reverse=True) == list(probabilities)
     assert 0 < probabilities[-1] <= probabilities[0] <= 1
+    least = (probabilities[0] + probabilities[1]) / 2
+    short = model.sure_fill(document, span, least)
+    assert short.tokens < fill.tokens and fill.text.startswith(short.text) and not short.has_ended
+    assert short.beginnings[:1] == fill.beginnings[:1]
+    assert short.beginnings[-1].probability < least, "it stops behind the first unsure token"
+    assert list(short.sure(least)) == list(fill.sure(least))
 
 
 def test_peers_of_the_same_weights_write_the_same(tiny):

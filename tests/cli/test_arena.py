@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lsp_server.arena_server import hosts
+
 pytestmark = pytest.mark.model
 
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -258,6 +260,12 @@ def test_a_page_of_another_name_is_not_served(arena: Callable[..., Arena]) -> No
         assert (reply.status, reply.headers["Access-Control-Allow-Origin"]) == (200, None)
 
 
+def test_browsers_leave_out_the_port_80() -> None:
+    bare = ["127.0.0.1", "localhost"]
+    assert hosts(80) == ["127.0.0.1:80", "localhost:80", *bare]
+    assert not set(bare) & set(hosts(8080))
+
+
 def test_only_this_machine_is_listened_to(arena: Callable[..., Arena]) -> None:
     port = int(arena("engine").host.partition(":")[2])
     with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=5):
@@ -332,6 +340,9 @@ def test_the_page_may_do_nothing_but_ask_its_server(served: Arena) -> None:
     assert "innerHTML" not in page and "http" not in page
 
 
+@pytest.mark.skipif(
+    not Path("/dev/full").is_char_device(), reason="this system has no device that is full"
+)
 def test_a_vote_that_cannot_be_noted_does_not_count(arena: Callable[..., Arena]) -> None:
     played = arena("engine", "--votes", "/dev/full")
     round_ = played.round()

@@ -1,5 +1,9 @@
 """Who competes, and what the votes tell."""
 
+from functools import cache
+from itertools import accumulate
+from random import Random
+
 import pytest
 
 from lsp_server.contest import (
@@ -121,16 +125,39 @@ def test_a_standing_without_votes_tells_that() -> None:
     [
         (
             "a",
-            "A has 1 of 1 decided vote: 100 %, 95 % interval 21 to 100. That may still be chance.",
+            "A has 1 of 1 decided vote: 100 %, 95 % interval 21 to 100 for a number of votes fixed "
+            "before. That may still be chance.",
         ),
-        ("aaab", "3 of 4 decided votes: 75 %, 95 % interval 30 to 95. That may still be chance."),
-        ("ab" * 200, "200 of 400 decided votes: 50 %, 95 % interval 45 to 55. That may still"),
-        ("a" * 9 + "b", "to 98. Chance alone would seldom do that: A is better liked."),
-        ("b" * 9 + "a", "2 to 40. Chance alone would seldom do that: B is better liked."),
+        ("aaab", "3 of 4 decided votes: 75 %, 95 % interval 30 to 95 for a number of votes fixed"),
+        ("ab" * 200, "200 of 400 decided votes: 50 %, 95 % interval 45 to 55 for a number of"),
+        (
+            "a" * 7,
+            "interval 65 to 100 for a number of votes fixed before. That may still be chance.",
+        ),
+        ("a" * 8, "Chance alone would seldom do that, however often one looks: A is better liked."),
+        ("b" * 8, "Chance alone would seldom do that, however often one looks: B is better liked."),
+        ("b" * 10 + "a", "That may still be chance."),
+        ("b" * 11 + "a", "however often one looks: B is better liked."),
+        ("tx" * 9 + "s" * 9 + "a" * 8, "however often one looks: A is better liked."),
     ],
 )
 def test_what_may_be_chance_is_told(votes: str, told: str) -> None:
     assert told in standing(votes).verdict
+
+
+def test_who_looks_after_each_vote_is_seldom_told_of_a_difference_that_is_none() -> None:
+    @cache
+    def is_told(wins: int, votes: int) -> bool:
+        stands = Standing(("A", "B"), (wins, votes - wins), 0, 0, 0, (0, 0), (0.0, 0.0))
+        return "is better liked" in stands.verdict
+
+    rng = Random(0)
+    contests, votes = 3000, 200
+    alarms = sum(
+        any(is_told(wins, n) for n, wins in enumerate(accumulate(rng.choices((0, 1), k=votes)), 1))
+        for _ in range(contests)
+    )
+    assert 0 < alarms / contests < 0.05
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 import json
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -14,7 +15,7 @@ import pytest
 from engine import Prompt
 from engine.errors import EngineFailedError
 from engine.fake import ScriptedEngine, scripted_engine
-from lsp_server import duel
+from lsp_server import arena, duel
 from lsp_server.contest import Vote, contestants
 from lsp_server.document import Document
 from lsp_server.duel import Duel
@@ -73,6 +74,24 @@ def test_a_vote_goes_to_whom_wrote_it(
     assert one.vote(1, Vote.FIRST) is None
     assert one.standing.wins == one.standing.exact == first.exact
     assert one.round is None
+
+
+def test_who_is_shown_first_does_not_hang_on_where_the_gap_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.py", "b.py", "c.py", "d.py"):
+        (tmp_path / name).write_text(f"# {'So it begins. ' * 20}\n{CODE.replace('▮', 'file')}")
+    drawn: list[tuple[str, tuple[int, int]]] = []
+
+    def played(_: Duel, gaps: Iterable[Gap], rng: Random) -> None:
+        drawn.append((next(iter(gaps)).file[-4:], rng.choice([(0, 1), (1, 0)])))
+
+    monkeypatch.setattr(Duel, "play", played)
+    monkeypatch.setattr(arena, "serving", lambda duel, port: nullcontext("address"))
+    for seed in (*range(60), *range(60)):
+        arena.run(paths=[str(tmp_path)], a=[], b=[], seed=seed, votes=None, port=0, browser=False)
+    assert len(set(drawn)) == 4 * 2
+    assert drawn[:60] == drawn[60:]
 
 
 def test_nobody_is_asked_where_both_suggest_the_same(

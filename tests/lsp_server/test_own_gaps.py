@@ -1,6 +1,7 @@
 """The arena's gaps: of the right files, at places a person may well stop at, and whole again."""
 
 import os
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ from lsp_server.code_files import code_files
 from lsp_server.document import Document
 from lsp_server.gaps import BODY_LINES, Gap, gap_of, gaps, is_code
 from lsp_server.settings import Settings
-from lsp_server.source_file import InputError
+from lsp_server.source_file import InputError, SourceFile
 from lsp_server.spans import Span, SpanKind, choose
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +156,33 @@ def test_texts_that_hold_no_gap_give_none(tmp_path: Path, name: str, text: str) 
         path.unlink()
     places = {gap.file for gap in islice(gaps(files, Random(0)), 1000)}
     assert places == {str(other)}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "most"),
+    [
+        ("app.min.js", "f(x);" * 380_000, 1),
+        ("latin.py", "é = 1\n" * 100_000, 1),
+        ("comments.py", "# nothing but words\n" * 20_000, 10),
+    ],
+)
+def test_a_large_file_without_gaps_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, most: int
+) -> None:
+    path, other = tmp_path / name, written(tmp_path, "other.py")
+    path.write_bytes(text.encode("latin-1"))
+    reads: Counter[str] = Counter()
+    read = SourceFile.read
+
+    def counted(name: str) -> SourceFile:
+        reads[name] += 1
+        return read(name)
+
+    monkeypatch.setattr(SourceFile, "read", counted)
+    files = [gap.file for gap in found(path, other)]
+    assert len(files) > 5
+    assert set(files) == {str(other)}
+    assert reads[str(path)] == most
 
 
 def test_a_body_is_taken_without_what_says_in_words_what_it_does(tmp_path: Path) -> None:

@@ -20,6 +20,18 @@ function shout(text) {
   return document.body.append(loud, louder, "<i>");
 }
 """
+TURNED = """\
+// What a page would draw the wrong way round if it were careless, which must be long enough for a
+// gap to have something to go by, and so it says a few words more than there would be to say.
+// And some more of them, until there are two hundred characters.
+function mayEnter(user) {
+  if (user.role !== "admin\u202e \u2066// only admins\u2069 \u2066") return name("\u200b\x1b\x85");
+}
+"""
+SEEN = (
+    'user.role !== "adminU+202E U+2066// only adminsU+2069 U+2066"',
+    'return name("U+200BU+001BU+0085")',
+)
 CONTRAST = """node => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
@@ -124,6 +136,22 @@ def test_code_is_shown_as_text_whatever_it_is(
     shown = arena.page.locator("main").inner_text()
     assert "<img src=x onerror=alert(1)>" in shown and "</div><script>alert(2)</script>" in shown
     assert arena.page.locator("img, main b, main i, main style, main script").count() == 0
+    assert arena.complaints == []
+
+
+def test_characters_that_are_not_seen_are_shown_by_their_number(
+    arena_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "turned.js"
+    path.write_text(TURNED, "utf-8")
+    arena = arena_page(path, "--seed", "1")
+    arena.wait_for_round(1)
+    arena.page.keyboard.press("x")
+    arena.wait_for_reveal()
+    shown = arena.page.locator("main").inner_text()
+    assert all(line in shown for line in SEEN)
+    assert not set("\u202e\u2066\u2069\u200b\x1b\x85") & set(shown)
+    expect(arena.page.locator(".unseen").first).to_have_text("U+202E")
     assert arena.complaints == []
 
 
