@@ -1,16 +1,17 @@
 r"""Lacuna against its peers on the same held-out spans, in one run: tables and plots.
 
-    python -m bench.compare --corpus corpus               # 300 spans, an hour at most
+    python -m bench.compare --corpus corpus               # 300 spans, about an hour
     python -m bench.compare --corpus corpus --spans 10    # a look
 
-Each span goes through every system in turn, beginning with another one each time, so that what
-slows the machine down for a while slows all of them; times are compared span by span. Every system
-runs in a process of its own. What was measured is kept in `--run` after each span: the command
-started again goes on there. The base that the peers run comes from its wheel unless `--gguf` names
-it; `pip install '.[bench]'` brings the peers, and what is not installed or dies is left out and
-said so. Where llama.cpp is killed by SIGSEGV when it is loaded, that is its use of AMX; build it
-with CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX512=ON -DGGML_AVX512_VBMI=ON -DGGML_AVX512_VNNI=ON
--DGGML_AVX512_BF16=ON -DGGML_AVX_VNNI=ON" and without pip's cache.
+Each span goes through every system in turn, in an order that is drawn for it, so that what slows
+the machine down for a while slows all of them, and none always comes after the same other one;
+times are compared span by span. Every system runs in a process of its own. What was measured is
+kept in `--run` after each span: the command started again goes on there, and begins anew where the
+code, the processor or a version is another one. The base that the peers run comes from its wheel
+unless `--gguf` names it; `pip install '.[bench]'` brings the peers, and what is not installed or
+dies is left out and said so. Where llama.cpp is killed by SIGSEGV when it is loaded, that is its
+use of AMX; build it with CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX512=ON -DGGML_AVX512_VBMI=ON
+-DGGML_AVX512_VNNI=ON -DGGML_AVX512_BF16=ON -DGGML_AVX_VNNI=ON" and without pip's cache.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from engine import default_model_folder
@@ -67,7 +69,8 @@ def main() -> None:
         plan = planned(gaps, models, ways)
         log = Log.opened(arguments.run / "log.jsonl", plan, fresh=arguments.fresh)
         compared(gaps, models, ways, log, arguments.minutes * 60)
-    costs = cost_curves(arguments.run / "costs.json", arguments.model, plan["model"])
+    path = arguments.run / "costs.json"
+    costs = cost_curves(path, arguments.model, plan, fresh=arguments.fresh)
     drawn = plots.draw(log.visits, costs, arguments.results.parent / "images")
     text = report(log, costs, [path.relative_to(arguments.results.parent) for path in drawn])
     arguments.results.write_text(text, "utf-8")
@@ -109,6 +112,7 @@ def planned(gaps: Sequence[HeldOut], models: Models, ways: Sequence[Entry]) -> d
         "base": short_digest(models.gguf),
         **({"fim": short_digest(models.fim)} if models.fim else {}),
         "code": code(),
+        "machine": machine.comparable(),
         "ways": [f"{e.system} / {e.variant.name} / {e.state}" for e in ways],
     }
 
@@ -120,9 +124,10 @@ def short_digest(path: Path) -> str:
 
 
 def code() -> str:
-    """A short name of what fills, by its source: with other code a run begins anew."""
+    """A short name of what fills and judges, by its source: with other code a run begins anew."""
     paths = [path for folder in ("engine", "lsp_server") for path in (ROOT / folder).glob("*.py")]
-    paths += [ROOT / "bench/systems.py", ROOT / "bench/spans.py"]
+    paths += [ROOT / "bench" / name for name in ("spans.py", "systems.py", "worker.py")]
+    paths += [ROOT / "export/evaluate.py"]
     content = b"\0".join(path.read_bytes() for path in sorted(paths))
     return hashlib.sha256(content).hexdigest()[:12]
 
@@ -189,11 +194,11 @@ def started(models: Models, names: list[str]) -> tuple[dict[str, Worker], dict[s
 
 
 def visited(number: int, gap: HeldOut, ways: list[Entry], workers: dict[str, Worker]) -> Visit:
-    """One span through all systems, each time beginning with another one."""
+    """One span through all systems, in an order that is drawn for it."""
     ways = [entry for entry in ways if number % entry.every == 0]
-    turn = number % len(ways)
+    Random(number).shuffle(ways)
     group = "line" if gap.span.stop_at_newline else "lines"
-    found = [filled(gap, entry, workers[entry.system]) for entry in ways[turn:] + ways[:turn]]
+    found = [filled(gap, entry, workers[entry.system]) for entry in ways]
     records = tuple(one for one in found if isinstance(one, Record))
     failures = tuple(one for one in found if isinstance(one, Failure))
     return Visit(number, group, round(machine.load(), 2), records, failures)
@@ -213,17 +218,20 @@ def filled(gap: HeldOut, entry: Entry, worker: Worker) -> Record | Failure:
     return Record(*names, made, judged, breaks, round(peak_mb))
 
 
-def cost_curves(path: Path, model: Path | None, name: str) -> list[dict[str, Any]]:
+def cost_curves(
+    path: Path, model: Path | None, plan: dict[str, Any], *, fresh: bool = False
+) -> list[dict[str, Any]]:
     """The curves of `costs.py`, measured in its own process unless this run has them."""
-    if path.exists():
+    measured = {name: plan[name] for name in ("model", "code", "machine")}
+    if path.exists() and not fresh:
         kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        if kept["model"] == name:
+        if measured == {name: kept.get(name) for name in measured}:
             return list(kept["costs"])
     print("cost curves ...", flush=True)
     command = [sys.executable, "-m", "bench.costs", *(["--model", str(model)] if model else [])]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     costs: list[dict[str, Any]] = json.loads(output.splitlines()[-1])
-    path.write_text(json.dumps({"model": name, "costs": costs}), "utf-8")
+    path.write_text(json.dumps({**measured, "costs": costs}), "utf-8")
     return costs
 
 

@@ -1,8 +1,9 @@
 """What a pass and a fill cost, by context, canvas and candidates: `python -m bench.costs`.
 
 Everything around the gap is cached but the last character, as when one types. A fill is given
-STEPS at most, since how many it needs depends on the text; it may end sooner. Medians in ms; JSON
-on the last line.
+STEPS at most, since how many it needs depends on the text; it may end sooner. Each round goes
+through all points of all curves, so that what slows the machine down for a while bends none.
+Medians in ms; JSON on the last line.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ CONTEXTS = (64, 128, 256, 512, 1024, 2048)
 CANDIDATES = (1, 2, 3, 4, 6, 8)
 STEPS = 4
 USUAL_CONTEXT = 512
+LAST = "abcdefgh"
+"""The last character before the gap, another one each time: what is typed is never cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,17 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """Where a curve is measured."""
+
+    curve: str
+    x: int
+    context: int
+    canvas: int
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
     """A loaded engine and a text to be asked about."""
 
@@ -51,23 +65,33 @@ class Bench:
     text: str
     rounds: int
 
-    def costs(self) -> Iterator[Cost]:
+    def costs(self) -> list[Cost]:
         """All three curves."""
+        points = list(self._points())
+        rounds = [[self._measured(point, n) for point in points] for n in range(self.rounds)]
+        found = []
+        for point, measured in zip(points, zip(*rounds, strict=True), strict=True):
+            step_ms, fill_ms, steps = zip(*measured, strict=True)
+            medians = (round(statistics.median(spent), 2) for spent in (step_ms, fill_ms))
+            found.append(Cost(point.curve, point.x, *medians, round(statistics.mean(steps), 2)))
+        return found
+
+    def _points(self) -> Iterator[Point]:
         card = self.engine.card
         largest = card.canvas_sizes[-1]
         most = card.max_prefix + card.max_suffix
         for context in sorted({min(n, most) for n in CONTEXTS}):
-            yield self._cost("context", context, context, largest, 1)
+            yield Point("context", context, context, largest, 1)
         usual = min(USUAL_CONTEXT, most)
         for canvas in card.canvas_sizes:
-            yield self._cost("canvas", canvas, usual, canvas, 1)
+            yield Point("canvas", canvas, usual, canvas, 1)
         for candidates in (n for n in CANDIDATES if n <= card.proposals):
-            yield self._cost("candidates", candidates, usual, largest, candidates)
+            yield Point("candidates", candidates, usual, largest, candidates)
 
-    def _cost(self, curve: str, x: int, context: int, canvas: int, candidates: int) -> Cost:
-        before, after = self._around(context)
-        step_ms = self._step_ms(before, after, canvas, candidates)
-        return Cost(curve, x, step_ms, *self._fill(before, after, canvas, candidates))
+    def _measured(self, point: Point, number: int) -> tuple[float, float, int]:
+        """Ms of a step, ms and steps of a fill, each after one that is not counted."""
+        before, after = self._around(point.context)
+        return self._step_ms(before, after, point), *self._fill(before, after, point, number)
 
     def _around(self, context: int) -> tuple[list[int], list[int]]:
         """The tokens before and after a gap."""
@@ -76,40 +100,31 @@ class Bench:
         prefix = min(context - suffix, card.max_prefix)
         return ids[:prefix], ids[-suffix:]
 
-    def _step_ms(self, before: list[int], after: list[int], size: int, candidates: int) -> float:
+    def _step_ms(self, before: list[int], after: list[int], point: Point) -> float:
         model = self.engine._model
         gap = Surroundings(np.array(before, np.int64), np.array(after, np.int64))
-        context = ContextCache(model).around(gap, size, never)
-        canvases = np.full((candidates, size + 1), model.card.mask_id, np.int64)
+        context = ContextCache(model).around(gap, point.canvas, never)
+        canvases = np.full((point.candidates, point.canvas + 1), model.card.mask_id, np.int64)
         canvases[:, 0] = before[-1]
-        return self._median(lambda: model.denoise(canvases, gap.position, context))
+        for _ in range(2):
+            start = time.perf_counter()
+            model.denoise(canvases, gap.position, context)
+            spent = (time.perf_counter() - start) * 1e3
+        return spent
 
     def _fill(
-        self, before: list[int], after: list[int], size: int, candidates: int
-    ) -> tuple[float, float]:
-        """Median ms, mean steps."""
+        self, before: list[int], after: list[int], point: Point, number: int
+    ) -> tuple[float, int]:
+        """Ms and steps."""
         decode = self.engine._tokenizer.decode
         prefix, suffix = decode(before), decode(after)
-        options = FillOptions(max_tokens=size, steps=STEPS, candidates=candidates)
-        steps: list[int] = []
-
-        def fill() -> None:
-            # Another last character each time: what is typed is never cached.
-            last = "abcdefgh"[len(steps) % 8]
-            best = self.engine.fill(Prompt(prefix[:-1] + last, suffix), options)[0]
-            steps.append(best.steps)
-
-        return self._median(fill), round(statistics.mean(steps), 2)
-
-    def _median(self, work: Callable[[], object]) -> float:
-        """Median ms of a call, after one that is not counted."""
-        work()
-        spent = []
-        for _ in range(self.rounds):
+        options = FillOptions(max_tokens=point.canvas, steps=STEPS, candidates=point.candidates)
+        for n in (number - 1, number):
+            prompt = Prompt(prefix[:-1] + LAST[n % len(LAST)], suffix)
             start = time.perf_counter()
-            work()
-            spent.append((time.perf_counter() - start) * 1e3)
-        return round(statistics.median(spent), 2)
+            best = self.engine.fill(prompt, options)[0]
+            spent = (time.perf_counter() - start) * 1e3
+        return spent, best.steps
 
 
 def main() -> None:

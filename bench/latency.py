@@ -1,7 +1,11 @@
 """How long a person waits: `python -m bench.latency [--model FOLDER] [--rounds N] [--beside N]`.
 
 Engine figures are taken in this process, those of the server from a real `lacuna serve` over its
-pipes. Every figure is a median; the last line is one JSON object with all of them.
+pipes. Every figure in ms is a median; the last line is one JSON object with all of them.
+`keystroke_ms` is of what a person waits for by default: mostly for nothing, since the engine gives
+up what no longer can be probable enough to appear by itself. `whole_line_ms` is of the same keys
+where all appears, however improbable, so that an answer is the rest of a line. Beside each stands
+how many of its answers held a suggestion; what would break the syntax is never shown.
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ REST_S = 0.5
 """How long the cursor stands at a place before the first key there."""
 URI = "file:///bench.py"
 SERVE = "import sys; from lsp_server.cli import main; sys.exit(main(['serve']))"
+WHOLE_LINES = {"minProbability": 0}
+"""As an editor sends them: what no one foresees appears too."""
 BUSY = "import os; started_by = os.getppid()\nwhile os.getppid() == started_by: pass"
 INSTANT = """
 import sys
@@ -70,7 +76,7 @@ def main() -> None:
         figures = engine_figures(arguments.model, arguments.rounds)
         figures |= asyncio.run(server_figures(arguments.rounds))
     for name, value in figures.items():
-        print(f"{name:20} {value:10.1f}")
+        print(f"{name:24} {value:10.1f}")
     print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
 
 
@@ -141,9 +147,13 @@ async def server_figures(rounds: int) -> dict[str, float]:
     source = Path(argparse.__file__).read_text("utf-8")
     starts = [await initialize_ms() for _ in range(min(rounds, 5))]
     real = await session(SERVE, source[:6000])
+    whole = await session(SERVE, source[:6000], settings=WHOLE_LINES)
     large = await session(INSTANT, (source * 3)[: 200 * 1000], lines=5000)
     return {
         "keystroke_ms": real["keystroke_ms"],
+        "keystroke_shown_percent": real["shown_percent"],
+        "whole_line_ms": whole["keystroke_ms"],
+        "whole_line_shown_percent": whole["shown_percent"],
         **await new_places(source, rounds),
         "outside_engine_ms": large["keystroke_ms"],
         "initialize_ms": statistics.median(starts),
@@ -184,25 +194,31 @@ async def loaded(program: str, settings: dict[str, Any] | None = None) -> Langua
     return client
 
 
-async def opened(program: str, source: str) -> LanguageClient:
+async def opened(
+    program: str, source: str, settings: dict[str, Any] | None = None
+) -> LanguageClient:
     """A client with a file open, whose server has loaded its model."""
-    client = await loaded(program)
+    client = await loaded(program, settings)
     item = types.TextDocumentItem(URI, "python", 0, source)
     client.text_document_did_open(types.DidOpenTextDocumentParams(item))
     return client
 
 
-async def session(program: str, source: str, lines: int | None = None) -> dict[str, float]:
+async def session(
+    program: str, source: str, lines: int | None = None, settings: dict[str, Any] | None = None
+) -> dict[str, float]:
     """Types at the end of a file, waiting for the answer to each key; then does nothing."""
     source = "\n".join(source.split("\n")[:lines]) + "\n\n\ndef total(values):\n"
-    client = await opened(program, source)
+    client = await opened(program, source, settings)
     row = source.count("\n")
-    waits = [await key(client, types.Position(row, n), TYPED[n], n + 1) for n in range(len(TYPED))]
+    found = [await key(client, types.Position(row, n), TYPED[n], n + 1) for n in range(len(TYPED))]
+    waits, shown = zip(*found[4:], strict=True)
     process = psutil.Process(client._server.pid)  # type: ignore[union-attr]
     process.cpu_percent()
     await asyncio.sleep(2)
     figures = {
-        "keystroke_ms": statistics.median(waits[4:]),
+        "keystroke_ms": statistics.median(waits),
+        "shown_percent": 100 * statistics.mean(shown),
         "idle_cpu_percent": process.cpu_percent(),
         "rss_mb": process.memory_info().rss / 2**20,
     }
@@ -227,7 +243,8 @@ async def new_places(source: str, rounds: int) -> dict[str, float]:
             params = {"textDocument": {"uri": URI}, "position": place}
             client.protocol.notify("lacuna/readAhead", params)
         await asyncio.sleep(REST_S)
-        waits[told].append(await key(client, at, "s", index + 1))
+        wait, _ = await key(client, at, "s", index + 1)
+        waits[told].append(wait)
     await leave(client)
     return {
         "new_place_ms": statistics.median(waits[False]),
@@ -235,20 +252,24 @@ async def new_places(source: str, rounds: int) -> dict[str, float]:
     }
 
 
-async def key(client: LanguageClient, at: types.Position, text: str, version: int) -> float:
-    """One key and the request after it: ms until the answer."""
+async def key(
+    client: LanguageClient, at: types.Position, text: str, version: int
+) -> tuple[float, bool]:
+    """One key and the request after it: ms until the answer, and whether it suggests anything."""
     start = time.perf_counter()
     event = types.TextDocumentContentChangePartial(types.Range(at, at), text)
     document = types.VersionedTextDocumentIdentifier(version, URI)
     client.text_document_did_change(types.DidChangeTextDocumentParams(document, [event]))
-    await client.text_document_inline_completion_async(
+    answer = await client.text_document_inline_completion_async(
         types.InlineCompletionParams(
             types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
             types.TextDocumentIdentifier(URI),
             types.Position(at.line, at.character + 1),
         )
     )
-    return (time.perf_counter() - start) * 1e3
+    spent = (time.perf_counter() - start) * 1e3
+    items = answer.items if isinstance(answer, types.InlineCompletionList) else answer
+    return spent, bool(items)
 
 
 async def leave(client: LanguageClient) -> None:

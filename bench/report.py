@@ -67,8 +67,8 @@ points of the curve go through every third.
 Every system reads the same tokens before the gap (Lacuna those after it as well), is greedy, uses
 one thread a physical core, spells a token that the cursor cuts in two again (token healing, where
 it writes left to right), and ends where the span ends: at its line's end, or where a line leaves
-the block. Each span goes through all systems in turn, each in a process of its own; warm ones use
-their own cache."""
+the block. Each span goes through all systems in turn, in an order that is drawn for it, each in a
+process of its own; warm ones use their own cache."""
 
 FIM_NOTE = f"""\
 *{FIM}* is another model, named above: one that was trained to fill in the middle and reads both
@@ -84,7 +84,7 @@ COSTS = """\
 Warm, medians. *Step*: one denoising step. *Fill*: a whole request of at most four steps after one
 typed character; where the text ends sooner it takes fewer, so beside it stands how many, the mean.
 Contexts are as long as the model can see, a quarter of them after the gap; the last one is its
-limit."""
+limit. Each round goes through all points, so that a slow while bends no curve."""
 
 
 def header(log: Log) -> str:
@@ -207,19 +207,24 @@ def critic_lines(visits: Sequence[Visit]) -> str:
     """What repairing is good for and what it costs: the same spans with and without it."""
     with_critic, without = ("lacuna", REFERENCE, "warm"), ("lacuna", WITHOUT_CRITIC, "warm")
     pairs = list(both(visits, with_critic, without))
-    broken = [(mended, raw) for mended, raw in pairs if raw.breaks]
-    if not broken:
-        return f"Of {len(pairs)} fills none broke the parse."
-    repaired = sum(not mended.breaks for mended, _ in broken)
+    if not pairs:
+        return "No span went through both ways."
+    broken = [mended for mended, raw in pairs if raw.breaks]
+    repaired = sum(not mended.breaks for mended in broken)
     unparsed = [mended for mended, raw in pairs if not raw.score.parses]
     spoilt = sum(not mended.score.parses for mended, raw in pairs if raw.score.parses)
     exact = [sum(pair[way].score.exact for pair in pairs) for way in (1, 0)]
     passes = [float(np.mean([pair[way].made.passes for pair in pairs])) for way in (1, 0)]
+    mending = (
+        f"Masked again where the error is and denoised anew, {repaired} of them "
+        f"({100 * repaired / len(broken):.0f} %) parse. "
+        if broken
+        else ""
+    )
     return (
-        f"Without the critic {len(broken)} of {len(pairs)} fills break the parse as it judges, "
-        "which leaves alone what an edit mends (a bracket brought twice). Masked again where the "
-        f"error is and denoised anew, {repaired} of them ({100 * repaired / len(broken):.0f} %) "
-        f"parse. By the raw text {len(unparsed)} do not parse without it, "
+        f"Without the critic {len(broken) or 'none'} of {len(pairs)} fills break the parse as it "
+        "judges, which leaves alone what an edit mends (a bracket brought twice). "
+        f"{mending}By the raw text {len(unparsed)} do not parse without it, "
         f"{sum(one.score.parses for one in unparsed)} of which do with it, and {spoilt} that did "
         f"parse do not any more. Exact fills: {exact[0]} without, {exact[1]} with it. Passes a "
         f"fill, mean: {passes[0]:.2f} without, {passes[1]:.2f} with it. What still breaks the "

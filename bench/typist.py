@@ -1,8 +1,8 @@
 """Whoever types: how fast, when a suggestion is seen, and what typing took.
 
 Time is reckoned, not waited for: keys come at gaps that are drawn, and an answer takes the time
-that it took. Whoever types never errs and takes all that is right as soon as it is seen, so what
-comes out is what could be saved at most.
+that it took; while it is not there the next one is not begun. Whoever types never errs and takes
+all that is right as soon as it is seen, so what comes out is what could be saved at most.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ async def typed(place: Place, writer: Writer, typist: Typist, seed: int = 0) -> 
     """Types the lines of a place; the seed is that of the gaps between keys."""
     tally, done, wait = Tally(characters=sum(1 for _ in keys(place.middle))), 0, typist.wait
     standing: Standing | None = None
+    busy = 0.0  # how long after the last key the writer was still at what came too late
     gaps = typist.gaps(seed)
     await writer.open(place)
     while done < len(place.middle):
@@ -101,7 +102,9 @@ async def typed(place: Place, writer: Writer, typist: Typist, seed: int = 0) -> 
             standing.age += gap
         elif wait < gap:
             text = place.before + place.middle[:done]
-            standing = await _answer(writer, text, gap - wait, tally)
+            standing, busy = await _answer(writer, text, gap - max(wait, busy), tally)
+        else:
+            busy = max(busy - gap, 0)
         step, wait = key(left), typist.wait
         if standing:
             is_right, is_worth = left.startswith(standing.text), len(standing.text) >= WORTH
@@ -119,17 +122,21 @@ async def typed(place: Place, writer: Writer, typist: Typist, seed: int = 0) -> 
     return tally
 
 
-async def _answer(writer: Writer, text: str, left_ms: float, tally: Tally) -> Standing | None:
-    """What is shown before the next key, which comes in so many ms."""
+async def _answer(
+    writer: Writer, text: str, left_ms: float, tally: Tally
+) -> tuple[Standing | None, float]:
+    """What is shown before the next key, which comes in so many ms, and how much later the answer
+    is; with none left it is not even begun."""
     tally.asked += 1
     start, suggested = time.perf_counter(), ""
-    with suppress(TimeoutError):
-        suggested = await asyncio.wait_for(writer.suggest(text), left_ms / 1000)
+    if left_ms > 0:
+        with suppress(TimeoutError):
+            suggested = await asyncio.wait_for(writer.suggest(text), left_ms / 1000)
     age = left_ms - 1000 * (time.perf_counter() - start)
     if age < 0:
         tally.late += 1
         await writer.take_back()
-    return Standing(suggested, age) if suggested and age >= 0 else None
+    return Standing(suggested, age) if suggested and age >= 0 else None, max(-age, 0)
 
 
 def key(left: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -128,7 +129,7 @@ class Server:
 class Peer:
     """A model in llama.cpp, trained to fill in the middle. What it shows stays while it is typed
     along: `least` 0 shows its fills whole, more the pieces of them that are so probable, as Lacuna
-    does."""
+    does, and it writes no further than they can go."""
 
     def __init__(self, model: Sure, least: float) -> None:
         self._model, self._least = model, least
@@ -157,7 +158,8 @@ class Peer:
         span = choose(document, len(text))
         if isinstance(span, NoSpan):
             return ""
-        edit = shown_edit(document, span, self._model.sure_fill(document, span), self._least)
+        fill = self._model.sure_fill(document, span, self._least)
+        edit = shown_edit(document, span, fill, self._least)
         if isinstance(edit, Rejected):
             return ""
         return edit.text if edit.start == edit.end == len(text) else NOT_TYPED
@@ -166,8 +168,11 @@ class Peer:
 class Sure(FillInTheMiddle):
     """One that also says how probable each beginning of its fill is."""
 
-    def sure_fill(self, document: Document, span: Span) -> Fill:
-        """Fills the gap greedily."""
+    _least = 0.0
+
+    def sure_fill(self, document: Document, span: Span, least: float) -> Fill:
+        """Fills the gap greedily, up to the token with which it becomes less probable than that."""
+        self._least = least
         made = self.fill(document, span, Variant("fill"))
         cut = self._cut(prompt_for(document, span))
 
@@ -195,6 +200,8 @@ class Sure(FillInTheMiddle):
             self._tokens.append(token)
             self._log_probs.append(float(scores[token] - np.logaddexp.reduce(scores)))
             yield token
+            if math.exp(sum(self._log_probs)) < self._least:
+                return
 
     def _scores(self) -> Scores:
         return np.ctypeslib.as_array(self._llama._ctx.get_logits(), (self._llama.n_vocab(),))
