@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from engine import Engine
+from engine import Engine, FillOptions, Mode
 from engine.fake import scripted_engine
 from lsp_server.cli import main
+from lsp_server.fill import Command
 from lsp_server.infill import Nothing
+from lsp_server.usage import parser
 
 Captured = pytest.CaptureFixture[str]
 
@@ -98,6 +100,22 @@ def test_a_diff_can_be_applied(script: Any, source: Path, capsys: Captured) -> N
     path = ["--directory=/", "-p1", "--unsafe-paths"]
     subprocess.run(["git", "apply", *path], input=patch.encode(), check=True, cwd=source.parent)
     assert source.read_text().endswith("data = json.load(f)\n    return data")
+
+
+def test_what_is_asked_for_is_what_the_engine_is_given() -> None:
+    asked = "--mode verified --max-tokens 9 --steps 3 --threshold 0.4 --temperature 0.5"
+    asked += " --seed 7 --candidates 2"
+    arguments = vars(parser().parse_args(["fill", "a.py", "--at", "1:1", *asked.split()]))
+    del arguments["command"]
+    assert Command(**arguments).options == FillOptions(
+        mode=Mode.VERIFIED,
+        max_tokens=9,
+        steps=3,
+        threshold=0.4,
+        temperature=0.5,
+        seed=7,
+        candidates=2,
+    )
 
 
 def test_a_diff_of_a_file_with_a_byte_order_mark_can_be_applied(

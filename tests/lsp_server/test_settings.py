@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine import Mode
+from engine import FillOptions, Mode
 from lsp_server.settings import Settings, keys, read_settings
 
 PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
@@ -62,7 +62,9 @@ def test_good_values_are_taken() -> None:
         2,
     )
     assert settings.model_folder == Path.home() / "m"
-    assert settings.fill_options.mode is Mode.LEFT_TO_RIGHT
+    assert settings.fill_options == FillOptions(
+        mode=Mode.LEFT_TO_RIGHT, max_tokens=10, steps=4, threshold=1
+    )
 
 
 BAD = [
