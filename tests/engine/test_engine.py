@@ -266,6 +266,13 @@ def test_of_related_lines_the_last_whole_ones_that_fit_are_read(related: str, re
         assert sum(engine.script.encoded) == kept
 
 
+def test_of_a_long_text_no_more_is_read_than_the_model_can_see() -> None:
+    engine = scripted_engine(["x"])
+    engine.read(Prompt("a" * 3_000, "b" * 1_000))
+    prefix = engine.cached_tokens - CARD.max_suffix
+    assert CARD.max_prefix - HOP - 2 <= prefix <= CARD.max_prefix
+
+
 def test_a_prefix_that_outgrows_the_model_is_cut_in_hops() -> None:
     ids = np.arange(700)
     assert window(ids[:512], 512)[0] == 0

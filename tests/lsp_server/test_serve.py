@@ -97,7 +97,7 @@ async def test_a_place_is_filled_as_its_like_in_another_file(
     editor.open(account, "untitled:account")
     editor.configure(excludedGlobs=["**/account.py"])
     assert await inserted() == "audit.note_access('user', user_id)"
-    editor.configure(relatedFiles=False)
+    editor.configure(relatedFiles=False, excludedGlobs=["**/account.py"])
     assert "audit" not in await inserted()
 
 

@@ -274,7 +274,7 @@ async def test_cancelling_stops_the_model(scripted: Scripted, gate: Path) -> Non
         types.InlineCompletionParams(context, types.TextDocumentIdentifier(URI), at),
         msg_id="mine",
     )
-    await editor.until("computing")
+    await begun(editor)
     editor.cancel_request(types.CancelParams("mine"))
     with pytest.raises(JsonRpcException) as raised:
         await asyncio.wrap_future(request)
@@ -282,8 +282,37 @@ async def test_cancelling_stops_the_model(scripted: Scripted, gate: Path) -> Non
     await editor.until("ready")
     gate.touch()
     [item] = await editor.ask(at)
-    assert item.insert_text in ("two", "a" * 30)  # the first may not have begun
-    assert (await editor.counts())["cancelled"] == 1
+    assert (item.insert_text, (await editor.counts())["cancelled"]) == ("two", 1)
+    await took_one_step_more_than_the_last_fill(editor)
+
+
+async def test_closing_a_document_stops_the_model(scripted: Scripted, gate: Path) -> None:
+    editor = await scripted("a" * 30, "two", step_gate=str(gate))
+    other = "file:///project/other.py"
+    answer = editor.ask(editor.open("x = ▮\n"))
+    await begun(editor)
+    closed = types.TextDocumentIdentifier(URI)
+    editor.text_document_did_close(types.DidCloseTextDocumentParams(closed))
+    at = editor.open("y = ▮\n", uri=other)
+    await editor.counts()
+    gate.touch()
+    assert await answer == []
+    assert [item.insert_text for item in await editor.ask(at, uri=other)] == ["two"]
+    await took_one_step_more_than_the_last_fill(editor)
+
+
+async def begun(editor: Editor) -> None:
+    """Waits until the model is at a step."""
+    async with asyncio.timeout(30):
+        while b"a denoising step" not in editor.log:
+            await asyncio.sleep(0.01)
+
+
+async def took_one_step_more_than_the_last_fill(editor: Editor) -> None:
+    """The step that what was cancelled had begun."""
+    steps = len((await editor.call("lacuna/trace")).steps)
+    await editor.leave()
+    assert editor.log.count(b"a denoising step\n") == 1 + steps
 
 
 # What is read before anybody asks
@@ -327,6 +356,20 @@ async def test_a_request_goes_on_from_what_it_cuts_short(scripted: Scripted, gat
     assert len(await answer) == 1
     await editor.leave()
     assert editor.log.count(b"a pass over context\n") == PASSES
+
+
+async def test_a_request_elsewhere_cuts_reading_ahead_short(scripted: Scripted, gate: Path) -> None:
+    editor = await scripted("fill", read_gate=str(gate))
+    read_ahead(editor, editor.open(LONG))
+    await read(editor, 1)
+    other = "file:///project/other.py"
+    answer = editor.ask(editor.open("a = 1\nb = ▮\n", uri=other), uri=other)
+    await editor.until("computing")
+    gate.touch()
+    assert len(await answer) == 1
+    await editor.leave()
+    # The one that was begun, and one on either side of the other gap.
+    assert editor.log.count(b"a pass over context\n") == 1 + 2
 
 
 async def test_nothing_is_read_ahead_of_files_that_are_left_alone(scripted: Scripted) -> None:
