@@ -20,8 +20,8 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 SPIN = 20
 """For how many microseconds a thread without work keeps its core before it sleeps.
 
-From one product of a pass to the next it is less. Where a thread is late it is because something
-else needs the cores; then to wait for it at full speed takes them away from it too (docs/speed.md).
+A pass takes as long with more where the cores are idle, and longer where something else needs them;
+with 5 it takes longer where they are idle (docs/speed.md).
 """
 
 

@@ -31,7 +31,7 @@ def main() -> None:
         module.add_arguments(parsers[command])
         module.run(parser.parse_args())
     except ModuleNotFoundError as error:
-        problem = f"{error.name} is not installed; `pip install -e '.[export]'` brings it"
+        problem = f"{error.name} is not installed; `pip install -e '.[cpu,export]'` brings it"
     except (OSError, LacunaError) as error:
         problem = str(error)
     else:

@@ -111,8 +111,8 @@ class SourceFile:
         try:
             if not stat.S_ISREG(self.path.stat().st_mode):  # a pipe would be waited for
                 raise InputError(f"{self.name}: is no regular file; nothing was written")
-            # On Windows a folder's read-only bit keeps nobody from writing in it.
             names = self.path.stat().st_nlink
+            # On Windows a folder's read-only bit keeps nobody from writing in it.
             writable, has_place = _is_writable(self.path), os.name == "nt" or _is_writable(folder)
             changed = self.path.read_bytes() != self._encode(self.text)
         except OSError as error:

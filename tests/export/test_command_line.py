@@ -55,5 +55,5 @@ def test_what_is_not_installed_is_said_in_a_line(command: str, missing: str) -> 
     assert (done.returncode, done.stderr) == (
         2,
         f"python -m export {name}: {missing} is not installed; "
-        "`pip install -e '.[export]'` brings it\n",
+        "`pip install -e '.[cpu,export]'` brings it\n",
     )
