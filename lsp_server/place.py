@@ -28,7 +28,6 @@ _STRINGS = frozenset(
         "char_literal",
         "character_literal",
         "rune_literal",
-        "concatenated_string",
     }
 )
 _INTERPOLATIONS = frozenset({"interpolation", "template_substitution", "string_interpolation"})

@@ -153,6 +153,10 @@ _NOT_CALLEES = frozenset(
     }
 )
 _WORD_CHARACTERS = re.compile(r"[\w$]")
+_CALLEE_BACKWARDS = re.compile(r"[)\]>]|!?[\w$]+")
+"""What a call's parenthesis stands behind, read from there on to the left."""
+_HEADER_OF_STATEMENTS = re.compile(r"(?:\}\s*else\s+)?(?:if|for|switch)\b")
+"""The head of a block in Go, where a statement may stand before a condition."""
 
 
 def choose(document: Document, offset: int, *, multiline: bool = True) -> Span | NoSpan:
@@ -197,7 +201,13 @@ def _refusal(place: Place) -> NoSpan | None:
 
 
 def _is_complete(place: Place) -> bool:
+    """Whether the line ends with a statement, but for a comment."""
     if place.document.tree is None or not place.before.rstrip().endswith(";"):
+        return False
+    after = place.after.strip()
+    if after and not after.startswith(("//", "/*")):
+        return False
+    if place.language == "go" and _HEADER_OF_STATEMENTS.match(place.before.lstrip()):
         return False
     return place.literal is None and (place.bracket is None or place.bracket[0] == "{")
 
@@ -255,8 +265,8 @@ def _is_call(place: Place) -> bool:
         return False
     line = place.document.line_at(place.bracket[1])
     left = place.document.text[place.document.line_starts[line] : place.bracket[1]]
-    callee = re.search(r"([\w$]+!?|[)\]>])$", left)
-    return callee is not None and callee[1] not in _NOT_CALLEES
+    callee = _CALLEE_BACKWARDS.match(left[::-1])
+    return callee is not None and callee[0][::-1] not in _NOT_CALLEES
 
 
 def _span(place: Place, kind: SpanKind, multiline: bool) -> Span:

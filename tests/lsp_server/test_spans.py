@@ -89,6 +89,8 @@ PYTHON: list[Row] = [
     ("inside a word of a comment", "# fo▮o\n", "inside-word"),
     ("inside a word that is not ASCII", "x = größ▮e\n", "inside-word"),
     ("after ;", "x = 1;▮\n", "statement-complete"),
+    ("between two strings", 'x = (\n    "a"\n    ▮\n    "b"\n)\n', "expression"),
+    ("docstring never closed", 'def f():\n    """Does ▮\n    return 1\n', "string"),
 ]  # fmt: skip
 
 JAVASCRIPT: list[Row] = [
@@ -152,6 +154,8 @@ JAVASCRIPT: list[Row] = [
     ("before a word", "const x = ▮foo;\n", "before-word"),
     ("inside a word with $", "a▮$b;\n", "inside-word"),
     ("after ;", "let x = 1;▮\n", "statement-complete"),
+    ("after ; before a comment", "let x = 1; ▮// one\n", "statement-complete"),
+    ("after ; in a block of one line", "if (a) { b(); ▮ }\n", "line-end"),
     ("after ; in a for", "for (let i = 0; ▮) {}\n", "expression"),
 ]  # fmt: skip
 
@@ -182,6 +186,10 @@ TSX: list[Row] = [
 GO: list[Row] = [
     ("line end after :=", "package a\n\nfunc f() {\n\tx := ▮\n}\n", "line-end"),
     ("line end after return", "package a\n\nfunc f() int {\n\treturn ▮\n}\n", "line-end"),
+    ("after ;", "package a\n\nfunc f() {\n\tg();▮\n}\n", "statement-complete"),
+    ("condition after a statement", "package a\n\nfunc f() {\n\tif err := g(); ▮\n}\n", "line-end"),
+    ("second condition after a statement", "package a\n\nfunc f() {\n\tif a {\n\t} else if err := g(); ▮\n}\n", "line-end"),
+    ("loop", "package a\n\nfunc f() {\n\tfor i := 0; i < n; ▮\n}\n", "line-end"),
     ("middle of a sum", "package a\n\nvar x = ▮ + 3\n", "expression"),
     ("condition before its brace", "package a\n\nfunc f() {\n\tif x == ▮ {\n\t}\n}\n", "expression"),
     ("index", "package a\n\nvar x = y[▮]\n", "expression"),
@@ -570,3 +578,12 @@ def test_a_text_is_not_encoded_for_each_comment_above(monkeypatch: pytest.Monkey
     assert isinstance(span, Span)
     assert (span.kind, span.indent) == (SpanKind.BLOCK, "  ")
     assert sum(sizes) < 20 * len(document.text)
+
+
+def test_a_long_word_before_the_cursor_is_read_once() -> None:
+    """A million of digits, which would take hours if each was a beginning to look from."""
+    text = f'const code = "0x{"6080604052" * 100_000}"; deploy('
+    document = Document.open("file:///x", "javascript", 1, text)
+    span = choose(document, len(text))
+    assert isinstance(span, Span)
+    assert span.kind is SpanKind.ARGUMENTS
