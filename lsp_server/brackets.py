@@ -34,7 +34,12 @@ _LITERALS = {
     "cpp": (*_SLASHES, _DOUBLE, _CHARACTER),
 }
 """Patterns of comments and strings by language, longest first."""
-_UNKNOWN = (r"(?:^|(?<=\s))(?:#|//|--)[^\n]*", _DOUBLE, _SINGLE)
+_DASHED = frozenset(
+    {"ada", "applescript", "elm", "haskell", "lua", "plaintext", "purescript", "sql", "vhdl"}
+)
+"""Languages without a grammar here where two dashes begin a comment, and not an option."""
+_NOT_HASHED = frozenset({"css", "scss", "sass", "less", "csharp", "stylus"})
+"""Those where `#` is code."""
 
 _QUOTES = {**dict.fromkeys(("python", "java", "c", "cpp"), "\"'"), "go": "\"'`", "rust": '"'}
 """What opens a string by language; `"`, `'` and a backtick in all others."""
@@ -100,13 +105,29 @@ def open_literal(line: str, language: str) -> str | None:
         if any(quote in line[end : match.start()] for quote in quotes):
             return "string"
         literal = match["literal"]
-        if literal and match.end() == len(line) and literal[0] not in "\"'`":
-            return None if literal.endswith("*/") else "comment"
+        if literal and match.end() == len(line):
+            if literal[0] not in "\"'`":
+                return None if literal.endswith("*/") else "comment"
+            if _is_open_triple(literal):
+                return "string"
         end = match.end()
     return "string" if any(quote in line[end:] for quote in quotes) else None
 
 
+def _is_open_triple(literal: str) -> bool:
+    quotes = literal[:3]
+    return quotes in ('"""', "'''") and (len(literal) < 6 or not literal.endswith(quotes))
+
+
+def _unknown(language: str) -> tuple[str, ...]:
+    """The same for a language without a grammar, by how most of them write comments."""
+    markers = ["//"]
+    markers += ["#"] if language not in _NOT_HASHED else []
+    markers += ["--"] if language in _DASHED else []
+    return rf"(?:^|(?<=\s))(?:{'|'.join(markers)})[^\n]*", _DOUBLE, _SINGLE
+
+
 @cache
 def _tokens(language: str) -> re.Pattern[str]:
-    literals = "|".join(_LITERALS.get(language, _UNKNOWN))
+    literals = "|".join(_LITERALS.get(language) or _unknown(language))
     return re.compile(rf"(?P<literal>{literals})|(?P<bracket>[()\[\]{{}}])", re.DOTALL)
