@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from engine.extent import block_end, width
-from lsp_server.brackets import unmatched
+from lsp_server.brackets import comments, unmatched
 from lsp_server.document import Document, with_line_feeds
 from lsp_server.indent import indent_unit, indentation, seen_indent_unit
 from lsp_server.spans import Span, SpanKind
@@ -33,7 +33,7 @@ REPEATS_SUFFIX = Rejected("repeats-suffix", "The fill only repeats what follows.
 REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the line above.")
 LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
 _SILENCER = re.compile(
-    r"[ \t]*(?:#|//|/\*)[ \t]*"
+    r"(?:#|//|/\*)[ \t]*"
     r"(?:type: *ignore|noqa|pragma:|pylint:|pyright:|mypy:|nosec|fmt:|isort:"
     r"|eslint|tslint|@ts-|istanbul|c8 |v8 |prettier-ignore|biome-ignore|nolint|NOLINT)[^\n]*"
 )
@@ -73,11 +73,16 @@ def _unsilenced(document: Document, span: Span, text: str) -> str:
 
     A model has learned them from code whose checkers are not the user's.
     """
-    shorter = _SILENCER.sub("", text)
-    if shorter == text or span.kind is SpanKind.STRING:
+    if span.kind is SpanKind.STRING:
         return text
+    asides = (_SILENCER.match(text, at) for at in comments(text, document.language))
+    silencers = [aside for aside in asides if aside]
     parts = (document.text, document.before, document.after)
-    return text if any(map(_SILENCER.search, parts)) else shorter
+    if not silencers or any(map(_SILENCER.search, parts)):
+        return text
+    for aside in reversed(silencers):
+        text = text[: aside.start()].rstrip(" \t") + text[aside.end() :]
+    return text
 
 
 def _within_scope(document: Document, span: Span, text: str) -> str:
@@ -155,10 +160,10 @@ def rest_of_line(document: Document, span: Span) -> str:
 
 
 def _result_lines(document: Document, span: Span, text: str) -> list[str]:
-    """The lines the fill completes or adds, without blanks around them and without empty ones."""
+    """The lines the fill completes or adds, without blanks at their ends and without empty ones."""
     start = document.line_starts[document.line_at(span.start)]
     lines = (document.text[start : span.start] + text).split("\n")
-    return [line.strip() for line in lines if line.strip()]
+    return [line.rstrip() for line in lines if line.strip()]
 
 
 def line_below(document: Document, span: Span) -> str:
@@ -169,8 +174,8 @@ def line_below(document: Document, span: Span) -> str:
 
 
 def _lines_below(document: Document, span: Span, count: int) -> list[str]:
-    """Up to `count` non-blank lines below the span, without the blanks around them."""
-    return list(islice(filter(None, map(str.strip, _below(document, span))), count))
+    """Up to `count` non-blank lines below the span, without the blanks at their ends."""
+    return list(islice(filter(None, map(str.rstrip, _below(document, span))), count))
 
 
 def _below(document: Document, span: Span) -> Iterator[str]:
@@ -186,14 +191,15 @@ def _repeats_line_above(document: Document, span: Span, text: str) -> bool:
     if len(lines) != 1 or not _says_something(lines[0]):
         return False
     for line in range(document.line_at(span.start) - 1, -1, -1):
-        above = document.line(line).strip()
+        above = document.line(line).rstrip()
         if above:
             return above == lines[0]
-    return document.before.rstrip().rpartition("\n")[2].strip() == lines[0]
+    return document.before.rstrip().rpartition("\n")[2] == lines[0]
 
 
 def _repeats_suffix(document: Document, span: Span, text: str) -> bool:
-    """Whether the lines the fill makes are the very ones that follow."""
+    """Whether the lines the fill makes are the very ones that follow, and as deep: a block may well
+    end as the one around it does."""
     rest = rest_of_line(document, span).strip()
     if rest:
         return text.strip() == rest
@@ -236,7 +242,7 @@ def _may_cut(document: Document, span: Span, shorter: str, overlap: str) -> bool
 
 def _without_repeated_lines(document: Document, span: Span, text: str) -> str:
     lines = text.split("\n")
-    below = _lines_below(document, span, len(lines))
+    below = [line.lstrip() for line in _lines_below(document, span, len(lines))]
     for size in range(min(len(lines) - 1, len(below)), 0, -1):
         tail, kept = lines[-size:], "\n".join(lines[:-size])
         if [line.strip() for line in tail] != below[:size]:
