@@ -30,10 +30,10 @@ def block_end(text: str, least_indent: int) -> int | None:
     before its line feed; one that begins with a closing bracket belongs to the block, and ends it
     when it is complete. None while the text stays inside.
     """
-    for line in re.finditer(r"(?<=\n)([ \t]*)[^ \t\n][^\n]*", text):
-        if width(line[1]) >= least_indent:
+    for line in re.finditer(r"(?<=\n)([ \t]*)([^ \t\n])[^\n]*", text):
+        if line[0].isspace() or width(line[1]) >= least_indent:
             continue
-        if line[0].lstrip()[0] not in CLOSERS:
+        if line[2] not in CLOSERS:
             return line.start() - 1
         return line.end() if text[line.end() :] else None
     return None

@@ -18,6 +18,8 @@ BLOCK = FillOptions(least_indent=4)
         ("x();\n}\n", BLOCK, "x();\n}", Finish.DEDENT),
         ("x();\n});\nnext", BLOCK, "x();\n});", Finish.DEDENT),
         ("x\n\ty\nz", BLOCK, "x\n\ty", Finish.DEDENT),
+        ("x\n\xa0\nz", BLOCK, "x\n\xa0", Finish.DEDENT),
+        ("x\n\xa0z\n    y", BLOCK, "x", Finish.DEDENT),
         ("a\nb\n  c\nd", FillOptions(stop_line="  c"), "a\nb", Finish.SUFFIX),
         ("  c\nd", FillOptions(stop_line="  c"), "", Finish.SUFFIX),
         ("a\nc\nb", FillOptions(stop_line="c", least_indent=1), "a", Finish.DEDENT),
@@ -38,6 +40,7 @@ def test_a_text_is_cut_where_it_ends(
         ("a\nb", FillOptions()),
         ("x\n    y\n\n    z", BLOCK),
         ("x\n  ", BLOCK),  # the line may still become deep enough
+        ("x\n\f\n    y", BLOCK),
         ("x();\n}", BLOCK),  # and this one may go on: `});`
         ("a\n  c", FillOptions(stop_line="  c")),
         ("a\n    c\n", FillOptions(stop_line="  c")),
