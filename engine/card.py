@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -87,7 +88,7 @@ class Card:
         Raises ModelFolderError naming the folder, file or key that is wrong.
         """
         path = folder / "card.json"
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises for a name that is too long
             raise ModelFolderError(
                 f"{folder}: no such model folder; correct its name where one is given (--model, "
                 "the setting model, the variable LACUNA_MODEL), else install Lacuna anew, which "

@@ -60,6 +60,9 @@ def choose_runtime(provider: str = "auto", threads: int = 0) -> Runtime:
     runtime = import_runtime()
     available = runtime.get_available_providers()
     threads = threads or physical_cores()
+    if provider not in ("auto", *PROVIDERS):
+        known = ", ".join(PROVIDERS)
+        raise RuntimeMissingError(f"there is no provider {provider!r}; use auto or one of {known}")
     if provider == "cuda" and PROVIDERS["cuda"] not in available:
         raise RuntimeMissingError(
             "this ONNX Runtime has no CUDA provider; Lacuna's extra cuda brings one: "

@@ -100,8 +100,9 @@ def test_no_onnxruntime_names_the_commands_that_install_it(
     assert ran.stderr.count(b"\n") == 1
 
 
-def test_no_model_folder_is_named(lacuna: Run, tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
+@pytest.mark.parametrize("name", ["gone", "a" * 300])
+def test_no_model_folder_is_named(lacuna: Run, tmp_path: Path, name: str) -> None:
+    gone = tmp_path / name
     for arguments, environment in [(["--model", gone], {}), ([], {"LACUNA_MODEL": str(gone)})]:
         ran = lacuna("fill", "-", "--at", "2:12", *arguments, stdin=CODE, **environment)
         assert (ran.returncode, ran.stdout) == (2, b"")

@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from engine import runtime
+from engine.errors import RuntimeMissingError
 from engine.runtime import Network, choose_runtime, cuts_off
 from export.onnx_graph import product_graph
 
@@ -45,3 +46,8 @@ def test_exact_products_are_asked_for_where_they_are_cut_off_and_nowhere_else() 
     except RuntimeError:  # it was not set
         asked = "0"
     assert asked == str(int(cuts_off()))
+
+
+def test_a_provider_that_there_is_not_is_named() -> None:
+    with pytest.raises(RuntimeMissingError, match="no provider 'rocm'; use auto or one of cpu"):
+        choose_runtime("rocm")
