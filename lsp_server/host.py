@@ -7,6 +7,7 @@ the one before it is cancelled at its next denoising step.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -64,9 +65,15 @@ class Host:
         self._opening += 1
         opening = self._opening
         loop = asyncio.get_running_loop()
-        engine = await loop.run_in_executor(self._thread, self._opener, settings)
+        engine = await loop.run_in_executor(self._thread, self._opened, settings)
         if opening == self._opening:
             self.engine = engine
+
+    def _opened(self, settings: Settings) -> Engine:
+        # A session knows its buffers, and they what drafts behind them, which is the session: one
+        # that was dropped stays in memory, half a gigabyte of it, until such rings are looked for.
+        gc.collect()
+        return self._opener(settings)
 
     def turn(self, key: Hashable, job: Job[T]) -> asyncio.Future[T]:
         """Runs a job with the engine, which must be open. The one of the same key is cancelled, and
