@@ -21,6 +21,10 @@ from .model import Floats, Ids, Model, Proposal
 from .prompt import Cancelled
 from .tokenizer import Tokenizer
 
+SPARE = 16
+"""Positions kept free: a text may be a few tokens more as the tokenizer cuts it than as it was
+written, and what was taken back is spelled first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -56,29 +60,22 @@ class Base:
         self._model = model
         self._cache = cache
         self._tokenizer = tokenizer
-        self._cut = cut
+        self.cut = cut
+        """The prefix, and how to read what comes after it."""
         self._cancelled = cancelled
         self._clock = clock
 
-    def text(self, tokens: Sequence[int]) -> str:
-        """See Cut.text."""
-        return self._cut.text(tokens)
-
-    def rest(self, tokens: Sequence[int]) -> bytes:
-        """See Cut.rest."""
-        return self._cut.rest(tokens)
-
-    def adds(self, tokens: Sequence[int]) -> bool:
-        """See Cut.adds."""
-        return self._cut.adds(tokens)
-
-    def count(self, tokens: Sequence[int]) -> int:
-        """See Cut.count."""
-        return self._cut.count(tokens)
+    @property
+    def room(self) -> int:
+        """How many tokens of a fill it can read behind the prefix: a model knows as many positions
+        as there are around and on its largest canvas."""
+        card = self._model.card
+        positions = card.max_before + card.canvas_sizes[-1] + card.max_suffix
+        return positions - len(self.cut.ids) - SPARE
 
     def prefix(self, tokens: Sequence[int]) -> Ids:
         """The prefix with tokens after it."""
-        return np.concatenate([self._cut.ids, np.array(tokens, np.int64)])
+        return np.concatenate([self.cut.ids, np.array(tokens, np.int64)])
 
     def next(self, tokens: Sequence[int]) -> tuple[Ids, Floats]:
         """The K tokens it proposes after `tokens`, their log-probabilities; reads what is new."""
@@ -89,9 +86,9 @@ class Base:
 
     def read(self, text: str) -> Reading:
         """How it reads a text, in one pass."""
-        tokens = self._tokenizer.encode(self._cut.owed.decode("utf-8") + text)
-        start = len(self._cut.ids) - 1
-        proposal = self._pass(np.array([self._cut.ids[-1], *tokens], np.int64), start)
+        tokens = self._tokenizer.encode(self.cut.owed.decode("utf-8") + text)
+        start = len(self.cut.ids) - 1
+        proposal = self._pass(np.array([self.cut.ids[-1], *tokens], np.int64), start)
         return Reading(
             tuple(tokens),
             proposal.current_log_prob[0, :-1],
@@ -102,7 +99,7 @@ class Base:
     @cached_property
     def _run(self) -> Run:
         """What has been read: the prefix without its last token, and what came after."""
-        card, ids = self._model.card, self._cut.ids[:-1]
+        card, ids = self._model.card, self.cut.ids[:-1]
         run = Run.empty(card.layers, card.kv_heads, card.head_size)
         with self._clock.measured("context"):
             run.put(ids, 0, self._cache.before(ids, self._cancelled))
@@ -122,9 +119,9 @@ class Base:
 
     def _among(self, ids: Ids, start: int) -> dict[int, Ids]:
         """What may be written after each of `ids` while the text taken back is not spelled."""
-        kept = len(self._cut.ids)
-        healing = self._cut.healing
-        owed = self._cut.rest(self._run.ids[kept:start].tolist())
+        kept = len(self.cut.ids)
+        healing = self.cut.healing
+        owed = self.cut.rest(self._run.ids[kept:start].tolist())
         among = {}
         for place, token in enumerate(ids):
             if start + place >= kept:

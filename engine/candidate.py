@@ -38,8 +38,8 @@ class Rules:
     least_log_prob: float = -np.inf
     """A canvas that is less probable is given up."""
     ends: Callable[[Sequence[int]], bool] | None = None
-    """Whether a text of several lines that begins with these tokens of the canvas ends in them;
-    None: nothing ends it but the end token."""
+    """Whether a text that begins with these tokens of the canvas ends in them; None: nothing ends
+    it but the end token."""
 
     def checks(self, passes: int) -> bool:
         """Whether the next pass checks tokens put forward, after so many; the last of a budget
@@ -95,6 +95,13 @@ def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
 def goes_on(canvas: Canvas, rules: Rules) -> bool:
     """Whether a canvas has open positions that are worth a pass."""
     return not canvas.is_full and float(canvas.log_probs.sum()) >= rules.least_log_prob
+
+
+def is_done(canvas: Canvas, rules: Rules) -> bool:
+    """Whether the text ends on a canvas: with an end, or so that what stands there ends it."""
+    if canvas.is_closed or not canvas.is_full:
+        return canvas.is_closed
+    return rules.ends is not None and rules.ends(canvas.tokens)
 
 
 def ended(canvas: Canvas, rules: Rules) -> Canvas:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .candidate import Candidate, Rules, goes_on, row_of
 from .canvas import Canvas
 from .check import check
-from .errors import CancelledError
+from .errors import CancelledError, EngineFailedError
 from .model import Ids, Proposal
 from .prompt import Cancelled
 from .unmask import unmask
@@ -77,11 +77,17 @@ def proposal_of(proposals: Proposal, row: int) -> Proposal:
 
 
 def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
-    """Commits on one candidate what a forward pass over it proposes."""
+    """Commits on one candidate what a forward pass over it proposes.
+
+    Raises EngineFailedError where that is nothing: no number is largest among those that are none.
+    """
+    opened = int(candidate.canvas.open.sum())
     if rules.checks(candidate.passes):
         check(candidate, proposal, rules)
     else:
         unmask(candidate, proposal, rules)
+    if candidate.canvas.open.sum() >= opened:
+        raise EngineFailedError("what the model proposes are no numbers; its weights are broken")
 
 
 def proposed(candidate: Candidate, forward: Forward, rules: Rules) -> Proposal:

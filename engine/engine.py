@@ -9,7 +9,7 @@ import math
 import os
 import sysconfig
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,8 @@ def default_model_folder() -> Path:
     installed = [Path(sysconfig.get_path("data", scheme), "share", "lacuna") for scheme in schemes]
     roots = [Path(__file__).resolve().parent.parent, *installed]
     folders = [root / "models" / DEFAULT_MODEL for root in roots]
-    return next((folder for folder in folders if folder.is_dir()), folders[1])
+    # pathlib's is_dir raises where a name is too long, or a folder above may not be looked into.
+    return next((folder for folder in folders if os.path.isdir(folder)), folders[1])  # noqa: PTH112
 
 
 def never() -> bool:
@@ -66,14 +67,15 @@ class Engine:
     def __init__(self, model: Model, tokenizer: Tokenizer, runtime: Runtime) -> None:
         self._model = model
         self._tokenizer = tokenizer
-        self._automaton = lru_cache(maxsize=4)(self._lifted)
+        self._healing = Healing(tokenizer, model.card.vocabulary)
+        self._automaton = lru_cache(maxsize=4)(partial(lifted, self._healing))
         self.forget()
         self.runtime = runtime
         """Where and how the model runs."""
 
     @classmethod
     def open(cls, folder: Path | None = None, provider: str = "auto", threads: int = 0) -> Engine:
-        """Loads a model folder (None: the default one); about a second on two cores.
+        """Loads a model folder (None: the default one); one to two seconds on two cores.
 
         Raises ModelFolderError (missing, altered, unknown version) and RuntimeMissingError.
         """
@@ -129,9 +131,10 @@ class Engine:
         """Up to `options.candidates` different fills of the gap, the most probable first.
 
         There is at least one; its text may be empty. `on_step` sees every step of the first
-        candidate. `cancelled` is asked before each step, which is a pass for each candidate. What
-        `critic` doubts in a fill is masked and denoised again. Raises CancelledError, PromptError
-        (an option out of its range) and EngineFailedError.
+        candidate, which need not be the most probable: its text `was_watched`. `cancelled` is asked
+        before each step, which is a pass for each candidate. What `critic` doubts in a fill is
+        masked and denoised again. Raises CancelledError, PromptError (an option out of its range)
+        and EngineFailedError.
         """
         options = options or FillOptions()
         options.check()
@@ -159,13 +162,17 @@ class Engine:
             base = Base(
                 self._model, self._cache, self._tokenizer, cut, cancelled=cancelled, clock=clock
             )
+            options = replace(options, max_tokens=min(options.max_tokens, base.room))
             if options.mode is Mode.VERIFIED:
-                found = Verified(base, filling).fills(gap)
+                found = Verified(base, replace(filling, options=options)).fills(gap)
             else:
                 found = LeftToRight(base, options, self.card.end_id).fills(trace)
-        best = ranked(found)
+        best, watched = ranked(found), found[0].text if on_step else None
         self._last = prompt.prefix, best[0].text
-        return tuple(replace(fill, timings=clock.timings()) for fill in best)
+        return tuple(
+            replace(fill, timings=clock.timings(), was_watched=fill.text == watched)
+            for fill in best
+        )
 
     def _expected(self, prefix: str, cut: Cut) -> Ids:
         """The rest of the last fill, in tokens behind those of the cut prefix, where the text has
@@ -176,10 +183,6 @@ class Engine:
             return NOTHING
         rest = cut.owed.decode("utf-8", "ignore") + text[len(typed) :]
         return np.array(self._tokenizer.encode(rest), np.int64)
-
-    @cached_property
-    def _healing(self) -> Healing:
-        return Healing(self._tokenizer, self.card.vocabulary)
 
     def _surroundings(self, prompt: Prompt) -> Surroundings:
         """The prompt in tokens, cut to what the model can see."""
@@ -235,8 +238,10 @@ class Engine:
         hold.check(Canvas.masked(card.canvas_sizes[-1], card.mask_id, card.end_id))
         return hold
 
-    def _lifted(self, form: Format, one_line: bool, owed: bytes) -> Automaton:
-        return Automaton.of(form, self._healing.pieces, one_line=one_line, owed=owed)
+
+def lifted(healing: Healing, form: Format, one_line: bool, owed: bytes) -> Automaton:
+    """A format over the tokens of a vocabulary, behind text that was taken back."""
+    return Automaton.of(form, healing.pieces, one_line=one_line, owed=owed)
 
 
 def tail(text: str, limit: int) -> str:

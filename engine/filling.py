@@ -1,4 +1,4 @@
-"""One gap filled canvas by canvas, from its tokens to drafts. It knows no text.
+"""One gap filled canvas by canvas, from its tokens to fills.
 
 All candidates share the first pass and take the steps of their first canvas together; what does not
 fit it goes on in a next canvas, with the filled one appended to the prefix.
@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from .candidate import Candidate, Rules
+from .candidate import Candidate, Rules, is_done
 from .canvas import Canvas
 from .certainty import beginnings
 from .check import first_draft
@@ -103,7 +103,7 @@ class Filling:
         ]
 
     def rest(self, gap: Surroundings, kept: Kept, candidate: int, *, watched: bool) -> Fill:
-        """What comes after the part of a candidate's fill that the prefix ends with already."""
+        """A candidate's fill anew behind the part of it that the prefix ends with already."""
         seed = self.options.seed + candidate
         options = replace(self.options, candidates=1, max_tokens=kept.room, seed=seed)
         trace = self.trace if watched else None
@@ -133,7 +133,7 @@ class Filling:
             first.passes, blank = passes, first.canvas
             proposal = self._proposed(first, forward, rules)
             ends = proposal.end_log_prob
-            if rules.checks(passes) or size == sizes[-1]:
+            if rules.checks(passes) or size == sizes[-1] or passes + 1 == rules.steps:
                 break
             if most_likely_length(ends, 0, size) < size:
                 break
@@ -146,7 +146,7 @@ class Filling:
             others = self._held_apart(first, proposal, forward, rules, observe)
         candidates = [first, *others]
         denoise(candidates, forward, rules, self.cancelled, observe)
-        self._repair(candidates, forward, rules, self.critic, observe)
+        self._repair(candidates, forward, rules, self._critic_behind(()), observe)
         return [Draft(gap).after(c, self.model.card.max_before) for c in candidates]
 
     def _held_apart(
@@ -184,7 +184,19 @@ class Filling:
 
     def _has_ended(self, before: tuple[int, ...], tokens: Sequence[int]) -> bool:
         """Whether a fill that goes on with `tokens` behind those of earlier canvases ends there."""
-        return self._end_of((*before, *tokens)) is not None
+        return self._end_of(self.cut.text((*before, *tokens))) is not None
+
+    def _critic_behind(self, before: tuple[int, ...]) -> Critic | None:
+        """The critic of what comes behind the tokens of earlier canvases, up to where it ends."""
+        critic = self.critic
+        if critic is None:
+            return None
+
+        def doubts(text: str) -> Sequence[tuple[int, int]]:
+            end = None if self.options.format else self._end_of(text)
+            return critic(text[: max(end[0], 0)] if end else text)
+
+        return behind(doubts, self.cut.text(before))
 
     def _repair(
         self,
@@ -198,7 +210,7 @@ class Filling:
         for _ in range(self.options.repair if critic else 0):
             assert critic is not None
             assert rules.cut is not None
-            ended = [candidate for candidate in candidates if candidate.canvas.is_closed]
+            ended = [candidate for candidate in candidates if is_done(candidate.canvas, rules)]
             doubted = [c for c in ended if reopened(c, rules.cut, rules, critic)]
             if not doubted:
                 return
@@ -218,7 +230,7 @@ class Filling:
             seed = draft.seed, self.before + len(draft.tokens)
             candidate = self._candidate(size, context, rules, seed)
             denoise([candidate], forward, rules, self.cancelled, observe)
-            critic = behind(self.critic, self.cut.text(draft.tokens)) if self.critic else None
+            critic = self._critic_behind(draft.tokens)
             self._repair([candidate], forward, rules, critic, observe)
             draft = draft.after(candidate, self.model.card.max_before)
         return draft if draft.finish else replace(draft, finish=Finish.LENGTH)
@@ -227,12 +239,13 @@ class Filling:
         """Whether a draft needs a further canvas and may have it."""
         if draft.finish is not None or self.cut.count(draft.tokens) >= self.options.max_tokens:
             return False
-        return self.options.format is None and self._end_of(draft.tokens) is None
+        return self.options.format is None and self._end_of(self.cut.text(draft.tokens)) is None
 
-    def _end_of(self, tokens: Sequence[int]) -> tuple[int, Finish] | None:
-        """After how many code points of their text some tokens of the fill end, and why."""
-        found = end_of(self.written + self.cut.text(tokens), self.options)
-        return found and (max(found[0] - len(self.written), 0), found[1])
+    def _end_of(self, text: str) -> tuple[int, Finish] | None:
+        """After how many code points of a text behind what is written the fill ends, and why; fewer
+        than none where it ends in what is written."""
+        found = end_of(self.written + text, self.options)
+        return found and (found[0] - len(self.written), found[1])
 
     def _fill(self, draft: Draft) -> Fill:
         """What a draft says, as text."""
@@ -245,13 +258,14 @@ class Filling:
         if len(tokens) > most:
             tokens, log_probs, finish = tokens[:most], log_probs[:most], Finish.LENGTH
         # A character may be cut in two where the limit fell.
-        text = self.cut.text(tokens)
+        text, written = self.cut.text(tokens), self.written
         if self.options.format is None:
             text = text.rstrip(REPLACEMENT)
-            if end := self._end_of(tokens):
-                text, finish = text[: end[0]], end[1]
+            if end := self._end_of(text):
+                written = written[: len(written) + min(end[0], 0)]
+                text, finish = text[: max(end[0], 0)], end[1]
         return Fill(
-            text=text,
+            text=written + text,
             tokens=len(tokens) - spelling + (finish is Finish.END),
             steps=draft.steps,
             finish=finish,

@@ -61,21 +61,21 @@ class LeftToRight:
         Draws from `random`, where there is a temperature; else takes the most probable.
         """
         tokens, log_probs, cells = list(tokens), [*map(float, log_probs)], list(cells)
-        room, before = self.options.max_tokens - self.base.count(tokens), len(log_probs)
+        room, before = self.options.max_tokens - self.base.cut.count(tokens), len(log_probs)
         finish = self._finish(tokens, room)
         while finish is None:
             start = time.perf_counter()
             ids, scores = self.base.next(tokens)
             place = self._drawn(scores, random)
-            if rank and self.base.adds([*tokens, int(ids[0])]):
+            if rank and self.base.cut.adds([*tokens, int(ids[0])]):
                 place, rank = min(rank, int(np.isfinite(scores).sum()) - 1), 0
-            token, text = int(ids[place]), self.base.text(tokens)
+            token, text = int(ids[place]), self.base.cut.text(tokens)
             log_probs.append(float(scores[place]))
             if token == self.end_id:
                 finish = Finish.END
             else:
                 tokens.append(token)
-                room -= self.base.adds(tokens)
+                room -= self.base.cut.adds(tokens)
                 finish = self._finish(tokens, room)
             if trace:
                 added = self._text(tokens)[len(text) :]
@@ -93,13 +93,13 @@ class LeftToRight:
 
     def _finish(self, tokens: Sequence[int], room: int) -> Finish | None:
         """Why the text ends after `tokens`; None while it goes on."""
-        if end := end_of(self.base.text(tokens), self.options):
+        if end := end_of(self.base.cut.text(tokens), self.options):
             return end[1]
         return Finish.LENGTH if room <= 0 else None
 
     def _text(self, tokens: Sequence[int]) -> str:
         """The text of `tokens` up to where it ends."""
-        text = self.base.text(tokens)
+        text = self.base.cut.text(tokens)
         end = end_of(text, self.options)
         return text[: end[0]] if end else text
 
@@ -109,10 +109,10 @@ class LeftToRight:
         text = self._text(tokens).rstrip(REPLACEMENT)
         return Fill(
             text=text,
-            tokens=self.base.count(tokens) + (finish is Finish.END),
+            tokens=self.base.cut.count(tokens) + (finish is Finish.END),
             steps=passes,
             finish=finish,
             mean_log_prob=mean,
             base_log_prob=mean,
-            beginnings=beginnings(text, tokens, log_probs, self.base.text),
+            beginnings=beginnings(text, tokens, log_probs, self.base.cut.text),
         )

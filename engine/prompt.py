@@ -47,7 +47,8 @@ class FillOptions:
     mode: Mode = Mode.DIFFUSION
     """What writes the fill; what is said below of canvases and steps is for denoising."""
     max_tokens: int = 96
-    """Most tokens of one fill, over all canvases."""
+    """Most tokens of one fill, over all canvases. Those that spell what was taken back do not
+    count, unless the fill is held to a format."""
     steps: int | None = None
     """Denoising steps allowed for one canvas, those of repairs not counted; None: as many as it
     needs."""
@@ -68,7 +69,8 @@ class FillOptions:
     temperature: float = 0.0
     """0 is greedy; above 0 tokens are sampled."""
     seed: int = 0
-    """Seed of the sampling; the same seed gives the same fill."""
+    """Seed of the sampling; the same seed gives the same fill on a fresh engine. What it has read
+    before may round otherwise."""
     candidates: int = 1
     """How many different fills to return at most; each takes passes of its own."""
     stop_at_newline: bool = False
@@ -168,6 +170,8 @@ class Fill:
     beginnings: tuple[Beginning, ...] = ()
     """Of the text, shortest first; the last is all of it, with its end. See certainty.py."""
     timings: Timings = field(default=Timings(), compare=False)
+    was_watched: bool = field(default=False, compare=False)
+    """Whether the steps that `on_step` saw wrote this text."""
 
     @property
     def probability(self) -> float:

@@ -34,6 +34,8 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
     doubted = tokens_of(canvas, cut, doubts)
     was = np.where(doubted, canvas.ids, canvas.mask_id)
     first = int(doubted.argmax()) if doubted.any() else canvas.length
+    if first == len(canvas):
+        return False  # what is in doubt does not stand on this canvas
     if first == canvas.length or (rules.newline is not None and rules.newline[was[first]]):
         was[first] = ENDS
     earlier = candidate.banned if len(candidate.banned) else np.zeros((0, len(canvas)), np.int64)

@@ -51,7 +51,7 @@ class Session:
 
     @classmethod
     def open(cls, folder: Path, provider: str = "auto", threads: int = 0) -> Session:
-        """Loads a model folder; about two seconds on two cores.
+        """Loads a model folder; one to two seconds on two cores.
 
         Raises ModelFolderError (missing, altered, unknown version) and RuntimeMissingError.
         """

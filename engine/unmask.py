@@ -41,6 +41,9 @@ def unmask(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     else:
         canvas = hold.committed(canvas, chosen, tokens, log_probs, seen if is_last else None)
     canvas = ended(_shortened(canvas, proposal, rules), rules)
+    if is_last and hold is None and not canvas.is_full:
+        # The length was guessed before the text taken back was spelled over it.
+        canvas = canvas.closed_at(int(canvas.open.argmax()))
     if rules.remask and not is_last:
         canvas = _contradicted_masked(canvas, candidate.canvas, seen, rules)
     candidate.canvas, candidate.guesses = canvas, tokens

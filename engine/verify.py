@@ -85,13 +85,10 @@ class Verified:
         """The fill with what comes after the tokens `kept` drafted anew."""
         options, limit = self.filling.options, self.filling.model.card.max_before
         gap = Surroundings(window(self.base.prefix(kept), limit), suffix)
-        head, room = self.base.text(kept), options.max_tokens - self.base.count(kept)
+        head, room = self.base.cut.text(kept), options.max_tokens - self.base.cut.count(kept)
         part = Kept(head, len(kept), room)
-        rest = self.filling.rest(gap, part, candidate, watched=not candidate)
-        text, steps = head + rest.text, fill.steps + rest.steps
-        if rest.finish in (Finish.DEDENT, Finish.SUFFIX):
-            text = text.removesuffix("\n")  # it ends the line above
-        return replace(fill, text=text, finish=rest.finish, steps=steps)
+        anew = self.filling.rest(gap, part, candidate, watched=not candidate)
+        return replace(fill, text=anew.text, finish=anew.finish, steps=fill.steps + anew.steps)
 
     def _checked(self, fill: Fill, trace: Trace | None) -> tuple[Reading, int]:
         """How the base reads a fill, and with how many of its first tokens it agrees."""
@@ -115,18 +112,18 @@ class Verified:
         character cut in two."""
         if (
             kept[-1] == self.filling.model.card.end_id
-            or self.base.rest(kept)
-            or self.base.count(kept) >= self.filling.options.max_tokens
+            or self.base.cut.rest(kept)
+            or self.base.cut.count(kept) >= self.filling.options.max_tokens
         ):
             return False
-        text = self.base.text(kept)
+        text = self.base.cut.text(kept)
         return not text.endswith(REPLACEMENT) and end_of(text, self.filling.options) is None
 
     def _agreed(self, fill: Fill, reading: Reading) -> Fill:
         mean = float(reading.log_probs.mean()) if len(reading.log_probs) else 0.0
-        tokens = self.base.count(reading.tokens) + (fill.finish is Finish.END)
+        tokens = self.base.cut.count(reading.tokens) + (fill.finish is Finish.END)
         known = reading.log_probs.tolist()
-        parts = beginnings(fill.text, reading.tokens, known, self.base.text)
+        parts = beginnings(fill.text, reading.tokens, known, self.base.cut.text)
         fill = replace(fill, beginnings=parts)
         return replace(fill, tokens=tokens, mean_log_prob=mean, base_log_prob=mean)
 
@@ -139,5 +136,5 @@ class Verified:
 
     def _cell(self, tokens: tuple[int, ...], log_prob: float, state: str) -> Cell:
         """The last of some tokens."""
-        text = self.base.text(tokens)[len(self.base.text(tokens[:-1])) :]
+        text = self.base.cut.text(tokens)[len(self.base.cut.text(tokens[:-1])) :]
         return Cell(text, state, math.exp(log_prob))

@@ -1,6 +1,7 @@
 """A gap's way through the engine, over a scripted model: text, limits, cache, candidates, trace."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from engine.context import CHUNK, HOP, window
 from engine.engine import tail
 from engine.errors import CancelledError, EngineFailedError, PromptError
 from engine.fake import CARD, ByteTokenizer, ScriptedEngine, ScriptedModel, scripted_engine
-from engine.model import Floats, Ids, KeyValues, Start
+from engine.model import Floats, Ids, KeyValues, Proposal, Start
 
 LONG = "a_name_that_is_longer_than(any, canvas, of=the, model) and goes on + 1234567890"
 
@@ -366,3 +367,25 @@ def test_the_first_pass_checks_what_is_drafted_behind_the_context() -> None:
     drafted = ScriptedEngine(Drafts(), [text], ()).fill(prompt)[0]
     assert drafted.text == undrafted.text == text
     assert drafted.steps < undrafted.steps
+
+
+@pytest.mark.parametrize("policy", list(Policy))
+def test_each_canvas_takes_one_step_where_one_is_allowed(policy: Policy) -> None:
+    steps: list[Step] = []
+    options = FillOptions(steps=1, stop_at_newline=True, policy=policy)
+    [fill] = scripted_engine([LONG]).fill(Prompt("x = "), options, on_step=steps.append)
+    assert [step.canvas for step in steps] == list(range(fill.steps))
+
+
+@pytest.mark.parametrize("policy", [p for p in Policy if p is not Policy.SELF_CHECK])
+def test_a_model_that_proposes_no_numbers_is_an_error(policy: Policy) -> None:
+    engine = scripted_engine(["foo()"])
+    propose = engine.script.denoise
+
+    def broken(*given: Any, **named: Any) -> Proposal:
+        proposal = propose(*given, **named)
+        return replace(proposal, log_probs=np.full_like(proposal.log_probs, np.nan))
+
+    engine.script.denoise = broken  # type: ignore[method-assign]
+    with pytest.raises(EngineFailedError, match="no numbers"):
+        engine.fill(Prompt("x "), FillOptions(policy=policy))

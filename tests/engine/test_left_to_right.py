@@ -1,11 +1,14 @@
 """The base alone writes on, token by token."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from engine import Engine, FillOptions, Finish, Mode, Prompt, Step
 from engine.errors import CancelledError, EngineFailedError
-from engine.fake import ScriptedEngine, scripted_engine
+from engine.fake import CARD, ScriptedEngine, scripted_engine
+from engine.model import Ids
 from engine.reference import write_slowly
 
 OPTIONS = FillOptions(mode=Mode.LEFT_TO_RIGHT)
@@ -162,3 +165,21 @@ def test_the_fast_way_writes_what_the_slow_one_writes(shipped: Engine, before: s
     [fast] = shipped.fill(Prompt(prefix, "\n"), LINE)
     assert fast.finish is Finish.NEWLINE
     assert fast.text == slow.split("\n")[0] != ""
+
+
+@pytest.mark.parametrize("mode", [Mode.LEFT_TO_RIGHT, Mode.VERIFIED])
+def test_a_text_is_no_longer_than_the_model_has_positions(mode: Mode) -> None:
+    """Behind a long prefix it ends at its limit, and no pass goes over a position beyond."""
+    engine, last = scripted_engine(["x" * 900]), list[int]()
+    read = engine.script.next_log_probs
+
+    def noting(ids: Ids, position: int, *others: Any) -> Any:
+        last.append(position + len(ids))
+        return read(ids, position, *others)
+
+    engine.script.next_log_probs = noting  # type: ignore[method-assign]
+    prompt = Prompt("y" * CARD.max_prefix, related="z\n" * 40)
+    [fill] = engine.fill(prompt, FillOptions(mode=mode, max_tokens=512))
+    assert fill.finish is Finish.LENGTH
+    assert fill.tokens > CARD.max_suffix
+    assert max(last) <= CARD.max_before + CARD.canvas_sizes[-1] + CARD.max_suffix

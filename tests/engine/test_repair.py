@@ -1,6 +1,7 @@
 """A critic's doubts open the canvas where they are, and nowhere else."""
 
 import numpy as np
+import pytest
 
 from engine import FillOptions, Prompt, Step
 from engine.candidate import Candidate, Rules
@@ -94,3 +95,57 @@ def test_a_text_that_ends_too_early_goes_on() -> None:
         assert len(fill.text) > 3
         assert fill.text.startswith("foo")
         assert "\n" not in fill.text
+
+
+@pytest.mark.parametrize("size", range(8, 50))
+def test_a_critic_is_asked_wherever_a_line_ends(size: int) -> None:
+    """Also where its line feed is the last token that a canvas has room for."""
+    line, heard = "(" + "x" * (size - 1), list[str]()
+
+    def note(text: str) -> list[tuple[int, int]]:
+        heard.append(text)
+        return []
+
+    options = FillOptions(stop_at_newline=True)
+    [fill] = scripted_engine([line + "\nmore"]).fill(Prompt("x"), options, critic=note)
+    assert fill.text == line
+    assert heard
+    assert line.endswith(heard[-1])
+
+
+@pytest.mark.parametrize("size", range(20, 36))
+def test_a_critic_is_asked_wherever_a_block_ends(size: int) -> None:
+    """It sees the block, and no beginning of the line that leaves it."""
+    block, heard = "a" * (size - 6) + "\n  b(c", list[str]()
+
+    def note(text: str) -> list[tuple[int, int]]:
+        heard.append(text)
+        return []
+
+    options = FillOptions(least_indent=2)
+    [fill] = scripted_engine([block + "\nq = 1\nmore"]).fill(Prompt("x"), options, critic=note)
+    assert fill.text == block
+    assert heard
+    assert block.endswith(heard[-1])
+
+
+def test_a_block_whose_end_is_in_doubt_goes_on() -> None:
+    def open_bracket(text: str) -> list[tuple[int, int]]:
+        return [(len(text), len(text) + 1)] if text.count("(") > text.count(")") else []
+
+    engine = scripted_engine(["f(a,\n  b\nq = 1"])
+    [plain] = engine.fill(Prompt("x"), FillOptions(least_indent=2))
+    [fill] = engine.fill(Prompt("x"), FillOptions(least_indent=2), critic=open_bracket)
+    assert plain.text == "f(a,\n  b"
+    assert fill.text.startswith("f(a,\n  b")
+    assert fill.text[len(plain.text)] != "\n", "the break that left the block comes no more"
+
+
+def test_a_doubt_behind_the_canvas_opens_nothing() -> None:
+    tokenizer = ByteTokenizer()
+    canvas = Canvas.masked(2, 16, 0)
+    ids = np.array(tokenizer.encode("a\n"))
+    canvas = canvas.commit(np.ones(2, bool), ids, np.zeros(2, np.float32))
+    cut = Healing(tokenizer, CARD.vocabulary).whole(np.array([0]))
+    rules = Rules(Choice(), steps=None, temperature=0.0, newline=None, cut=cut)
+    assert not reopened(Candidate(canvas, (0, 0)), cut, rules, lambda _: [(2, 3)])

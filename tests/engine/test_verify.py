@@ -133,3 +133,10 @@ def test_the_shipped_base_mends_what_the_denoiser_drafts(shipped: Engine) -> Non
     [fill] = shipped.fill(prompt, options)
     assert fill.text == "return first + second"
     assert fill.mean_log_prob > math.log(options.agreement)
+
+
+def test_a_text_that_ends_in_what_the_base_wrote_is_cut_there() -> None:
+    """The base makes a line of the draft the one that follows the gap."""
+    options = FillOptions(mode=Mode.VERIFIED, stop_line="bar")
+    [fill] = doubting("foo\nbxr\nq", "foo\nbar\nq").fill(Prompt("x = "), options)
+    assert (fill.text, fill.finish) == ("foo", Finish.SUFFIX)
