@@ -1,55 +1,50 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import type * as vscode from "vscode";
 
 import { installServer } from "./environment";
+import { scratch } from "./fakes/scratch";
 import { scripts } from "./program";
 
-function scratch(): string {
-  return mkdtempSync(join(tmpdir(), "lacuna-"));
-}
-
-/** A package with nothing in it, which pip installs without asking anyone. */
-function wheel(): string {
-  const path = join(scratch(), "nothing-1-py3-none-any.whl");
-  const info = join(scratch(), "nothing-1.dist-info");
+/** A package of one module, which pip installs without asking anyone. */
+function wheel(name = "nothing", code = "", needs: readonly string[] = []): string {
+  const path = join(scratch(), `${name}-1-py3-none-any.whl`);
+  const sources = scratch();
+  const info = join(sources, `${name}-1.dist-info`);
+  const module = join(sources, `${name}.py`);
+  const metadata = ["Metadata-Version: 2.1", `Name: ${name}`, "Version: 1", ...needs.map((need) => `Requires-Dist: ${need}`)];
   mkdirSync(info);
-  writeFileSync(join(info, "METADATA"), "Metadata-Version: 2.1\nName: nothing\nVersion: 1\n");
+  writeFileSync(join(info, "METADATA"), `${metadata.join("\n")}\n`);
   writeFileSync(join(info, "WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n");
   writeFileSync(join(info, "RECORD"), "");
-  execFileSync("python3", ["-m", "zipfile", "-c", path, info]);
+  writeFileSync(module, code);
+  execFileSync("python3", ["-m", "zipfile", "-c", path, info, module]);
   return path;
 }
 
 /** Installs into the environment, which then has to work; fails with the reason if it does not. */
-async function installed(environment: string): Promise<void> {
+async function installed(environment: string, requirement = wheel()): Promise<void> {
   const said: string[] = [];
   const log = { info: () => undefined, error: (text: string) => said.push(text) };
-  const done = await installServer(environment, wheel(), log as unknown as vscode.LogOutputChannel);
+  const done = await installServer(environment, requirement, log as unknown as vscode.LogOutputChannel);
   assert.deepEqual([done, said], [true, []]);
   const shown = execFileSync(join(scripts(environment), "python"), ["-m", "pip", "show", "nothing"]);
   assert.match(String(shown), /^Name: nothing$/m);
 }
 
-test("an environment whose Python does not run is made anew", async (context) => {
+test("an environment whose Python does not run is made anew", async () => {
   const environment = scratch();
-  context.after(() => {
-    rmSync(environment, { recursive: true });
-  });
   mkdirSync(scripts(environment));
   writeFileSync(join(scripts(environment), "python"), "#!/nowhere/python3\n", { mode: 0o755 });
   await installed(environment);
 });
 
-test("an environment without pip is made anew, and one that works is kept", async (context) => {
+test("an environment without pip is made anew, and one that works is kept", async () => {
   const environment = scratch();
-  context.after(() => {
-    rmSync(environment, { recursive: true });
-  });
   const mark = join(environment, "mark");
   execFileSync("python3", ["-m", "venv", "--without-pip", environment]);
   writeFileSync(mark, "");
@@ -66,4 +61,15 @@ test("an environment without pip is made anew, and one that works is kept", asyn
   writeFileSync(join(String(packages).trim(), "sitecustomize.py"), without);
   await installed(environment);
   assert.ok(existsSync(mark));
+});
+
+test("a wheel that was built anew is installed anew, with what it needs now, though its version is the same", async () => {
+  const environment = scratch();
+  const says = (): string =>
+    String(execFileSync(join(scripts(environment), "python"), ["-c", "import nothing; print(nothing.WHAT)"])).trim();
+  await installed(environment, wheel("nothing", "WHAT = 'old'\n"));
+  assert.equal(says(), "old");
+  const needed = `needed @ ${pathToFileURL(wheel("needed", "WHAT = 'new'\n")).href}`;
+  await installed(environment, wheel("nothing", "from needed import WHAT\n", [needed]));
+  assert.equal(says(), "new");
 });

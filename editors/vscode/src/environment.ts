@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import * as vscode from "vscode";
 
 import { scripts } from "./program";
-import { pipWords } from "./requirement";
+import { pipRuns } from "./requirement";
 
 /** What `requires-python` says in the server's package. */
 const WANTED_PYTHON = "Python 3.11 to 3.14";
@@ -52,8 +52,9 @@ async function install(folder: string, requirement: string, progress: Progress):
   if (!(await isWhole(python, progress))) {
     await run(await findPython(progress), ["-m", "venv", "--clear", folder], progress);
   }
-  const pip = ["-m", "pip", "install", "--upgrade", "--disable-pip-version-check"];
-  await run(python, [...pip, ...pipWords(requirement)], progress);
+  for (const words of pipRuns(requirement)) {
+    await run(python, ["-m", "pip", "install", "--disable-pip-version-check", ...words], progress);
+  }
 }
 
 /**

@@ -12,7 +12,7 @@ import { passedOver } from "./program";
 import { partiallyAcceptedNotification, shownNotification } from "./protocol";
 import { ReadAhead } from "./readAhead";
 import { Server } from "./server";
-import { changedSettings, type Manifest, serverPackage, serverPath, serverSettings } from "./settings";
+import { changedSettings, type Manifest, openSettings, serverPackage, serverPath, serverSettings } from "./settings";
 import { showMenu, StatusBar } from "./statusBar";
 import { type Reports, Suggestions } from "./suggestions";
 import { showWhy } from "./why";
@@ -29,7 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
     environment,
     settings: () => serverSettings(manifest),
     middleware: suggestions.middleware,
-    offerInstall: () => void offerInstall(context.globalState),
+    offerInstall: (why) => void offerInstall(context.globalState, why),
   });
   const preview = new FillPreview();
   const denoising = new DenoisingPanel(server, context.extensionUri);
@@ -48,7 +48,7 @@ export function activate(context: vscode.ExtensionContext): void {
     "lacuna.showOutput": () => {
       log.show();
     },
-    "lacuna.openSettings": () => vscode.commands.executeCommand("workbench.action.openSettings", "lacuna."),
+    "lacuna.openSettings": () => openSettings("lacuna."),
     "lacuna.menu": () => showMenu(server.status),
   };
   for (const [name, run] of Object.entries(commands)) {

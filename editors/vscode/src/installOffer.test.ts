@@ -5,6 +5,7 @@ import * as vscode from "vscode";
 import { askForPackage, offerInstall } from "./installOffer";
 
 const WHAT_TO_SET = /Set lacuna\.server\.package to \/path\/to\/checkout\[cpu\]/;
+const WHY = "the server is not installed";
 const memento = { get: () => false } as unknown as vscode.Memento;
 
 /** What is shown where this is the setting, and the commands that follow where the user gives this answer. */
@@ -20,13 +21,14 @@ async function asked(setting: string, answer: string, ask: () => Promise<void>) 
 }
 
 test("while nothing is named to install, the offer says what to set", async () => {
-  const { message, answers } = await asked(" ", "", () => offerInstall(memento));
+  const { message, answers } = await asked(" ", "", () => offerInstall(memento, WHY));
+  assert.match(message, /^Lacuna: the server is not installed\. /);
   assert.match(message, WHAT_TO_SET);
   assert.deepEqual(answers, ["Open Settings", "Don't Ask Again"]);
 });
 
 test("what is named is one click away", async () => {
-  const { message, commands } = await asked("~/lacuna[cpu]", "Install", () => offerInstall(memento));
+  const { message, commands } = await asked("~/lacuna[cpu]", "Install", () => offerInstall(memento, WHY));
   assert.match(message, /Install what lacuna\.server\.package names/);
   assert.deepEqual(commands, [["lacuna.installServer"]]);
 });
@@ -40,6 +42,6 @@ test("an installation of nothing says what to set, and opens that setting", asyn
 test("on another machine, that machine's settings are opened", async (context) => {
   Object.assign(vscode.env, { remoteName: "ssh-remote" });
   context.after(() => Object.assign(vscode.env, { remoteName: undefined }));
-  const { commands } = await asked("", "Open Settings", () => offerInstall(memento));
+  const { commands } = await asked("", "Open Settings", () => offerInstall(memento, WHY));
   assert.deepEqual(commands, [["workbench.action.openRemoteSettings", { query: "lacuna.server" }]]);
 });

@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 
-import { serverPackage } from "./settings";
+import { openSettings, serverPackage } from "./settings";
 
 const SET_PACKAGE =
   "Set lacuna.server.package to /path/to/checkout[cpu] and run Lacuna: Install or Update the Server";
@@ -10,13 +10,14 @@ const SET_PACKAGE =
 /** Where it is kept that the user wants no offer; the status bar says all the same that there is no server. */
 const NO_OFFER = "lacuna.noOfferToInstall";
 
-export async function offerInstall(globalState: vscode.Memento): Promise<void> {
+/** Offers to install a server. `why` is the part of the sentence that says why there is none, or none that runs. */
+export async function offerInstall(globalState: vscode.Memento, why: string): Promise<void> {
   if (globalState.get<boolean>(NO_OFFER, false)) {
     return;
   }
   const named = serverPackage() !== "";
   const how = named ? "Install what lacuna.server.package names" : SET_PACKAGE;
-  const message = `Lacuna: the server is not installed. ${how}, or set lacuna.server.path to where it is.`;
+  const message = `Lacuna: ${why}. ${how}, or set lacuna.server.path to where the server is.`;
   const answers = [...(named ? ["Install"] : []), "Open Settings", "Don't Ask Again"];
   const answer = await vscode.window.showWarningMessage(message, ...answers);
   if (answer === "Install") {
@@ -35,10 +36,4 @@ export async function askForPackage(): Promise<void> {
   if (answer === "Open Setting") {
     await openSettings("@id:lacuna.server.package");
   }
-}
-
-/** Settings about the server are the machine's, which a remote window does not show among the user's. */
-async function openSettings(query: string): Promise<void> {
-  const command = vscode.env.remoteName === undefined ? "openSettings" : "openRemoteSettings";
-  await vscode.commands.executeCommand(`workbench.action.${command}`, { query });
 }

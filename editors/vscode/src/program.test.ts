@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 
+import { scratch } from "./fakes/scratch";
 import { findProgram, passedOver, scripts } from "./program";
 
 const name = process.platform === "win32" ? "lacuna.exe" : "lacuna";
@@ -14,10 +14,6 @@ function program(folder: string, mode = 0o755): string {
   writeFileSync(path, "");
   chmodSync(path, mode);
   return path;
-}
-
-function scratch(): string {
-  return mkdtempSync(join(tmpdir(), "lacuna-"));
 }
 
 test("the setting comes before PATH, PATH before the environment", async () => {

@@ -14,7 +14,7 @@ import {
 import { type Status, statusNotification } from "./protocol";
 import { findProgram } from "./program";
 import { MOST_RESTARTS, Restarts } from "./restarts";
-import { ServerProcess } from "./serverProcess";
+import { InterpreterMissingError, ServerProcess } from "./serverProcess";
 import { serverPath } from "./settings";
 
 const SCHEMES = ["file", "untitled"];
@@ -33,8 +33,8 @@ export interface ServerOptions {
   readonly environment: string;
   readonly settings: () => Record<string, unknown>;
   readonly middleware: Middleware;
-  /** Called when there is no server to start and installing one would help. */
-  readonly offerInstall: () => void;
+  /** Called with what is wrong, part of a sentence, when there is no server to start and installing one would help. */
+  readonly offerInstall: (why: string) => void;
 }
 
 export class Server implements vscode.Disposable {
@@ -94,7 +94,7 @@ export class Server implements vscode.Disposable {
     if ("missing" in program) {
       this.report({ state: "error", message: program.missing });
       if (program.installable) {
-        this.options.offerInstall();
+        this.options.offerInstall("the server is not installed");
       }
       return;
     }
@@ -102,7 +102,17 @@ export class Server implements vscode.Disposable {
     try {
       await this.run(program.command, turn);
     } catch (error) {
-      this.report({ state: "error", message: `The server did not start: ${String(error)}` });
+      this.notStarted(error);
+    }
+  }
+
+  private notStarted(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const installable = error instanceof InterpreterMissingError;
+    const remedy = installable ? " Run Lacuna: Install or Update the Server." : "";
+    this.report({ state: "error", message: `The server did not start: ${reason}.${remedy}` });
+    if (installable) {
+      this.options.offerInstall(reason);
     }
   }
 

@@ -37,3 +37,9 @@ export function changedSettings(event: vscode.ConfigurationChangeEvent): "server
   }
   return event.affectsConfiguration(SECTION) ? "other" : "none";
 }
+
+/** Opens the settings editor. Some settings are the machine's, which a remote window does not show among the user's. */
+export async function openSettings(query: string): Promise<void> {
+  const command = vscode.env.remoteName === undefined ? "openSettings" : "openRemoteSettings";
+  await vscode.commands.executeCommand(`workbench.action.${command}`, { query });
+}

@@ -294,6 +294,28 @@ def test_a_wrong_path_is_an_error_that_says_what_to_do(opened: Opener, scripted:
     page.page.locator(".quick-input-list", has_text="Install or Update the Server").wait_for()
 
 
+def test_a_program_whose_python_is_gone_says_so_and_offers_to_install_one(
+    opened: Opener, scripted: Scripted
+) -> None:
+    broken = scripted.folder / "broken"
+    broken.write_text("#!/nowhere/python3\n")
+    broken.chmod(0o755)
+    page = opened({"a.py": SOURCE}, broken)
+    label = page.wait_for_status("has a problem")
+    remedy = "Run Lacuna: Install or Update the Server."
+    assert f"{broken} cannot be run, since its interpreter is missing. {remedy}" in label
+    warning = page.notification("its interpreter is missing").inner_text()
+    assert "Set lacuna.server.package to" in warning
+
+
+def test_open_settings_shows_those_of_the_machine_too(opened: Opener, scripted: Scripted) -> None:
+    page = opened({"a.py": SOURCE}, scripted.program)
+    page.wait_for_status("is ready")
+    page.command("Lacuna: Open Settings")
+    page.page.locator(".settings-toc-container", has_text="Server").wait_for()
+    page.picture("settings")
+
+
 def test_the_offer_to_install_is_not_made_again_when_the_user_says_so(
     opened: Opener, scripted: Scripted
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import zipfile
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from get_vscode import EXTENSION, ROOT, prepared
+
+from lsp_server.settings import read_settings
 
 JSON_TYPES = {"bool": "boolean", "int": "integer", "number": "number", "string": "string"}
 MANIFEST = json.loads((EXTENSION / "package.json").read_text())
@@ -23,16 +26,20 @@ def packages() -> None:
 
 
 @pytest.mark.parametrize("script", ["check", "lint", "test"])
-def test_the_npm_script_passes(packages: None, script: str) -> None:
+def test_the_npm_script_passes_and_leaves_nothing_behind(
+    packages: None, script: str, tmp_path: Path
+) -> None:
     done = subprocess.run(
         ["npm", "run", "--silent", script],
         cwd=EXTENSION,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
+    assert not list(tmp_path.glob("lacuna-*"))
 
 
 def test_the_package_carries_what_it_needs_and_nothing_of_this_machine(vsix: Path) -> None:
@@ -79,6 +86,18 @@ def test_a_setting_has_the_protocols_type_default_and_meaning(key: str) -> None:
         assert setting["enum"] == json.loads(f"[{kind.replace('|', ',')}]")
     else:
         assert setting["type"] == JSON_TYPES[kind]
+
+
+@pytest.mark.parametrize(
+    "key", [key for key, (kind, _, _) in table().items() if kind in {"int", "number"}]
+)
+def test_a_number_has_the_bounds_that_the_server_keeps_it_to(key: str) -> None:
+    setting = properties()[key]
+    least, most = setting["minimum"], setting["maximum"]
+    step = 1 if setting["type"] == "integer" else 0.001
+    accepted = [not read_settings({key: value})[1] for value in (least, most)]
+    refused = [bool(read_settings({key: value})[1]) for value in (least - step, most + step)]
+    assert (accepted, refused) == ([True, True], [True, True])
 
 
 def test_settings_that_name_programs_or_models_cannot_come_with_a_workspace() -> None:
