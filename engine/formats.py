@@ -21,7 +21,7 @@ PART = re.compile(
     | (?P<boundary> \\[bBAZ] | [\^$] )
     | (?P<around> \(\?<?[=!] )
     | (?P<back> \\[1-9] | \(\?P= | \(\?\( )
-    | (?P<atomic> \(\?> | [*+?}]\+ )
+    | (?P<atomic> \(\?> | (?: [*+?] | \{ (?: \d+ (?:,\d*)? | ,\d* ) \} ) \+ )
     | (?P<verbose> \(\?[a-zA-Z]*x )
     | (?P<escape> \\. )
     | (?P<optional> \{, (?=\d*\}) )
@@ -73,6 +73,7 @@ class Format:
 
         It may use what an automaton can tell: literals, `.`, classes, `\\d \\w \\s`, groups,
         alternatives, repetitions, and the flags i and s at its start. Greed makes no difference.
+        With i every letter has its other case, where `re` knows that of ASCII's letters alone.
 
         Raises FormatError that points at what is wrong, or says that it is too much.
         """

@@ -101,6 +101,9 @@ def acceptor(form: Format):  # type: ignore[no-untyped-def]
         ("a(?!b)", 2, "looking ahead"),
         (r"(a)\1", 4, "refers back"),
         ("ab++", 3, "possessive"),
+        ("a{2}+", 2, "possessive"),
+        ("a{,3}+", 2, "possessive"),
+        ("a{1,}+", 2, "possessive"),
         ("(?x) a", 1, "flag x"),
         ("[+--]", 3, "hyphen"),
         (r"a\\\ud800", 4, "lone surrogate stands in no text"),
@@ -181,3 +184,12 @@ def test_one_of_nothing_is_an_error() -> None:
 def test_one_of_what_is_no_text_is_an_error() -> None:
     with pytest.raises(FormatError, match=r"cannot be 'a\\udcff': a lone surrogate"):
         Format.one_of(["b", "a\udcff"])
+
+
+@pytest.mark.parametrize(
+    ("regex", "text"),
+    [(r"\{a}+", "{a}}"), ("x{b}+", "x{b}}"), ("[a]}+", "a}}"), ("x{}+", "x{}}"), (r"\*+", "**")],
+)
+def test_a_brace_that_is_a_character_may_be_repeated(regex: str, text: str) -> None:
+    assert re.fullmatch(regex, text)
+    assert acceptor(Format.matching(regex))(text)
