@@ -389,3 +389,40 @@ def test_a_model_that_proposes_no_numbers_is_an_error(policy: Policy) -> None:
     engine.script.denoise = broken  # type: ignore[method-assign]
     with pytest.raises(EngineFailedError, match="no numbers"):
         engine.fill(Prompt("x "), FillOptions(policy=policy))
+
+
+def test_a_text_is_given_up_for_what_all_its_canvases_are_worth() -> None:
+    engine = scripted_engine([LONG])
+    [whole] = engine.fill(Prompt("x = "))
+    least = next(part.probability for part in whole.beginnings if part.end == 50)
+    engine.forget()
+    [fill] = engine.fill(Prompt("x = "), FillOptions(least_probability=least))
+    assert fill.finish is Finish.UNSURE
+    assert 32 < len(fill.text) < len(LONG)
+
+
+def test_a_line_without_an_end_in_sight_goes_over_to_a_larger_canvas() -> None:
+    steps: list[Step] = []
+    options = FillOptions(stop_at_newline=True, policy=Policy.ONE)
+    [fill] = scripted_engine([LONG[:25]]).fill(Prompt("x = "), options, on_step=steps.append)
+    assert fill.text == LONG[:25]
+    assert {(step.canvas, len(step.cells)) for step in steps} == {(0, 32)}
+    assert fill.steps == len(steps) + 1, "the pass that found none on the smaller one"
+
+
+def test_what_is_seen_is_the_first_candidate_alone() -> None:
+    """Here only the second is doubted, and denoised again."""
+    steps: list[Step] = []
+    heard: list[str] = []
+
+    def critic(text: str) -> list[tuple[int, int]]:
+        heard.append(text)
+        return [] if text.startswith("foo") else [(1, 2)]
+
+    fills = scripted_engine(["foo()"]).fill(
+        Prompt("x = "), FillOptions(candidates=2), critic=critic, on_step=steps.append
+    )
+    assert len(fills) == 2
+    assert len(heard) > 2
+    assert "".join(cell.text for cell in steps[-1].cells).strip() == "foo()"
+    assert len(steps) == min(fill.steps for fill in fills)

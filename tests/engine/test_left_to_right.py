@@ -183,3 +183,13 @@ def test_a_text_is_no_longer_than_the_model_has_positions(mode: Mode) -> None:
     assert fill.finish is Finish.LENGTH
     assert fill.tokens > CARD.max_suffix
     assert max(last) <= CARD.max_before + CARD.canvas_sizes[-1] + CARD.max_suffix
+
+
+def test_a_temperature_is_how_freely_is_drawn() -> None:
+    def drawn(temperature: float) -> set[str]:
+        options = FillOptions(mode=Mode.LEFT_TO_RIGHT, temperature=temperature, candidates=4)
+        fills = scripted_engine([LONG]).fill(Prompt("x = "), options)
+        return {fill.text for fill in fills}
+
+    assert drawn(0.01) == {LONG}
+    assert len(drawn(50.0)) == 4
