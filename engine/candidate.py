@@ -25,12 +25,12 @@ class Rules:
     temperature: float
     newline: NDArray[np.bool_] | None
     """[vocabulary] tokens that end the text when committed; None: it may have several lines."""
+    cut: Cut
+    """The prefix, of which the text may have to spell the end."""
     remask: float = 0.0
     """A committed token whose probability falls below this is masked again; 0: never."""
     hold: Hold | None = None
     """The format that the text is held to."""
-    cut: Cut | None = None
-    """The prefix, of which the text may have to spell the end; None: nothing is known of it."""
     suffix: Ids = field(default_factory=lambda: NOTHING)
     """[n] the tokens after the gap, which a text may repeat."""
     drafter: bool = False
@@ -115,10 +115,10 @@ def ended(canvas: Canvas, rules: Rules) -> Canvas:
     return canvas.closed_at(len(known)) if rules.ends(known.tokens) else canvas
 
 
-def _after_newline(canvas: Canvas, newline: NDArray[np.bool_], cut: Cut | None) -> Canvas:
+def _after_newline(canvas: Canvas, newline: NDArray[np.bool_], cut: Cut) -> Canvas:
     breaks = np.flatnonzero(newline[canvas.ids[: canvas.length]])
-    if cut is not None:  # a line feed taken back and spelled again is none of the text's
-        ids = canvas.ids.tolist()
-        breaks = np.array([n for n in breaks if "\n" in cut.text(ids[: n + 1])], np.int64)
-    after = int(breaks[0]) + 1 if len(breaks) else canvas.length
+    ids = canvas.ids.tolist()
+    # A line feed taken back and spelled again is none of the text's.
+    ends = (int(n) + 1 for n in breaks if "\n" in cut.text(ids[: n + 1]))
+    after = next(ends, canvas.length)
     return canvas.closed_at(after) if after < canvas.length else canvas

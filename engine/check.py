@@ -15,7 +15,7 @@ from .choose import agreed, put_forward
 from .drafts import Bounds, drafted
 from .draw import drawn, spell, without
 from .lookup import repeated
-from .model import NOTHING, Drafting, Floats, Ids, Proposal
+from .model import Drafting, Floats, Ids, Proposal
 
 
 def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
@@ -51,8 +51,7 @@ def next_draft(
     """What is put forward behind the first `stand` positions of a canvas, which are closed, and
     with what probability: `size` is how far the pass proposed."""
     canvas, choice = candidate.canvas, rules.choice
-    before = rules.cut.ids if rules.cut else NOTHING
-    written = np.concatenate([before, np.array(canvas.tokens, np.int64)])
+    written = np.concatenate([rules.cut.ids, np.array(canvas.tokens, np.int64)])
     most = choice.window - 1
     if len(candidate.rest):
         rest, candidate.rest = candidate.rest, candidate.rest[:0]
@@ -73,7 +72,6 @@ def first_draft(
 ) -> Ids:
     """What is put forward before the first pass: what is expected, else what the drafter makes of
     the prefix; without one what was taken back and what it went on with before."""
-    assert rules.cut is not None
     cut, choice = rules.cut, rules.choice
     most = choice.window - 1
     if len(expected):

@@ -65,7 +65,7 @@ def spell(
     Gives the positions that do so, all after the closed part.
     """
     start = place = canvas.last_committed + 1
-    if rules.cut is None or rules.hold is not None:
+    if rules.hold is not None:
         return slice(start, start)
     while place < len(proposal.ids):
         owed = rules.cut.rest([*canvas.ids[:start].tolist(), *tokens[start:place].tolist()])

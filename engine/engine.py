@@ -216,6 +216,7 @@ class Engine:
             steps=options.steps,
             temperature=options.temperature,
             newline=self._tokenizer.newline if options.stop_at_newline else None,
+            cut=cut,
             remask=options.remask,
             hold=self._hold(options, cut),
             drafter=self.card.has_drafter,

@@ -209,7 +209,6 @@ class Filling:
         """Opens and denoises again what the critic doubts in fills that end on this canvas."""
         for _ in range(self.options.repair if critic else 0):
             assert critic is not None
-            assert rules.cut is not None
             ended = [candidate for candidate in candidates if is_done(candidate.canvas, rules)]
             doubted = [c for c in ended if reopened(c, rules.cut, rules, critic)]
             if not doubted:

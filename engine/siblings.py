@@ -37,9 +37,8 @@ def held_apart(first: Candidate, proposal: Proposal, most: int, rules: Rules) ->
     if rules.hold is not None:
         proposal = rules.hold.narrowed(started, proposal, first.banned)
     ids, scores = proposal.ids[place], proposal.log_probs[place]
-    owed = rules.cut.rest(started.tokens) if rules.cut and not rules.hold else b""
+    owed = rules.cut.rest(started.tokens) if not rules.hold else b""
     if owed:
-        assert rules.cut is not None
         ids, scores = spelling(proposal, place, owed, rules.cut.healing)
     order = np.argsort(-scores, kind="stable")
     text = order[(ids[order] != blank.end_id) & np.isfinite(scores[order])]
@@ -65,8 +64,6 @@ def has_begun(candidate: Candidate, rules: Rules) -> bool:
 
 def first_added(canvas: Canvas, rules: Rules) -> int:
     """The first position whose token does more than spell what was taken back."""
-    if rules.cut is None:
-        return 0
     closed = canvas.ids[: canvas.length][np.cumsum(canvas.open[: canvas.length]) == 0].tolist()
     adding = (n for n in range(len(closed)) if rules.cut.adds(closed[: n + 1]))
     return next(adding, len(closed))

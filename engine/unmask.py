@@ -109,7 +109,7 @@ def _contradicted_masked(
     committed = int((before.open & ~canvas.open & is_text).sum())
     probability = np.exp(proposal.current_log_prob)
     held = ~before.open & is_text
-    if rules.cut is not None and rules.hold is None:
+    if rules.hold is None:
         tokens = canvas.ids.tolist()
         held &= [not rules.cut.rest(tokens[:place]) for place in range(len(tokens))]
     opened = contradicted(held, probability, rules.remask, committed - 1)

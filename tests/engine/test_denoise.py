@@ -49,7 +49,9 @@ class Script:
 
 def denoised(script: Script, choice: Choice, steps: int | None = None, remask: float = 0) -> Canvas:
     candidate = Candidate(Canvas.masked(SIZE, MASK, END), (0, 0))
-    rules = Rules(choice, steps, temperature=0.0, newline=None, remask=remask)
+    healing = Healing(SimpleNamespace(pieces=[b"x"] * 300), 300)
+    cut = healing.whole(np.array([4]))
+    rules = Rules(choice, steps, temperature=0.0, newline=None, cut=cut, remask=remask)
     denoise([candidate], script, rules, never)
     assert candidate.canvas.is_full
     assert candidate.passes == len(script.canvases)

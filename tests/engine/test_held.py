@@ -91,6 +91,7 @@ def any_rules(draw: Random, hold: Hold) -> Rules:
         steps=draw.choice([None, 1, 2]),
         temperature=draw.choice([0.0, 1.5]),
         newline=None,
+        cut=CUT,
         remask=draw.choice([0.0, 0.0, 0.2]),
         hold=hold,
     )
