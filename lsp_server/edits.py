@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from engine.extent import width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
@@ -16,7 +17,7 @@ from lsp_server.document import Document
 from lsp_server.indent import indentation
 from lsp_server.mending import EMPTY, LITERALS, Rejected, mended, rest_of_line
 from lsp_server.spans import Span, SpanKind
-from lsp_server.syntax import compiles, errors_after, errors_in
+from lsp_server.syntax import canonical, compiles, errors_after, errors_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,39 @@ UNCHANGED = Rejected("unchanged", "The fill is what already stands there.")
 REPEATS_ITSELF = Rejected("repeats-itself", "The fill says one thing over and over, without end.")
 BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse worse than before.")
 
-_TYPED_TOKEN = re.compile(r"[\w$]*\Z")
+_TYPED_TOKEN = re.compile(r"(?<![\w$])[\w$]*+\Z")
+"""It may not begin within a word: a search that tried each of many characters would read to the end
+of the word from every one."""
 _NAME = "x"
 """What a gap is held to contain where nothing at all would be an error."""
 
+_INSIDE = {"{": "", "(": _NAME, "[": _NAME}
+"""What may stand within a bracket that a line ends with."""
+_NAMELESS = ("go", "java")
+"""Languages with parentheses that may be empty but not hold a name alone: `import (`, parameters
+that have a type first."""
+_BEHIND = {"python": ("", ": pass")}
+"""What may follow a line whose brackets are closed, by language, the likeliest first."""
+_BEHIND_OTHERS = (";", "", " {}")
+_CLAUSES = {
+    "do": (" while (x);",),
+    "import": (" from 'x';",),
+    "try": (" finally {}", " catch (x) {}"),
+}
+"""What must follow in those others after braces, by the word the line begins with."""
+_DECORATOR = re.compile(r"@[\w.]+(?:\(.*\))?|#\[.*\]|\[\[.*\]\]|template *<.*>")
+"""A line that stands above a definition."""
+_CLASS_OR_MEMBER = ("class x {}", "x;")
+_DEFINITIONS = {
+    **dict.fromkeys(("c", "cpp", "java"), ("int x;",)),
+    **dict.fromkeys(("javascript", "typescript", "typescriptreact"), _CLASS_OR_MEMBER),
+    "python": ("def x(): pass",),
+    "rust": ("x: x", "x"),
+}
+"""The least that may stand below it, one of them at any place."""
 
-def to_edit(
-    document: Document, span: Span, fill_text: str, *, check_syntax: bool = True
-) -> Edit | Rejected:
+
+def to_edit(document: Document, span: Span, fill_text: str) -> Edit | Rejected:
     """The edit that puts a fill into its span, mended; or why it is not to be shown."""
     text = mended(document, span, fill_text)
     if isinstance(text, Rejected):
@@ -66,7 +92,7 @@ def to_edit(
         new = whole.replace("\n", document.line_end)
         if new == document.text[span.start : end]:
             return UNCHANGED
-        if not check_syntax or not breaks_syntax(document, span, end, new):
+        if not breaks_syntax(document, span, end, new):
             return _smallest(document, span.start, end, new)
     return BREAKS_SYNTAX
 
@@ -155,19 +181,22 @@ def _smallest(document: Document, start: int, end: int, text: str) -> Edit:
 def breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     """Whether there are more errors once span.start..end is `text` than there are now.
 
-    A gap that needs something is an error while it is empty (`x = `), so where the document has
-    errors the fill is also held to what a plain name in its place would leave.
+    A line that cannot be the last of what it begins (`if (x) {`, `return (`, `@property`) may be
+    one of its completions instead. A gap that needs something is an error while it is empty
+    (`x = `), so where the document has errors the fill is also held to what a plain name in its
+    place would leave.
     """
     if document.tree is None or span.kind is SpanKind.COMMENT:
         return False
-    filled = errors_after(document, span.start, end, text)
-    if filled and (closing := _closing(document, span, text)):
-        filled = min(filled, errors_after(document, span.start, end, text + closing))
-    if filled == 0:
-        return span.kind is SpanKind.LINES and _no_longer_compiles(document, span, end, text)
-    if filled > errors_in(document.tree):
-        return True
-    return filled > errors_after(document, span.start, span.end, _NAME)
+    now = errors_in(document.tree)
+    with_name = cache(lambda: errors_after(document, span.start, span.end, _NAME))
+    for whole in _completions(document, span, text):
+        left = errors_after(document, span.start, end, whole)
+        if left == 0:
+            return span.kind is SpanKind.LINES and _no_longer_compiles(document, span, end, text)
+        if left <= now and left <= with_name():
+            return False
+    return True
 
 
 def _no_longer_compiles(document: Document, span: Span, end: int, text: str) -> bool:
@@ -186,9 +215,46 @@ def leaves_open(document: Document, edit: Edit) -> bool:
     return tree is not None and after > errors_in(tree)
 
 
-def _closing(document: Document, span: Span, text: str) -> str:
-    """The closers a one-line fill still needs when it ends by opening a bracket (`if (x) {`)."""
-    if not span.stop_at_newline or text.rstrip()[-1:] not in PAIRS:
-        return ""
-    opened = unmatched(text, document.language).opened
-    return "".join(PAIRS[bracket.symbol] for bracket in reversed(opened))
+def _completions(document: Document, span: Span, text: str) -> Iterator[str]:
+    """A fill as it is and, where it is a line that others must follow, with the least that may.
+
+    Such a line ends by opening a bracket or stands above a definition. Each text is parsed in the
+    place of the fill, so they are few, the likeliest first.
+    """
+    head = document.text[document.line_starts[document.line_at(span.start)] : span.start]
+    language = canonical(document.language)
+    opens = span.stop_at_newline and text.rstrip()[-1:] in PAIRS
+    if opens:
+        for closed in _closed(text, language):
+            yield from (closed + more for more in _behind(head + closed, language))
+    yield text
+    if span.stop_at_newline and not opens:
+        yield from (text + more for more in _below(head + text, language))
+
+
+def _closed(text: str, language: str) -> Iterator[str]:
+    """A text that ends by opening a bracket, with what it may hold and all that it opens closed."""
+    last = text.rstrip()[-1]
+    opened = unmatched(text, language).opened
+    closers = "".join(PAIRS[bracket.symbol] for bracket in reversed(opened))
+    yield text + _INSIDE[last] + closers
+    if last == "(" and language in _NAMELESS:
+        yield text + closers
+
+
+def _behind(line: str, language: str) -> tuple[str, ...]:
+    """What may follow a line whose brackets are closed."""
+    if below := _below(line, language):
+        return below
+    if language in _BEHIND:
+        return _BEHIND[language]
+    words = line.partition("{")[0].split() if line.endswith("}") else []
+    return _CLAUSES.get(words[0], _BEHIND_OTHERS) if words else _BEHIND_OTHERS
+
+
+def _below(line: str, language: str) -> tuple[str, ...]:
+    """What may stand below a line, if that must be a definition."""
+    if not _DECORATOR.fullmatch(line.strip()):
+        return ()
+    known = _DEFINITIONS.get(language, ())
+    return tuple(f"\n{indentation(line)}{definition}" for definition in known)

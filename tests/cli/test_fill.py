@@ -264,7 +264,7 @@ def test_a_window_on_an_editors_file_stays_as_it_was(script: Any, tmp_path: Path
 def test_standard_input_is_filled_in_the_language_named(
     script: Any, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
-    script("((((")  # breaks the parse, if the language is known
+    script("x y z w v u t s")  # breaks the parse, if the language is known
     for language, code in (("go", 1), ("klingon", 0)):
         text = io.TextIOWrapper(io.BytesIO(b"package main\n\nvar a = \n"))
         monkeypatch.setattr(sys, "stdin", text)

@@ -16,6 +16,9 @@ CASES = [
     ("one that is closed further down", "javascript", "foo(|\n  b,\n);\nx = ;\n", "a,", []),
     ("what stands where something is missing", "javascript", "const x = |;\n", "[1 2]", ["2"]),
     ("a bracket too many", "javascript", "const x = |;\nconst y = 1;\n", "f(1))", [")"]),
+    ("one that lines below may close", "c", "void f() {\n  g();\n  |\n}\n", "do {", []),
+    ("but not behind an error", "python", "y = 1\n|\n", "if = (", ["="]),
+    ("a line that stands above another", "python", "y = 1\n|\n", "@property", []),
     ("only the first line counts", "python", "x = |\n", "1\n)))", []),
     ("a later line", "python", "def f():\n    |\n", "a = 1\n    b = = 2\n    c = 3", ["="]),
     (

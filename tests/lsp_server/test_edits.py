@@ -9,6 +9,7 @@ import random
 
 import pytest
 
+from lsp_server import edits
 from lsp_server.document import Document
 from lsp_server.edits import Edit, InlineEdit, inline_item, to_edit
 from lsp_server.mending import Rejected
@@ -134,7 +135,7 @@ REFUSED = [
     ("nonsense in Go", "go", "package a\n\nvar x = ▮\n", ":= )", "breaks-syntax"),
     ("nonsense in Rust", "rust", "fn f() {\n    let x = ▮;\n}\n", "let let", "breaks-syntax"),
     ("nonsense in Java", "java", "class A {\n    int x = ▮;\n}\n", "class {", "breaks-syntax"),
-    ("nonsense in TypeScript", "typescript", "let x: ▮ = 1;\n", "((", "breaks-syntax"),
+    ("nonsense in TypeScript", "typescript", "let x: ▮ = 1;\n", "= (", "breaks-syntax"),
 ]  # fmt: skip
 
 
@@ -144,6 +145,113 @@ REFUSED = [
 )
 def test_refused(language: str, source: str, fill: str, reason: str) -> None:
     assert result(language, source, fill) == reason
+
+
+BEGUN = [
+    ("import", "python", "x = 1\n▮\n", "from a import ("),
+    ("condition", "python", "x = 1\n▮\n", "if ("),
+    ("parameters", "python", "class A:\n    x = 1\n    ▮\n", "def f("),
+    ("with lines below", "python", "def f(x):\n    ▮\n    return x\n", "for y in ["),
+    ("list in a call", "python", "x = ▮\n", "foo(["),
+    ("in a call never closed", "python", "x = foo(a, ▮\ny = 1\n", "b["),
+    ("call", "javascript", "f();\n▮\n", "g("),
+    ("value", "typescript", "function f() {\n  g();\n  ▮\n}\n", "return ("),
+    ("function in a call", "typescript", "const x = a▮\n", ".map((item) => ("),
+    ("names", "typescript", "f();\n▮\n", "import {"),
+    ("import of a type", "typescript", "f();\n▮\n", "import type {"),
+    ("property of an object", "javascript", "f({\n  a: 1,\n  ▮\n});\n", "b: ["),
+    ("function in a call never closed", "javascript", "foo(▮\n", "() => {"),
+    ("in one of two never closed", "javascript", "foo(a(b, ▮);\n", "() => {"),
+    ("in one that is closed further down", "c", "void f() {\n  g(a,\n    b, ▮\n  );\n}\n", "h("),
+    ("try", "javascript", "f();\n▮\n", "try {"),
+    ("try with no blank", "java", "class A {\n  void f() {\n    g();\n    ▮\n  }\n}\n", "try{"),
+    ("try in C++", "cpp", "void f() {\n  g();\n  ▮\n}\n", "try {"),
+    ("do", "c", "void f() {\n  g();\n  ▮\n}\n", "do {"),
+    ("struct", "c", "int x;\n▮\n", "struct point {"),
+    ("array", "c", "int x;\n▮\n", "static PyMethodDef m[] = {"),
+    ("class", "cpp", "int x;\n▮\n", "class A {"),
+    ("head of a loop", "cpp", "void f() {\n  g();\n  ▮\n}\n", "while ("),
+    ("let", "rust", "fn f() {\n    g();\n    ▮\n}\n", "let y = foo("),
+    ("parameters with types", "java", "class A {\n  int x;\n  ▮\n}\n", "void f("),
+    ("imports in parentheses", "go", "package a\n\n▮\n", "import ("),
+    ("struct in Go", "go", "package a\n\n▮\n", "type T struct {"),
+    ("decorator", "python", "x = 1\n▮\n", "@app.route('/c')"),
+    ("decorator of a method", "python", "class A:\n    x = 1\n    ▮\n", "@property"),
+    ("decorator that opens a bracket", "python", "x = 1\n▮\n", "@app.route("),
+    ("annotation", "java", "class A {\n  int x;\n  ▮\n}\n", "@Override"),
+    ("annotation of a type", "java", "import a.B;\n▮\n", "@B(c = 1)"),
+    ("decorator of a class", "typescript", "f();\n▮\n", "@Component({ a: 1 })"),
+    ("decorator of a member", "typescript", "class A {\n  x;\n  ▮\n}\n", "@Input()"),
+    ("template", "cpp", "int x;\n▮\n", "template <typename T>"),
+    ("attribute", "cpp", "int x;\n▮\n", "[[nodiscard]]"),
+    ("attribute of a type", "rust", "fn f() {}\n▮\n", "#[derive(Debug)]"),
+    ("attribute of a field", "rust", "struct A {\n    x: u8,\n    ▮\n}\n", "#[serde(default)]"),
+    ("attribute of a variant", "rust", "enum A {\n    X,\n    ▮\n}\n", '#[error("no")]'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "fill"), [pytest.param(*row, id=what) for what, *row in BEGUN]
+)
+def test_a_line_may_begin_what_others_go_on_with(language: str, source: str, fill: str) -> None:
+    assert result(language, source, fill) == source.replace(CURSOR, f"⟦{fill}⟧")
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "fill"),
+    [
+        ("python", "x = 1\n▮\n", "from import ("),
+        ("python", "x = 1\n▮\n", "if = ("),
+        ("python", "def f():\n    g()\n    ▮\n", "return return ["),
+        ("python", "x = ▮\n", "a b("),
+        ("javascript", "f();\n▮\n", "import from {"),
+        ("typescript", "f();\n▮\n", "const x = = ("),
+        ("java", "class A {\n  int x;\n  ▮\n}\n", "void = f("),
+        ("c", "void f() {\n  g();\n  ▮\n}\n", "if ) a( {"),
+        ("cpp", "void f() {\n  g();\n  ▮\n}\n", "while while ("),
+        ("go", "package a\n\nfunc f() {\n\tg()\n\t▮\n}\n", "x := := g("),
+        ("rust", "fn f() {\n    g();\n    ▮\n}\n", "let let y = foo("),
+        ("python", "x = 1\n▮\n", "@app.route('/c'"),
+        ("python", "x = 1\n▮\n", "@app.route('/c'] )"),
+        ("python", "x = ▮\n", "@property"),
+        ("java", "class A {\n  int x = ▮;\n}\n", "@Override"),
+        ("python", "class A:\n    ▮\n", "@property"),  # a block has room for what it stands above
+        ("javascript", "f();\n▮\n", "[[a b]]"),
+        ("go", "package a\n\n▮\n", "@Override"),
+    ],
+)
+def test_nothing_else_excuses_an_error(language: str, source: str, fill: str) -> None:
+    assert result(language, source, fill) == "breaks-syntax"
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "fill", "most"),
+    [
+        ("python", "x = 1\n▮\n", "y = 2", 1),
+        ("python", "x = 1\n▮\n", "y = = 2", 1),
+        ("python", "x = 1\n▮\n", "y = f(", 1),
+        ("python", "x = 1\n▮\n", "y = = f(", 3),
+        ("python", "x = ▮\n", "f(", 1),
+        ("cpp", "int x;\n▮\n", "class A {", 1),
+        ("cpp", "int x;\n▮\n", "class = A {", 4),
+        ("java", "class A {\n  ▮\n  int x;\n}\n", "@Override", 1),
+        ("java", "class A {\n  int x;\n  ▮\n}\n", "void = f(", 7),
+    ],
+)
+def test_few_texts_are_parsed(
+    language: str, source: str, fill: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes as long as a parse of the file, be it of a piece or of all of a fill."""
+    document, span, _ = marked(language, source)
+    tried, errors_after = [], edits.errors_after
+
+    def counted(document: Document, start: int, end: int, text: str) -> int:
+        tried.append(text)
+        return errors_after(document, start, end, text)
+
+    monkeypatch.setattr(edits, "errors_after", counted)
+    to_edit(document, span, fill)
+    assert len(tried) == most, tried
 
 
 PIECES = [
@@ -183,12 +291,6 @@ def test_whatever_the_model_writes(language: str, source: str, seed: int) -> Non
         if span.kind is SpanKind.BLOCK:
             tree = parse(language, text)
             assert tree is None or errors_in(tree) <= before
-
-
-def test_the_syntax_check_can_be_left_out() -> None:
-    document, span, _ = marked("python", "x = ▮\n")
-    assert isinstance(to_edit(document, span, "foo(1, 2"), Rejected)
-    assert to_edit(document, span, "foo(1, 2", check_syntax=False) == Edit(4, 4, "foo(1, 2")
 
 
 def test_the_document_is_as_it_was_after_a_refusal() -> None:
@@ -259,6 +361,16 @@ def test_inline_item_starts_at_the_typed_token(
     assert document.text[: item.start] + item.text + document.text[item.end :] == applied
 
 
+def test_the_typed_token_may_be_very_long() -> None:
+    """Looked for from each of its characters it would take hours."""
+    typed = "0123456789abcdef" * 60_000
+    document = Document.open("file:///x.py", "python", 1, f"y = 1\nx = '{typed}'\n")
+    end = len(document.text) - 2
+    item = inline_item(document, Edit(end, end, "0"), end)
+    assert (item.start, item.end) == (end - len(typed), end)
+    assert item.text == f"{typed}0"
+
+
 def test_inline_item_keeps_what_stands_between_the_cursor_and_the_edit() -> None:
     document = Document.open("file:///x.py", "python", 1, "f(ab)\n")
     item = inline_item(document, Edit(5, 5, " + 1"), 4)
@@ -294,9 +406,5 @@ def test_whole_lines_moved_to_where_the_old_ones_stood_keep_their_tabs() -> None
 
 
 def test_whole_lines_may_be_a_level_deeper() -> None:
-    document = Document.open("file:///x", "python", 1, "def f(x):\n    y = x\n    return y\n")
-    span = choose_lines(document, 0, 0)
-    assert isinstance(span, Span)
-    edit = to_edit(document, span, "    z = 1", check_syntax=False)
-    assert isinstance(edit, Edit)
-    assert edit.text.startswith("    z")
+    text = "f(\n    a,\n    b,\n)\n"
+    assert lines_result(text, 2, 2, "        c,") == "f(\n    a,\n    ⟦    c⟧,\n)\n"

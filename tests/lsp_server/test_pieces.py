@@ -47,6 +47,7 @@ def shown(source: str, text: str, finish: Finish = Finish.END, language: str = "
         ("# ▮\n", "first, second (o|r third)", "first, second"),
         ("x = a▮\n", "b + c|d", "<unsure>"),  # `b` is not worth a key
         ("x = ▮\n", "first|", "first"),  # all of it but for its end
+        ("x = 1\n▮\n", "@app.route|('/c')", "@app.route"),
         ("def f(x):▮\n", "\n    value = com|pute(x)", "\n    value"),
         ("def f(x):▮\n", "\n    value = g(x)|\n    return value", "\n    value = g(x)"),
         ("def f(x):▮\n", "\n    value = g(x)\n    return val|ue", "\n    value = g(x)"),
@@ -103,6 +104,12 @@ def test_what_is_sure_and_does_not_parse_is_cut_back_where_nobody_asked(least: f
     sure = Fill("first(second, third", 3, 1, Finish.LENGTH, -0.1, beginnings=sure.beginnings[:-1])
     found = shown_edit(*place("x = ▮\n"), sure, least)
     assert found == (Edit(4, 4, "first") if least else BREAKS_SYNTAX)
+
+
+def test_what_is_sure_to_its_end_may_open_a_bracket() -> None:
+    text = "from a import ("
+    sure = Fill(text, 3, 1, Finish.END, -0.1, beginnings=(Beginning(len(text), 0.9),))
+    assert shown_edit(*place("x = 1\n▮\n"), sure, 0.5) == Edit(6, 6, text)
 
 
 def test_cut_back_it_needs_no_second_try() -> None:
