@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,15 @@ class Scripted:
         *,
         delay: float = 0.0,
         lines: int = 1,
+        others: Sequence[str] = (),
+        from_word: bool = False,
         closing: str = "",
         die_on: str | None = None,
         hang_on: str | None = None,
     ) -> None:
         """What it does from its next request on; see oracle_server.py. The log begins anew."""
         script = {"target": target, "delay": delay, "lines": lines, "closing": closing}
+        script |= {"others": list(others), "from_word": from_word}
         whole = self.script.with_suffix(".new")
         whole.write_text(json.dumps({**script, "die_on": die_on, "hang_on": hang_on}))
         whole.replace(self.script)  # it may be read at any time

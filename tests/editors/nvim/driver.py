@@ -138,7 +138,7 @@ class Neovim:
     @property
     def log(self) -> Path:
         """Where the plugin keeps the server's error output."""
-        return self.home / "state/nvim/lacuna.log"
+        return self.home / f"state/nvim/lacuna-{self.process.pid}.log"
 
     def lua(self, code: str, *arguments: Any) -> Any:
         """The result of a piece of Lua."""

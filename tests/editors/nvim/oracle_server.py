@@ -7,9 +7,11 @@ not be made.
     python oracle_server.py SCRIPT LOG
 
 SCRIPT is read at each request: JSON with `target`, the text to suggest from; `lines` of it to
-suggest at once; `closing`, what stands behind the cursor and is replaced; `delay` in seconds;
-`die_on`, a word at which to die, and `hang_on`, one at which to hear nothing more. What happens is
-written to LOG, one JSON object a line.
+suggest at once; `others`, texts to suggest beside it when asked by a key, in place of its capitals;
+`from_word`, whether items begin with the word being typed, as the real server's do; `closing`, what
+stands behind the cursor and is replaced; `delay` in seconds; `die_on`, a word at which to die, and
+`hang_on`, one at which to hear nothing more. What happens is written to LOG, one JSON object a
+line.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -41,21 +44,24 @@ def log(event: str, **facts: Any) -> None:
 def items(
     script: dict[str, Any], document: TextDocument, before: str, position: types.Position
 ) -> list[types.InlineCompletionItem]:
-    """The rest of the target's line, and the same in capitals; nothing off the target's path."""
+    """The rest of the target's line, and the others; nothing off the target's path."""
     target, closing = script["target"], script["closing"]
     if not target.startswith(before) or document.source[len(before) :].strip() != closing:
         return []
     rest = "\n".join(target[len(before) :].split("\n")[: script["lines"]])
+    others = [text[len(before) :] for text in script["others"] if text.startswith(before)]
+    word = re.findall(r"\w*$", before)[0] if script["from_word"] else ""
+    start = types.Position(position.line, position.character - len(word))
     end = types.Position(position.line, position.character + len(closing))
     return [
         types.InlineCompletionItem(
-            insert_text=text,
-            range=types.Range(start=position, end=end),
+            insert_text=word + text,
+            range=types.Range(start=start, end=end),
             command=types.Command(
                 title="", command="lacuna.accepted", arguments=[f"{document.filename}:{n}:{before}"]
             ),
         )
-        for n, text in enumerate(dict.fromkeys([rest, rest.upper()]))
+        for n, text in enumerate(dict.fromkeys([rest, *(others or [rest.upper()])]))
         if text
     ]
 
@@ -86,6 +92,26 @@ async def inline_completion(
         raise
     invoked = kind == types.InlineCompletionTriggerKind.Invoked
     return types.InlineCompletionList(items=found if invoked else found[:1])
+
+
+@server.feature("lacuna/fillLines")
+async def fill_lines(_: LanguageServer, params: Any) -> dict[str, Any]:
+    log("fill")
+    while json.loads(SCRIPT.read_text())["delay"]:
+        await asyncio.sleep(0.01)
+    start = {"line": params.startLine, "character": 0}
+    edit = {"range": {"start": start, "end": start}, "newText": "filled\n"}
+    return {"version": params.textDocument.version, "edits": [edit], "text": "filled"}
+
+
+@server.feature(types.INITIALIZE)
+def initialize(_: LanguageServer, params: types.InitializeParams) -> None:
+    log("settings", settings=params.initialization_options)
+
+
+@server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)
+def did_change_configuration(_: LanguageServer, params: types.DidChangeConfigurationParams) -> None:
+    log("settings", settings=params.settings)
 
 
 @server.feature(types.TEXT_DOCUMENT_DID_OPEN)

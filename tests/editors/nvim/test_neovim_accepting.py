@@ -128,6 +128,76 @@ def test_cycling_shows_the_candidates_in_turn(desk: Desk) -> None:
     nvim.holds("total = PRICE * COUNT")
 
 
+def test_cycling_comes_to_the_candidates_only_that_fit_what_was_typed_since(desk: Desk) -> None:
+    nvim = desk.sit("")
+    desk.server.tell(TARGET, others=["total = other(1)", "total = prime"])
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    nvim.keys("<M-n>")
+    nvim.shows("other(1) (2/3)")
+    nvim.keys("<M-p>")
+    nvim.shows("price * count (1/3)")
+    asked = len(desk.requests())
+    for key, shown in (
+        ("p", "rice * count (1/2)"),
+        ("<M-n>", "rime (2/2)"),
+        ("<M-n>", "rice * count (1/2)"),
+        ("<M-p>", "rime (2/2)"),
+        ("<BS>", "prime (3/3)"),
+    ):
+        nvim.keys(key)
+        nvim.shows(shown)
+    assert len(desk.requests()) == asked
+
+
+@pytest.mark.parametrize(
+    ("key", "rest", "other"),
+    [("p", "rice * count", "RICE * COUNT"), ("<M-w>", " * count", " * COUNT")],
+)
+def test_candidates_are_asked_for_anew_where_no_other_fits(
+    desk: Desk, key: str, rest: str, other: str
+) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    nvim.keys("<M-n><M-n>")
+    nvim.shows("PRICE * COUNT (2/2)")
+    nvim.keys("<M-n>")
+    nvim.shows("price * count (1/2)")
+    nvim.keys(key)
+    nvim.shows(rest)
+    nvim.keys("<M-n>")
+    nvim.shows(f"{other} (2/2)")
+
+
+def test_the_first_other_candidate_is_another_within_a_word_too(desk: Desk) -> None:
+    nvim = desk.sit("")
+    desk.server.tell(TARGET, others=["total = prime"], from_word=True)
+    nvim.type("total = pr")
+    nvim.shows("ice * count")
+    nvim.keys("<M-n>")
+    nvim.shows("ime (2/2)")
+
+
+def test_what_is_shown_stays_when_there_is_no_other(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    desk.server.tell("")
+    nvim.keys("<M-n>")
+    nvim.until(desk.requests, "a request")
+    nvim.never(lambda: nvim.ghost() != "price * count", "taken away", 0.5)
+
+
+def test_asking_by_key_is_not_overtaken_by_the_key_before(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.type("total = ")
+    nvim.shows("price * count")
+    desk.server.tell("total = x + y\n")
+    nvim.keys("x<M-n>")
+    nvim.shows(" + y (1/2)")
+
+
 def test_asking_by_key_works_while_paused(desk: Desk) -> None:
     desk.nvim.rpc.command("LacunaPause")
     try:
@@ -233,6 +303,23 @@ def test_a_key_typed_just_before_the_accepting_key_counts(desk: Desk) -> None:
     nvim.shows("price * count")
     nvim.keys("#<Tab>")
     nvim.holds("total = #   ")
+
+
+def test_nothing_is_suggested_beside_the_text(desk: Desk) -> None:
+    nvim = desk.sit(TARGET)
+    nvim.rpc.command("set virtualedit=all")
+    try:
+        nvim.type("total = ")
+        nvim.shows("price * count")
+        nvim.keys("<Right><Right><Tab>")
+        nvim.holds("total =     ")
+        nvim.keys("<BS>")
+        nvim.until(lambda: nvim.text() == "total = ", "the text")
+        nvim.shows("price * count")
+        nvim.keys("<Right>")
+        nvim.until(lambda: nvim.ghost() == "", "no ghost beside the text", 2)
+    finally:
+        nvim.rpc.command("set virtualedit=")
 
 
 BRACKETS = """

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +180,84 @@ def test_before_setup_nothing_is_stopped_or_started(editor: Opener, scripted: Sc
     assert nvim.notices().count("setup() has not been called") == 2
     nvim.open("a.py", "")
     nvim.until(nvim.attached, "the server has the buffer")
+
+
+def test_a_server_starts_where_no_log_can_be_written(editor: Opener, scripted: Scripted) -> None:
+    nvim = editor(
+        "(function()\n"
+        "  vim.fn.mkdir(require('lacuna.client').log_path(), 'p')\n"  # a folder has its name
+        f"  return {{ cmd = {scripted.command} }}\n"
+        "end)()"
+    )
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    scripted.tell("", die_on="boom")
+    nvim.keys("iboom")
+    nvim.says("the server ended with exit code 7. It is started again")
+    nvim.until(nvim.attached, "the server has the buffer again")
+    assert nvim.notices().count("the server runs without a log: ") == 1
+    assert f"lacuna-{nvim.process.pid}.log: Is a directory." in nvim.notices()
+    nvim.keys("<Esc>:checkhealth lacuna<CR>")
+    nvim.until(lambda: "the server has no log: " in nvim.text(), "the report")
+    nvim.log.rmdir()
+
+
+def test_where_neovim_has_no_folder_for_logs_that_is_told(
+    editor: Opener, scripted: Scripted, tmp_path: Path
+) -> None:
+    state = tmp_path / "home" / "state"
+    state.parent.mkdir()
+    state.write_text("")
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.says("Neovim has no folder for its logs (Vim:E739")
+    nvim.rpc.command("doautocmd BufEnter")
+    assert nvim.notices().count("E739") == 1
+    state.unlink()
+    nvim.rpc.command("LacunaRestart")
+    nvim.until(nvim.attached, "the server has the buffer")
+
+
+def test_what_another_neovims_server_wrote_is_not_the_reason_of_a_death(
+    binary: Path, tmp_path: Path, scripted: Scripted
+) -> None:
+    setup = f"{{ cmd = {scripted.command} }}"
+    scripted.tell("", die_on="boom")
+    # In one home, so that the logs are in one folder.
+    with Neovim(binary, tmp_path / "home", setup) as one:
+        one.open("a.py", "")
+        one.until(one.attached, "the server has the buffer")
+        with Neovim(binary, tmp_path / "home", setup) as other:
+            other.open("b.py", "")
+            other.until(other.attached, "the server has the buffer")
+            other.keys("iboom")
+            other.says("exit code 7 (the script says so)")
+            one.server().kill()
+            one.says("the server ended with signal 9. It is started again")
+
+
+def test_old_logs_of_neovims_that_have_ended_are_removed(
+    editor: Opener, scripted: Scripted, tmp_path: Path
+) -> None:
+    folder = tmp_path / "home/state/nvim"
+    folder.mkdir(parents=True)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    now = time.time()
+    for name, hours in (
+        (f"lacuna-{ended.pid}.log", 25),
+        (f"lacuna-{os.getpid()}.log", 25),  # its process runs
+        ("lacuna-99999999.log", 23),
+        ("lsp.log", 25),
+    ):
+        (folder / name).write_text("words\n")
+        os.utime(folder / name, (now - hours * 3600,) * 2)
+    nvim = opened(editor, scripted)
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    left = {path.name for path in folder.glob("*.log")}
+    kept = {f"lacuna-{os.getpid()}.log", "lacuna-99999999.log", "lsp.log", nvim.log.name}
+    assert left == kept
 
 
 def test_a_server_that_is_not_installed_is_named_with_the_remedy(editor: Opener) -> None:

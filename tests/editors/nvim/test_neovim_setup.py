@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from desk import Desk, Opener, Scripted
 from driver import PLUGIN, ROOT, Neovim
+from get_neovim import neovim_0_12
 
 KEYS = "return vim.inspect(vim.api.nvim_get_keymap('i'))"
 
@@ -166,6 +167,7 @@ def test_a_mapping_that_the_buffer_hides_is_kept_too(editor: Opener, scripted: S
         ("{ ghost = 'theirs' }", 'ghost must be "own" or "builtin", not "theirs"'),
         ("{ cmd = 'lacuna serve' }", 'cmd must be a list of words, not "lacuna serve"'),
         ("{ keys = { acept = '<Tab>' } }", "keys must be true, false or a table of keys"),
+        ("{ keys = { accept = '' } }", "keys must be true, false or a table of keys"),
         ("{ debounce = { max = 500 } }", "debounce must be a table of typing and deleting in ms"),
         ("{ debounce = { typing = -1 } }", "debounce must be a table of typing and deleting"),
         ("{ battery = true }", 'battery must be "ignore", "saver" or "pause", not true'),
@@ -220,6 +222,17 @@ def test_a_bad_setting_costs_none_of_the_others(desk: Desk) -> None:
         "maxFileBytes": 2000000,
         "steps": 4,
     }
+
+
+def test_the_server_is_told_its_settings_once(editor: Opener, scripted: Scripted) -> None:
+    nvim = editor(f"{{ cmd = {scripted.command}, settings = {{ threshold = 5 }} }}")
+    nvim.open("a.py", "")
+    nvim.until(nvim.attached, "the server has the buffer")
+    nvim.keys("ix")
+    nvim.until(scripted.requests, "a request")
+    told = [event["settings"] for event in scripted.events("settings")]
+    assert len(told) == 1
+    assert "'threshold': 5" in str(told)
 
 
 def test_once_the_model_is_loaded_it_is_asked_without_a_key(desk: Desk) -> None:
@@ -349,6 +362,88 @@ def test_the_statusline_says_paused_of_what_lasts_only(desk: Desk) -> None:
         nvim.rpc.command("LacunaResume")
 
 
+COUNT = """
+told = 0
+watch = vim.api.nvim_create_autocmd('User', {
+  pattern = 'LacunaStatus',
+  callback = function() told = told + 1 end,
+})
+"""
+
+
+def test_an_event_tells_of_pausing_and_resuming(desk: Desk) -> None:
+    nvim = desk.sit("")
+    nvim.keys("<Esc>")
+    nvim.until(lambda: nvim.look().mode == "n", "Normal mode")
+    nvim.lua(COUNT)
+    try:
+        for command, events in (("Pause", 1), ("Resume", 2), ("Pause python", 3), ("Resume", 4)):
+            nvim.rpc.command(f"Lacuna{command}")
+            assert nvim.lua("return told") == events
+    finally:
+        nvim.lua("vim.api.nvim_del_autocmd(watch)")
+
+
+def test_an_event_tells_that_the_server_stays_off(editor: Opener) -> None:
+    nvim = editor("{ cmd = { 'no-such-lacuna', 'serve' } }")
+    nvim.lua(COUNT)
+    nvim.open("a.py", "")
+    nvim.says("was not found")
+    assert nvim.lua("return told") == 1
+
+
+ATTACHED = """vim.api.nvim_create_autocmd('LspAttach', {
+  callback = function(args) vim.lsp.inline_completion.enable(true, { bufnr = args.buf }) end,
+})"""
+
+
+MARKS = "return #vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace(...), 0, -1, {})"
+
+
+def draws_once(nvim: Neovim) -> None:
+    nvim.keys("i")
+    nvim.type("total")
+    nvim.shows(" = 1")
+    nvim.never(lambda: nvim.lua(MARKS, "nvim.lsp.inline_completion"), "drawn by Neovim too", 0.6)
+    assert nvim.ghost() == " = 1"
+
+
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [
+        ("vim.lsp.inline_completion.enable()", ""),
+        (ATTACHED, ""),
+        ("", "vim.lsp.inline_completion.enable()"),
+        ("", "vim.lsp.inline_completion.enable(true, { bufnr = 0 })"),
+    ],
+)
+def test_nothing_is_drawn_twice_where_neovim_draws_too(
+    tmp_path: Path, scripted: Scripted, early: str, late: str
+) -> None:
+    scripted.tell("total = 1\n")
+    setup = f"(function() {early} return {{ cmd = {scripted.command} }} end)()"
+    with Neovim(neovim_0_12(), tmp_path / "home", setup) as nvim:  # 0.11 draws nothing itself
+        nvim.open("a.py", "")
+        nvim.until(nvim.attached, "the server has the buffer")
+        nvim.lua(late)
+        draws_once(nvim)
+
+
+def test_nothing_is_drawn_twice_after_neovims_own_restart(
+    tmp_path: Path, scripted: Scripted
+) -> None:
+    scripted.tell("total = 1\n")
+    setup = f"(function() {ATTACHED} return {{ cmd = {scripted.command} }} end)()"
+    with Neovim(neovim_0_12(), tmp_path / "home", setup) as nvim:  # 0.11 has no :lsp
+        nvim.open("a.py", "")
+        nvim.until(nvim.attached, "the server has the buffer")
+        first = nvim.server()
+        nvim.rpc.command("lsp restart lacuna")
+        first.wait(10)
+        nvim.until(nvim.attached, "the new server has the buffer")
+        draws_once(nvim)
+
+
 def builtin(editor: Opener, scripted: Scripted) -> Neovim:
     setup = f"{{ cmd = {scripted.command}, keys = true, ghost = 'builtin' }}"
     return editor(setup, namespace="nvim.lsp.inline_completion")
@@ -369,10 +464,7 @@ def test_neovims_own_ghost_text_may_be_chosen(editor: Opener, scripted: Scripted
     nvim.keys("<Tab>")
     nvim.holds("total = 1")
     other = "lacuna" if has else "nvim.lsp.inline_completion"
-    marks = (
-        "return #vim.api.nvim_buf_get_extmarks(0, vim.api.nvim_create_namespace(...), 0, -1, {})"
-    )
-    assert nvim.lua(marks, other) == 0
+    assert nvim.lua(MARKS, other) == 0
 
 
 def test_pausing_holds_for_neovims_own_ghost_text_too(editor: Opener, scripted: Scripted) -> None:

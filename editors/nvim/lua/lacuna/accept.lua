@@ -82,7 +82,7 @@ end
 ---@return boolean
 function M.accept(piece)
   local fit, current = suggestion.fit(), suggestion.current()
-  if not fit or not current or not request.inserting() then
+  if not fit or not current then
     return suggestion.follows()
   end
   local text = M.cut(fit.rest, piece)

@@ -21,12 +21,11 @@ function M.enable(buf, enable)
 end
 
 --- Keep Neovim from drawing what this plugin draws, also where the user has it draw for other
---- servers.
----@param client vim.lsp.Client
+--- servers: to it this one has nothing to draw. To disable it for the client does not last, since
+--- the user's vim.lsp.inline_completion.enable() goes over that.
+---@param client vim.lsp.Client one whose buffers have not been attached yet
 function M.leave_to_us(client)
-  if M.exists() then
-    vim.lsp.inline_completion.enable(false, { client_id = client.id })
-  end
+  client.server_capabilities.inlineCompletionProvider = nil
 end
 
 ---@param piece lacuna.Piece the built-in knows only the whole

@@ -12,6 +12,7 @@ local FIRST_DELAY_MS = 200 -- doubled at each restart
 local FORGOTTEN_MS = 600000 -- after so long without a death, those before it do not count
 local REPLACED_MS = 1000 -- within which one that others stopped is started again by them, or is not
 local LOG_BYTES = 1000000 -- a longer log is begun anew
+local LOG_SECONDS = 86400 -- after which the log of a Neovim that has ended is removed
 local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 
 ---@class lacuna.Server
@@ -21,7 +22,7 @@ local WORDS_BYTES = 2000 -- of its end that are read for the reason of a death
 ---@field restarts integer since the user last started it, or since deaths before were forgotten
 ---@field died_at? integer when it last did, by vim.uv.now()
 ---@field gone? string why it is not running
----@field log_from? integer where its part of the log begins
+---@field log_from? integer where its part of the log begins; nil when it has no log
 
 local STOPPED = 'You stopped the server; :LacunaRestart starts it.'
 local NOT_SET_UP = 'setup() has not been called; see :help lacuna.'
@@ -32,7 +33,7 @@ local server = { wanted = false, restarts = 0, gone = NOT_SET_UP }
 --- Handlers of the server's own notifications, set by the modules that want them.
 ---@type table<string, fun(params: any)>
 M.notifications = {}
----@type fun(client: vim.lsp.Client)[] called when a server is ready for requests
+---@type fun(client: vim.lsp.Client)[] called when a server is ready, before it has any buffer
 M.on_ready = {}
 ---@type fun()[] called when the server has gone
 M.on_gone = {}
@@ -40,9 +41,20 @@ M.on_gone = {}
 ---@type table<integer, string> buffer -> the language it was opened with on the server
 local languages = {}
 
+--- One for each Neovim: several run at a time, and what a server said before it died must not be
+--- taken from another's.
 ---@return string
 function M.log_path()
-  return vim.fs.joinpath(vim.fn.stdpath('log') --[[@as string]], 'lacuna.log')
+  local name = ('lacuna-%d.log'):format(vim.uv.os_getpid())
+  return vim.fs.joinpath(vim.fn.stdpath('log') --[[@as string]], name)
+end
+
+local unlogged ---@type string?
+
+--- Why there is no log; nil when there is one, or no server has been started yet.
+---@return string?
+function M.unlogged()
+  return unlogged
 end
 
 ---@return vim.lsp.Client? the running client
@@ -69,24 +81,43 @@ function M.restarts()
   return server.restarts
 end
 
+--- Remove the logs of Neovims that ended some time ago.
+---@param folder string
+local function remove_old_logs(folder)
+  for name in vim.fs.dir(folder) do
+    local pid = tonumber(name:match('^lacuna%-(%d+)%.log$'))
+    local path = vim.fs.joinpath(folder, name)
+    local stat = pid and vim.uv.kill(pid, 0) ~= 0 and vim.uv.fs_stat(path)
+    if stat and os.time() - stat.mtime.sec > LOG_SECONDS then
+      vim.uv.fs_unlink(path)
+    end
+  end
+end
+
+--- A server without a log is better than none: then the user is told, and its error output is left
+--- to Neovim.
 local function begin_log()
-  vim.fn.mkdir(vim.fs.dirname(M.log_path()), 'p')
+  remove_old_logs(vim.fs.dirname(M.log_path()))
   local stat = vim.uv.fs_stat(M.log_path())
-  local file = io.open(M.log_path(), stat and stat.size > LOG_BYTES and 'w' or 'a')
+  local file, problem = io.open(M.log_path(), stat and stat.size > LOG_BYTES and 'w' or 'a')
+  server.log_from = nil
   if file then
     file:write(os.date('%Y-%m-%d %H:%M:%S started by Neovim\n'))
     server.log_from = file:seek('end')
     file:close()
+  elseif problem ~= unlogged then
+    notice.warn(('the server runs without a log: %s.'):format(problem))
   end
+  unlogged = problem
 end
 
 ---@return string? last line that the server wrote to its log
 local function last_words()
-  local file = io.open(M.log_path(), 'r')
+  local file = server.log_from and io.open(M.log_path(), 'r')
   if not file then
     return nil
   end
-  file:seek('set', math.max(server.log_from or 0, (file:seek('end') or 0) - WORDS_BYTES))
+  file:seek('set', math.max(server.log_from, (file:seek('end') or 0) - WORDS_BYTES))
   local lines = vim.split(vim.trim(file:read('a')), '\n')
   file:close()
   return lines[#lines] ~= '' and lines[#lines] or nil
@@ -96,17 +127,25 @@ end
 --- error.
 ---@return string[]
 local function logged(cmd)
-  if vim.fn.has('win32') == 1 then
+  if vim.fn.has('win32') == 1 or not server.log_from then
     return cmd
   end
   return { 'sh', '-c', 'exec "$@" 2>>"$0"', M.log_path(), unpack(cmd) }
+end
+
+local function tell_gone()
+  for _, hear in ipairs(M.on_gone) do
+    hear()
+  end
 end
 
 ---@param problem string
 local function stay_off(problem)
   server.gone = problem
   server.wanted = false
-  notice.error(('%s Mend that, then :LacunaRestart. Log: %s'):format(problem, M.log_path()))
+  tell_gone()
+  local log = server.log_from and ' Log: ' .. M.log_path() or ''
+  notice.error(('%s Mend that, then :LacunaRestart.%s'):format(problem, log))
 end
 
 ---@param code integer
@@ -120,9 +159,7 @@ local function died(code, signal)
   )
   server.id = nil
   server.gone = problem
-  for _, hear in ipairs(M.on_gone) do
-    hear()
-  end
+  tell_gone()
   if server.died_at and vim.uv.now() - server.died_at >= FORGOTTEN_MS then
     server.restarts = 0
   end
@@ -161,9 +198,7 @@ local function stop(reason)
   if client then
     finish(client)
   end
-  for _, hear in ipairs(M.on_gone) do
-    hear()
-  end
+  tell_gone()
 end
 
 --- vim.lsp's way to a process of ours. It warns at each exit that is not clean; here the user is
@@ -235,12 +270,12 @@ local function ready(client)
     return client:stop()
   end
   languages = {}
+  for _, hear in ipairs(M.on_ready) do
+    hear(client)
+  end
   if server.id ~= client.id then
     server.id = client.id
     consider_all()
-  end
-  for _, hear in ipairs(M.on_ready) do
-    hear(client)
   end
 end
 
@@ -250,8 +285,7 @@ local function client_config()
     name = 'lacuna',
     cmd = connect,
     root_dir = vim.fs.root(0, '.git') or vim.uv.cwd(),
-    init_options = config.current.settings,
-    settings = { lacuna = config.current.settings },
+    init_options = config.current.settings, -- and no `settings`: each bad one would be told twice
     capabilities = capabilities(),
     handlers = handlers(),
     get_language_id = function(_, filetype)
@@ -269,6 +303,10 @@ local function launch()
   if vim.fn.executable(program) == 0 then
     local remedy = 'Install it (:help lacuna-installation), or set cmd in setup().'
     return stay_off(('"%s" was not found. %s'):format(program, remedy))
+  end
+  local made, trouble = pcall(vim.fn.mkdir, vim.fs.dirname(M.log_path()), 'p')
+  if not made then -- vim.lsp itself makes that folder, and does not load where it cannot
+    return stay_off(('Neovim has no folder for its logs (%s).'):format(trouble))
   end
   begin_log()
   server.id = vim.lsp.start(client_config(), {

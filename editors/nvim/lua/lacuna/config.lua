@@ -92,7 +92,7 @@ local CHECKS = {
     return type(v) == 'boolean'
       or type(v) == 'table'
         and vim.iter(v):all(function(name, key)
-          return DEFAULT_KEYS[name] ~= nil and type(key) == 'string'
+          return DEFAULT_KEYS[name] ~= nil and type(key) == 'string' and key ~= ''
         end)
   end,
   ['"own" or "builtin"'] = function(v)

@@ -15,6 +15,12 @@ local M = {}
 ---@field detail? string
 
 ---@param buf integer
+---@return string
+local function text_of(buf)
+  return table.concat(vim.api.nvim_buf_get_lines(buf, 0, -1, false), '\n')
+end
+
+---@param buf integer
 ---@param filled lacuna.Filled
 ---@param encoding 'utf-8'|'utf-16'|'utf-32'
 local function apply(buf, filled, encoding)
@@ -28,7 +34,7 @@ local function apply(buf, filled, encoding)
 end
 
 --- Replace lines of the current buffer by what the model would write there; one undo step, and
---- nothing when the buffer has changed meanwhile.
+--- nothing when the text has changed meanwhile.
 ---@param first integer 1-based
 ---@param last integer 1-based, inclusive
 function M.lines(first, last)
@@ -38,7 +44,7 @@ function M.lines(first, last)
     return notice.warn(('not filled: %s'):format(unreachable.detail))
   end
   local lsp = assert(client.of(buf))
-  local tick = vim.api.nvim_buf_get_changedtick(buf)
+  local text = text_of(buf) -- not b:changedtick, which saving changes too
   local params = {
     textDocument = {
       uri = vim.uri_from_bufnr(buf),
@@ -50,7 +56,7 @@ function M.lines(first, last)
   lsp:request('lacuna/fillLines', params, function(err, filled)
     if err then
       notice.error(('not filled: %s'):format(err.message))
-    elseif not vim.api.nvim_buf_is_valid(buf) or vim.api.nvim_buf_get_changedtick(buf) ~= tick then
+    elseif not vim.api.nvim_buf_is_valid(buf) or text_of(buf) ~= text then
       notice.warn('not filled: the text has changed meanwhile; try again.')
     else
       apply(buf, filled, lsp.offset_encoding)

@@ -44,7 +44,11 @@ local function check_server()
     health.ok(('%s: %s'):format(last.state, last.message))
     health.info(('model %s on %s'):format(last.model or '?', last.provider or '?'))
   end
-  health.info('log: ' .. client.log_path())
+  if client.unlogged() then
+    health.warn('the server has no log: ' .. client.unlogged())
+  else
+    health.info('log: ' .. client.log_path())
+  end
   health.info('`lacuna doctor` in a terminal checks model, runtime and speed')
 end
 

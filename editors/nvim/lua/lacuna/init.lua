@@ -99,6 +99,7 @@ end
 function M.pause(filetype)
   scope.pause(filetype)
   suggestion.leave()
+  status.announce()
   notice.info(('paused %s; :LacunaResume goes on.'):format(filetype or 'everywhere'))
 end
 
@@ -106,6 +107,7 @@ end
 ---@param filetype? string
 function M.resume(filetype)
   scope.resume(filetype)
+  status.announce()
   notice.info('goes on.')
 end
 

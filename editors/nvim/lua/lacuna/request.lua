@@ -17,11 +17,11 @@ M.AUTOMATIC = 2
 ---@field tick integer b:changedtick
 ---@field row integer 0-based
 ---@field col integer byte column
+---@field beside integer columns from there on, where 'virtualedit' has the cursor beside the text
 
 ---@class lacuna.Pending
 ---@field client_id integer
 ---@field id integer
----@field buf integer
 
 local timer = assert(vim.uv.new_timer())
 local pending ---@type lacuna.Pending?
@@ -38,12 +38,14 @@ function M.moment()
     tick = vim.api.nvim_buf_get_changedtick(buf),
     row = cursor[1] - 1,
     col = cursor[2],
+    beside = vim.fn.getpos('.')[4],
   }
 end
 
+--- What is accepted could be put in at the cursor.
 ---@return boolean
 function M.inserting()
-  return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i'
+  return vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' and M.moment().beside == 0
 end
 
 --- Whether the newest request was sent from here, the text being as it is.
@@ -124,7 +126,7 @@ function M.now(kind, take)
     end
   end, asked.buf)
   if sent and id then
-    pending = { client_id = lsp.id, id = id, buf = asked.buf }
+    pending = { client_id = lsp.id, id = id }
   end
   return sent
 end

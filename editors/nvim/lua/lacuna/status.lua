@@ -34,7 +34,8 @@ M.on_loaded = {}
 local last ---@type lacuna.Status?
 local told = {} ---@type table<string, true> the failures the user knows of
 
-local function announce()
+--- Tell that what the statusline shows has changed.
+function M.announce()
   vim.cmd.redrawstatus({ bang = true })
   vim.api.nvim_exec_autocmds('User', { pattern = 'LacunaStatus', modeline = false })
 end
@@ -56,7 +57,7 @@ client.notifications['lacuna/status'] = function(status)
   local loaded = status.state == 'ready' and last ~= nil and last.state == 'loading'
   last = status
   tell_failure(status)
-  announce()
+  M.announce()
   for _, hear in ipairs(loaded and M.on_loaded or {}) do
     hear()
   end
@@ -64,7 +65,7 @@ end
 
 table.insert(client.on_gone, function()
   last, told = nil, {}
-  announce()
+  M.announce()
 end)
 
 --- What the server last said of itself; nil when it has not spoken yet.

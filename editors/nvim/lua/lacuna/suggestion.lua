@@ -30,15 +30,23 @@ function M.current()
   return shown and shown.candidates[shown.index]
 end
 
+---@param one lacuna.Candidate
+---@return lacuna.Fit? what is left of it at the cursor; nil when it does not fit
+local function fit_here(one)
+  local moment = request.moment()
+  return candidate.fit(one, moment.buf, moment.row, moment.col)
+end
+
 --- What is left of the shown suggestion at the cursor; nil when nothing is shown or it does not
 --- fit.
 ---@return lacuna.Fit?
 function M.fit()
-  local moment, current = request.moment(), M.current()
-  if not shown or not current or shown.buf ~= moment.buf then
+  local current = M.current()
+  local here = shown and shown.buf == vim.api.nvim_get_current_buf() and request.inserting()
+  if not current or not here then
     return nil
   end
-  return candidate.fit(current, moment.buf, moment.row, moment.col)
+  return fit_here(current)
 end
 
 --- A suggestion is shown at the cursor.
@@ -64,12 +72,28 @@ function M.report(method, params)
 end
 
 ---@param what lacuna.Shown
+---@return integer[] indices of the candidates that fit at the cursor
+local function fitting(what)
+  local found = {} ---@type integer[]
+  for i, one in ipairs(what.candidates) do
+    if fit_here(one) then
+      table.insert(found, i)
+    end
+  end
+  return found
+end
+
+--- The place of the shown candidate among those that fit, and how many they are.
+---@param what lacuna.Shown
 ---@return string
 local function count(what)
-  if not what.invoked or #what.candidates < 2 then
-    return ''
+  local indices = what.invoked and fitting(what) or {}
+  for place, index in ipairs(indices) do
+    if index == what.index and #indices > 1 then
+      return (' (%d/%d)'):format(place, #indices)
+    end
   end
-  return (' (%d/%d)'):format(what.index, #what.candidates)
+  return ''
 end
 
 --- Take the suggestion away.
@@ -100,18 +124,19 @@ end
 
 ---@param found lacuna.Candidate[]
 ---@param invoked boolean
-local function show(found, invoked)
+---@param index integer of the one to show
+local function show(found, invoked, index)
   M.clear()
   if #found > 0 then
     local buf = vim.api.nvim_get_current_buf()
-    shown = { buf = buf, candidates = found, index = 1, invoked = invoked, reported = {} }
+    shown = { buf = buf, candidates = found, index = index, invoked = invoked, reported = {} }
     M.redraw()
   end
 end
 
 ---@param found lacuna.Candidate[]
 local function show_automatic(found)
-  show(found, false)
+  show(found, false, 1)
 end
 
 --- Ask soon. Answers mostly come before the next key, so no pause in typing is waited for.
@@ -203,33 +228,52 @@ function M.dismiss()
   return was_shown
 end
 
+--- Show the first candidate, or where that is what was shown, another. What was shown stays when
+--- there is none.
 ---@param found lacuna.Candidate[]
 ---@param before string? what was shown when they were asked for
 ---@param step integer
 local function show_invoked(found, before, step)
-  show(found, true)
-  if not shown or not before then
-    return
-  end
-  for i, one in ipairs(found) do
-    if one.text == before then
-      shown.index = (i - 1 + step) % #found + 1
+  local fit = vim.tbl_filter(fit_here, found) ---@type lacuna.Candidate[]
+  local index = 1
+  for i, one in ipairs(fit) do
+    -- Not its whole text, which may begin before the cursor, with the word being typed.
+    if assert(fit_here(one)).rest == before then
+      index = (i - 1 + step) % #fit + 1
       break
     end
   end
-  M.redraw()
+  if #fit > 0 then
+    show(fit, true, index)
+  end
 end
 
---- Show the next candidate, or one further; the server is asked for them at the first time.
+--- The candidate that follows the shown one, or a further one, of those that fit.
+---@param what lacuna.Shown
+---@param step integer
+---@return integer? index nil when no other fits
+local function other(what, step)
+  local most = #what.candidates
+  for i = 1, most - 1 do
+    local index = (what.index - 1 + i * step) % most + 1
+    if fit_here(what.candidates[index]) then
+      return index
+    end
+  end
+end
+
+--- Show the next candidate, or the one before; the server is asked for them at the first time, and
+--- where none of those it gave fits any more.
 ---@param step integer 1 or -1
 function M.cycle(step)
-  if shown and shown.invoked then
-    shown.index = (shown.index - 1 + step) % #shown.candidates + 1
+  local index = shown and shown.invoked and other(shown, step)
+  if shown and index then
+    shown.index = index
     M.redraw()
     return
   end
-  -- The server is asked at the cursor, so its texts begin there, not where the shown one began.
-  local fit = M.fit()
+  note() -- the events of what was typed just before tell nothing new
+  local fit = M.redraw() and M.fit() or nil
   local before = fit and fit.rest
   request.now(request.INVOKED, function(found)
     show_invoked(found, before, step)
