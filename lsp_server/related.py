@@ -12,13 +12,17 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
+from typing import TypeVar
 
+from engine.engine import never
+from engine.errors import CancelledError
+from engine.prompt import Cancelled
 from lsp_server import globs, syntax
 from lsp_server.document import Document
 
@@ -36,6 +40,9 @@ may move with none: a new file has nothing that others could be like at first.""
 FILE_BYTES, FOLDER_BYTES, FOLDER_FILES = 200_000, 500_000, 200
 """Larger files are not looked at, and of a folder's no more than so much and so many, the last
 changed ones."""
+FOLDER_ASKED = 2_000
+"""Files of a folder that are asked when they changed, the first that the system lists: where there
+are more it is data as a rule, and to ask 20,000 took up to half a second."""
 OPENED_CHARACTERS = 500_000
 """Of open documents no more than so much is looked at, the last changed ones."""
 KEPT_CHARACTERS = 2_000_000
@@ -43,6 +50,7 @@ KEPT_CHARACTERS = 2_000_000
 EACH = 1_000
 """Characters that a file counts for there, however small it is."""
 
+T = TypeVar("T")
 _WORD = re.compile(r"[^\W\d]\w{2,}")
 Words = frozenset[str]
 
@@ -93,29 +101,41 @@ class Related:
     _chosen: dict[str, _Chosen] = field(default_factory=dict)
     """By the URI of the document with the gap or, where that is a cell, of its notebook."""
 
-    def lines(self, document: Document, start: int, end: int, sources: Sources) -> str:
+    def lines(
+        self,
+        document: Document,
+        start: int,
+        end: int,
+        sources: Sources,
+        cancelled: Cancelled = never,
+    ) -> str:
         """The lines most like those around the gap start..end (code points); "" if none are.
 
         They come from open documents of the same language, but for cells of the same notebook, and
         from files of the document's folder with its suffix or, for a cell, its language. A cursor
-        that stays near a place keeps what was chosen there.
+        that stays near a place keeps what was chosen there. `cancelled` is asked before each file.
+        Raises CancelledError (what was read until then is kept).
         """
         home, line = _home(document), _line(document, start)
         chosen = self._chosen.get(home)
         if chosen is None or abs(line - chosen.line) > (NEAR if chosen.text else NEAR_NONE):
-            wanted, others = words_around(document, start, end), self._others(document, sources)
-            found = most_like(wanted, list(others), self._of(document))
             opened = (document, *sources.opened)
-            self._forget({name for one in opened for name in (one.uri, _home(one))})
+            try:
+                others = list(self._others(document, sources, cancelled))
+                found = most_like(words_around(document, start, end), others, self._of(document))
+            finally:
+                self._forget({name for one in opened for name in (one.uri, _home(one))})
             chosen = self._chosen[home] = _Chosen(line, "\n\n".join(found))
         return chosen.text
 
-    def _others(self, document: Document, sources: Sources) -> Iterator[tuple[Passage, ...]]:
+    def _others(
+        self, document: Document, sources: Sources, cancelled: Cancelled
+    ) -> Iterator[tuple[Passage, ...]]:
         """The passages of every other file that may be looked at; an open one as it is there, or
         not at all."""
         seen = {_source(document)}
         left = sources.most_opened
-        for other in reversed(sources.opened):
+        for other in _until(cancelled, reversed(sources.opened)):
             source = _source(other)
             if source not in seen and _home(other) != _home(document):
                 seen.add(source)
@@ -127,7 +147,8 @@ class Related:
             return
         folder = Path(os.path.realpath(document.path.parent))
         suffixes = syntax.suffixes(document.language) if document.is_cell else document.path.suffix
-        for path, stamp in beside(document.path, suffixes, sources):
+        files = beside(document.path, suffixes, sources, cancelled)
+        for path, stamp in _until(cancelled, files):
             if folder / path.name not in seen:
                 yield self._passages(path, stamp, partial(text_of, path))
 
@@ -202,11 +223,11 @@ def passages(text: str) -> Iterator[Passage]:
 
 
 def beside(
-    path: Path, suffixes: str | tuple[str, ...], sources: Sources
+    path: Path, suffixes: str | tuple[str, ...], sources: Sources, cancelled: Cancelled = never
 ) -> list[tuple[Path, object]]:
     """The files in the folder of `path` that may be looked at, the last changed ones first, each
     with what changes when it does. They have one of the suffixes; none are links."""
-    files = list(_files(path.parent, suffixes)) if suffixes else []
+    files = islice(_files(path.parent, suffixes, cancelled) if suffixes else (), FOLDER_ASKED)
     most = min(FILE_BYTES, sources.max_file_bytes)
     real = Path(os.path.realpath(path.parent))
 
@@ -215,7 +236,7 @@ def beside(
         return any(globs.matches(name, sources.excluded_globs) for name in names)
 
     latest = sorted(files, key=lambda found: -found[0].st_mtime_ns)
-    small = (found for found in latest if found[0].st_size <= most)
+    small = ((facts, Path(name)) for facts, name in latest if facts.st_size <= most)
     allowed = list(islice((found for found in small if not is_excluded(found[1])), FOLDER_FILES))
     sizes = accumulate(facts.st_size for facts, _ in allowed)
     return [
@@ -225,14 +246,24 @@ def beside(
     ]
 
 
-def _files(folder: Path, suffixes: str | tuple[str, ...]) -> Iterator[tuple[os.stat_result, Path]]:
+def _files(
+    folder: Path, suffixes: str | tuple[str, ...], cancelled: Cancelled
+) -> Iterator[tuple[os.stat_result, str]]:
     """Facts and path of each file with one of the suffixes; none where they cannot be had."""
     with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
+        for entry in _until(cancelled, entries):
             if entry.name.endswith(suffixes):
                 with suppress(OSError):  # it may have gone meanwhile
                     if entry.is_file(follow_symlinks=False):
-                        yield entry.stat(), Path(entry.path)
+                        yield entry.stat(), entry.path
+
+
+def _until(cancelled: Cancelled, items: Iterable[T]) -> Iterator[T]:
+    """The items; raises CancelledError before the next one where nobody waits any more."""
+    for item in items:
+        if cancelled():
+            raise CancelledError("cancelled while lines of other files were looked for")
+        yield item
 
 
 def _source(document: Document) -> Path | str:

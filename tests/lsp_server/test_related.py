@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from engine.engine import never
+from engine.errors import CancelledError
+from engine.fake import scripted_engine
+from engine.prompt import Cancelled
+from lsp_server import jobs
 from lsp_server.completer import Completer
 from lsp_server.document import Document
 from lsp_server.host import Host
 from lsp_server.related import (
     FILE_BYTES,
+    FOLDER_ASKED,
     FOLDER_BYTES,
     FOLDER_FILES,
     KEPT_CHARACTERS,
@@ -22,6 +28,7 @@ from lsp_server.related import (
     Related,
     Sources,
 )
+from lsp_server.request import Request
 
 GAP = """\
 class UserView(View):
@@ -39,11 +46,17 @@ OTHER = "".join(
 )
 
 
-def lines(path: Path, sources: Sources = ANY, *, related: Related | None = None) -> str:
+def lines(
+    path: Path,
+    sources: Sources = ANY,
+    *,
+    related: Related | None = None,
+    cancelled: Cancelled = never,
+) -> str:
     """What is chosen for the gap in a file that stands at `path`."""
     start = GAP.index("▮")
     document = Document.open(path.as_uri(), "python", 1, GAP.replace("▮", ""))
-    return (related or Related()).lines(document, start, start, sources)
+    return (related or Related()).lines(document, start, start, sources, cancelled)
 
 
 @pytest.fixture
@@ -172,6 +185,62 @@ def test_of_very_many_files_the_last_changed_ones_are_looked_at(place: Path) -> 
     assert lines(place) == ""
     like.touch()
     assert "account.touch()" in lines(place)
+
+
+@pytest.mark.parametrize(("before", "found"), [(FOLDER_ASKED - 1, True), (FOLDER_ASKED, False)])
+def test_of_a_folder_like_a_table_only_the_first_files_are_considered(
+    place: Path, monkeypatch: pytest.MonkeyPatch, before: int, found: bool
+) -> None:
+    """To ask each of them when it changed takes longer than the rest of a request."""
+    entries = {entry.name: entry for entry in os.scandir(place.parent)}
+    (place.parent / "account.py").touch()
+
+    @contextmanager
+    def scandir(folder: Path) -> Iterator[list[os.DirEntry[str]]]:
+        yield [entries["fruit.py"]] * before + [entries["account.py"]]
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert ("account.touch()" in lines(place)) is found
+
+
+def test_what_is_cancelled_reads_no_further_file_and_keeps_what_it_read(place: Path) -> None:
+    related = Related()
+    with pytest.raises(CancelledError):
+        lines(place, related=related, cancelled=lambda: len(related._read) == 2)
+    assert len(related._read) == 2
+    assert "account.touch()" in lines(place, related=related)
+
+
+def test_a_folder_is_listed_no_further_once_it_is_cancelled(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[str] = []
+    scan = os.scandir
+
+    @contextmanager
+    def scandir(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with scan(folder) as entries:
+            yield (entry for entry in entries if not listed.append(entry.name))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(CancelledError):
+        lines(place, cancelled=lambda: len(listed) == 2)
+    assert len(listed) == 2
+
+
+def test_a_job_that_is_cancelled_looks_at_no_file(place: Path) -> None:
+    completer, start = Completer(Host(), lambda status: None), GAP.index("▮")
+    document = Document.open(place.as_uri(), "python", 1, GAP.replace("▮", ""))
+    request, given = Request(document, start), (scripted_engine(["x"]), lambda: True)
+    look_up, settings = completer._look_up, completer.settings
+    for job in (
+        lambda: jobs.search(request, settings, look_up, [], *given),
+        lambda: jobs.fill_lines(document, (5, 5), settings, look_up, *given),
+        lambda: jobs.read_around(request, look_up, *given),
+    ):
+        with pytest.raises(CancelledError):
+            job()
+        assert not completer._related._read
 
 
 def test_of_very_many_open_documents_the_last_changed_ones_are_looked_at(place: Path) -> None:
