@@ -172,12 +172,13 @@ class Completer:
         engine = self._host.engine
         if not self.settings.enabled:
             return Status(State.OFF, DISABLED.detail)
-        if self._error is not None:
+        is_busy = engine is not None and self._host.is_busy
+        if self._error is not None and not is_busy:
             return Status(State.ERROR, self._error)
         if engine is None:
             return Status(State.LOADING, LOADING.detail)
         name, runtime = engine.card.name, engine.runtime
-        state = State.COMPUTING if self._host.is_busy else State.READY
+        state = State.COMPUTING if is_busy else State.READY
         threads = "1 thread" if runtime.threads == 1 else f"{runtime.threads} threads"
         message = f"{name} on {runtime.provider}, {threads}"
         return Status(state, message, self._latency_ms, name, runtime.provider)
@@ -217,7 +218,11 @@ class Completer:
         if isinstance(found, Nothing):
             return self._nothing(uri, found)
         items = [(suggestion, request.item(suggestion)) for suggestion in found]
-        offers = tuple(self.offers.add(s, item, steps) for s, item in items if item is not None)
+        offers = tuple(
+            self.offers.add(suggestion, item, steps if suggestion.fill.was_watched else ())
+            for suggestion, item in items
+            if item is not None
+        )
         if not offers:
             return self._nothing(uri, NOT_EXTENDING)
         self._why.pop(uri, None)
@@ -252,14 +257,17 @@ class Completer:
         """Looks at what may be read now; on the engine's thread."""
         settings = self.settings
         if not settings.related_files:
-            return lambda document, start, end: ""
+            return lambda document, start, end, cancelled: ""
         sources = Sources(
             opened=tuple(self.documents.values()),
             may_read=lambda document: left_alone(document, settings) is None,
             excluded_globs=settings.excluded_globs,
             max_file_bytes=settings.max_file_bytes,
         )
-        return partial(self._related.lines, sources=sources)
+        lines = self._related.lines
+        return lambda document, start, end, cancelled: lines(
+            document, start, end, sources, cancelled
+        )
 
     def _refusal(self, document: Document) -> Nothing | None:
         """Why a document is not to be read at all, or cannot be now."""
@@ -291,18 +299,19 @@ class Completer:
     async def _done(
         self, turn: Turn, document: Document, job: Callable[[Engine, Cancelled], Found]
     ) -> Found:
-        """Runs a job in its turn. Failures and stale answers are nothing to suggest."""
-        error_before, settings = self._error, self.settings
-        self._error = None
+        """Runs a job in its turn. Failures and stale answers are nothing to suggest.
+
+        What the last one failed of is told until another one succeeds: what is cancelled tells
+        nothing of it.
+        """
+        settings = self.settings
         answer = self._host.turn(turn, job)
         self._tell()
         try:
             found = await answer
         except CancelledError:
-            self._error = error_before  # it may be there still
             return STALE if self._has_changed(document) else SUPERSEDED
         except asyncio.CancelledError:
-            self._error = error_before
             self.counts.cancelled += 1
             self._tell()
             raise
@@ -311,6 +320,7 @@ class Completer:
                 logger.exception("A request failed")
             self._error = str(error) or repr(error)
             return Nothing("engine-failed", self._error)
+        self._error = None
         if settings != self.settings:
             return SUPERSEDED
         is_open = document.uri in self.documents

@@ -19,7 +19,7 @@ from lsp_server.settings import Settings
 from lsp_server.spans import NoSpan, Span
 
 Found = tuple[Suggestion, ...] | Nothing
-LookUp = Callable[[Document, int, int], str]
+LookUp = Callable[[Document, int, int, Cancelled], str]
 """A document and a gap in it, start..end -> lines of other files that are like those around it."""
 
 
@@ -64,12 +64,11 @@ def fill_lines(
 
 
 def read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: Cancelled) -> None:
-    """Reads the text around a cursor, less what would be replaced there."""
+    """Reads the text around a cursor, and parses it, so that a request there need not."""
     document, offset = request.document, request.offset
-    span = spans.choose(document, offset)
-    start, end = (span.start, span.end) if isinstance(span, Span) else (offset, offset)
-    related = look_up(document, start, end)
-    engine.read(prompt_around(document, start, end, related), cancelled=cancelled)
+    _ = document.tree
+    related = look_up(document, offset, offset, cancelled)
+    engine.read(prompt_around(document, offset, offset, related), cancelled=cancelled)
 
 
 def _fill(
@@ -82,7 +81,7 @@ def _fill(
     on_step: OnStep | None = None,
 ) -> Found:
     """Fills a span."""
-    related = look_up(document, span.start, span.end)
+    related = look_up(document, span.start, span.end, cancelled)
     return infill(
         document, span, engine, options, related=related, cancelled=cancelled, on_step=on_step
     )

@@ -81,8 +81,12 @@ class Offers:
         return offer
 
     def trace(self, offer: str | None) -> tuple[str, tuple[Step, ...]] | None:
-        """An offer's id and denoising steps, by default the last one's; None when unknown."""
-        found = offer if offer is not None else next(reversed(self._records), None)
+        """An offer's id and the steps that wrote it, where they were watched; None when unknown.
+
+        By default the last one's that has steps: of those offered together one at most was watched.
+        """
+        watched = (known for known, record in reversed(self._records.items()) if record.steps)
+        found = offer if offer is not None else next(watched, None)
         record = self._records.get(found) if found is not None else None
         return (found, record.steps) if found is not None and record is not None else None
 

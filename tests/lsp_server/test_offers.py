@@ -78,3 +78,6 @@ def test_only_the_last_offers_are_remembered() -> None:
     offers.accepted(made[1])
     assert counts.accepted == 1
     assert offers.trace(None) == (made[-1], (step,))
+    last = offers.add(suggestion, inline_item(document, edit, 4), ()).id
+    assert offers.trace(last) == (last, ())
+    assert offers.trace(None) == (made[-1], (step,)), "the last one that was watched"

@@ -89,6 +89,20 @@ async def test_the_trace_shows_every_step(scripted: Scripted) -> None:
     assert (await editor.call("lacuna/trace", id="?")).id is None
 
 
+async def test_the_trace_tells_of_the_suggestion_that_its_steps_wrote(scripted: Scripted) -> None:
+    editor = await scripted("width + 1")
+    items = await editor.ask(editor.open("x = ▮\n"), invoked=True)
+    assert len(items) == 3
+    told = {}
+    for item in items:
+        assert item.command is not None and item.command.arguments is not None
+        [number] = item.command.arguments
+        if (trace := await editor.call("lacuna/trace", id=number)).steps:
+            told[item.insert_text] = trace
+    assert list(told) == ["width + 1"]
+    assert await editor.call("lacuna/trace") == told["width + 1"]
+
+
 @pytest.mark.parametrize(
     ("encoding", "start", "end"), [("utf-8", 12, 14), ("utf-16", 10, 12), ("utf-32", 9, 11)]
 )
@@ -355,6 +369,27 @@ async def test_a_failure_is_not_forgotten_by_what_is_cancelled(
     assert await answer == []
     await editor.counts()
     assert [status.state for status in editor.statuses[told:]] == ["computing", "error"]
+
+
+async def test_a_failure_is_forgotten_once_a_request_succeeds(
+    scripted: Scripted, gate: Path
+) -> None:
+    """Though one that began while it was told of is cancelled then."""
+    other = "file:///project/other.py"
+    editor = await scripted("one", "two", "three", fail_on=[0], step_gate=str(gate))
+    at, there = editor.open("x = ▮\n"), editor.open("y = ▮\n", uri=other)
+    gate.touch()
+    assert await editor.ask(at) == []
+    await editor.until("error")
+    gate.unlink()
+    stale, answer = editor.ask(at), editor.ask(there, uri=other)
+    await editor.until("computing")
+    editor.type("z", at)
+    await editor.counts()
+    gate.touch()
+    assert await stale == []
+    assert len(await answer) == 1
+    assert (await editor.call("lacuna/getStatus")).state == "ready"
 
 
 async def test_files_that_are_left_alone(scripted: Scripted) -> None:

@@ -8,6 +8,12 @@ from lsp_editor import URI, Editor, Scripted
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from engine.engine import never
+from engine.fake import scripted_engine
+from lsp_server import jobs
+from lsp_server.document import Document
+from lsp_server.request import Request
+
 SOURCE = "def load(path):\n    with open(path) as f:\n        return ▮\n"
 
 
@@ -132,6 +138,14 @@ async def test_what_was_read_ahead_is_not_read_again(scripted: Scripted) -> None
     await editor.leave()
     assert editor.log.count(b"a pass over context\n") == PASSES
     assert [status.state for status in editor.statuses].count("computing") == 1, "for the request"
+
+
+def test_what_is_read_ahead_is_parsed_be_it_within_a_word() -> None:
+    """There nothing is suggested, so the cursor may rest; the next key is a request."""
+    document = Document.open(URI, "python", 1, "value = 1\n")
+    request = Request(document, len("val"))
+    jobs.read_around(request, lambda *_: "", scripted_engine(["x"]), never)
+    assert "tree" in vars(document)
 
 
 async def test_a_request_goes_on_from_what_it_cuts_short(scripted: Scripted, gate: Path) -> None:
