@@ -32,6 +32,9 @@ from .siblings import drawn_apart, has_begun, held_apart
 from .tokenizer import REPLACEMENT
 from .trace import Trace
 
+SHORT = 16
+"""Positions that a canvas has at least, where nothing is known of the text's length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -321,12 +324,14 @@ def behind(critic: Critic, text: str) -> Critic:
 def starting_sizes(sizes: Sequence[int], options: FillOptions) -> Sequence[int]:
     """The canvas sizes to try in turn, each when no end is in sight on the one before.
 
-    A line is short as a rule, so it starts on 16 positions or fewer; several lines start on the
-    largest canvas. None is larger than the fill may become. A format has the largest one.
+    A model takes the size for a hint of how long the text is (`export/LOG.md`). So the first has
+    room for what is likely, and 16 positions where the card has such a size; none is larger than
+    the fill may become. A format has the largest one.
     """
     if options.format is not None:
         return sizes[-1:]
-    enough = next((i for i, size in enumerate(sizes) if size >= options.max_tokens), len(sizes) - 1)
-    short = [i for i, size in enumerate(sizes) if size <= 16]
-    start = short[-1] if options.stop_at_newline and short else len(sizes) - 1
-    return sizes[min(start, enough) : enough + 1]
+    last = len(sizes) - 1
+    enough = next((i for i, size in enumerate(sizes) if size >= options.max_tokens), last)
+    likely = next((i for i, size in enumerate(sizes) if size > options.likely_tokens), last)
+    short = max((i for i, size in enumerate(sizes) if size <= SHORT), default=0)
+    return sizes[min(max(likely, short), enough) : enough + 1]

@@ -49,6 +49,8 @@ class FillOptions:
     max_tokens: int = 96
     """Most tokens of one fill, over all canvases. Those that spell what was taken back do not
     count, unless the fill is held to a format."""
+    likely_tokens: int = 0
+    """About how many the fill will have, which chooses its first canvas; 0: nothing is known."""
     steps: int | None = None
     """Denoising steps allowed for one canvas, those of repairs not counted; None: as many as it
     needs."""
@@ -107,6 +109,7 @@ class FillOptions:
 _LEAST = {
     "repair": 0,
     "max_tokens": 1,
+    "likely_tokens": 0,
     "steps": 1,
     "candidates": 1,
     "seed": 0,

@@ -21,6 +21,8 @@ from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span, SpanKind
 
 _OVER_AND_OVER = re.compile(r"(.{1,24}?)\1{5,}\s*\Z", re.DOTALL)
+CHARACTERS_PER_TOKEN = 3
+"""Of code, about."""
 SECOND_TRY = 3
 """Candidates that are asked for when fewer gave nothing because of their syntax, unless what was
 sure leaves no other one as sure.
@@ -98,6 +100,7 @@ def _within(document: Document, span: Span, options: FillOptions) -> list[FillOp
         first = replace(
             options,
             max_tokens=min(options.max_tokens, span.max_tokens),
+            likely_tokens=(span.end - span.start) // CHARACTERS_PER_TOKEN,
             stop_at_newline=options.stop_at_newline or span.stop_at_newline,
         )
     if options.mode is not Mode.DIFFUSION or span.kind is SpanKind.BLOCK:

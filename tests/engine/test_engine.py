@@ -57,7 +57,7 @@ def test_one_line_ends_at_the_line_feed() -> None:
 
 @pytest.mark.parametrize("policy", [Policy.SELF_CHECK, Policy.ONE])
 def test_a_block_that_has_been_left_takes_no_further_pass(policy: Policy) -> None:
-    options = FillOptions(least_indent=2, policy=policy)
+    options = FillOptions(least_indent=2, policy=policy, likely_tokens=20)
     [short] = scripted_engine(["a\n  b\nc"]).fill(Prompt("x"), options)
     [long] = scripted_engine(["a\n  b\nc and what comes after"]).fill(Prompt("x"), options)
     assert (short.text, short.finish) == (long.text, long.finish) == ("a\n  b", Finish.DEDENT)
@@ -81,6 +81,17 @@ def test_one_line_starts_on_a_small_canvas_and_grows() -> None:
     assert len(steps[-1].cells) == 32
 
 
+@pytest.mark.parametrize(
+    ("likely", "most", "size"),
+    [(0, 96, 16), (15, 96, 16), (16, 96, 32), (500, 512, 32), (20, 8, 8), (0, 8, 8), (0, 1, 8)],
+)
+def test_the_first_canvas_has_room_for_what_is_likely(likely: int, most: int, size: int) -> None:
+    steps: list[Step] = []
+    options = FillOptions(likely_tokens=likely, max_tokens=most)
+    scripted_engine(["short"]).fill(Prompt("x"), options, on_step=steps.append)
+    assert {len(step.cells) for step in steps} == {size}
+
+
 def test_empty_surroundings_are_no_error() -> None:
     assert scripted_engine(["x"]).fill(Prompt("", ""))[0].text == "x"
 
@@ -90,14 +101,16 @@ def test_the_text_of_a_special_token_or_a_lone_surrogate_is_text() -> None:
 
 
 def test_steps_bound_the_passes() -> None:
-    [fill] = scripted_engine(["twenty_characters_xx"]).fill(Prompt("x"), FillOptions(steps=1))
+    options = FillOptions(steps=1, likely_tokens=20)
+    [fill] = scripted_engine(["twenty_characters_xx"]).fill(Prompt("x"), options)
     assert (fill.text, fill.steps) == ("twenty_characters_xx", 1)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4])
 def test_candidates_too_are_done_within_a_budget_of_steps(steps: int) -> None:
     engine = scripted_engine(["twenty_characters_xx"])
-    fills = engine.fill(Prompt("x"), FillOptions(candidates=3, steps=steps))
+    options = FillOptions(candidates=3, steps=steps, likely_tokens=20)
+    fills = engine.fill(Prompt("x"), options)
     assert fills[0].text == "twenty_characters_xx"
     most = max(steps, 2)
     assert all(fill.steps <= most for fill in fills), "one is shared, and shows only its own token"

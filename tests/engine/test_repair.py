@@ -33,9 +33,10 @@ def test_all_that_followed_is_put_forward_again_at_once() -> None:
     text = "foo(bar, and more of all that"
     engine = scripted_engine([text])
     engine.script.sure = 1
-    [plain] = engine.fill(Prompt("x"))
+    options = FillOptions(likely_tokens=len(text))
+    [plain] = engine.fill(Prompt("x"), options)
     engine.forget()
-    [fill] = engine.fill(Prompt("x"), critic=lambda text: [(3, 4)] if "(" in text else [])
+    [fill] = engine.fill(Prompt("x"), options, critic=lambda text: [(3, 4)] if "(" in text else [])
     assert fill.text == text.replace("(", "a")
     assert fill.steps == plain.steps + 2, "one for another token, one that checks the rest"
 

@@ -1,13 +1,19 @@
 """The way of a gap, from a document to edits, with a scripted model in place of the real one."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from engine import FillOptions, Finish, Format, Mode
+from engine import FillOptions, Finish, Format, Mode, Step
+from engine.engine import never
 from engine.errors import CancelledError, EngineFailedError
 from engine.fake import scripted_engine
 from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX
 from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.jobs import fill_lines
+from lsp_server.settings import Settings
 from lsp_server.spans import Span, SpanKind, choose, choose_lines
 
 SOURCE = "def load(path):\n    with open(path) as f:\n        return ▮\n"
@@ -134,6 +140,36 @@ def test_span_and_options_both_limit_the_length() -> None:
     assert long.fill.tokens == span.max_tokens
 
 
+PLACES = ["x = ▮\n", "x = f(▮)\n", "x = [▮]\n", "x = '▮'\n", "▮\nx = 1\n", "import ▮\nx\n"]
+
+
+def test_the_protocol_says_what_limits_a_fill_beside_the_setting() -> None:
+    protocol = Path(__file__).parents[2] / "docs" / "protocol.md"
+    [row] = re.findall(r"^\| `maxTokens` .*$", protocol.read_text("utf-8"), re.MULTILINE)
+    _, block = marked("def f():\n    ▮\n\n\nx = 1\n")
+    assert block.kind is SpanKind.BLOCK
+    few, many = sorted({marked(place)[1].max_tokens for place in PLACES})
+    assert f"a line gets no more than {few} or {many} anyway" in row
+    assert f"an empty block no more than {block.max_tokens}" in row
+
+
+def test_the_setting_does_not_limit_lines_written_anew() -> None:
+    document = Document.open("file:///x", "python", 1, "x = [1, 2, 3]\n")
+    engine, settings = scripted_engine(["y = [1, 2, 4]"]), Settings(max_tokens=5)
+    found = fill_lines(document, (0, 0), settings, lambda *_: "", engine, never)
+    assert isinstance(found, tuple)
+    assert found[0].fill.tokens > settings.max_tokens
+
+
+@pytest.mark.parametrize(("last", "size"), [(0, 16), (3, 32)])
+def test_lines_are_written_on_a_canvas_for_as_much_as_they_were(last: int, size: int) -> None:
+    document = Document.open("file:///x", "python", 1, "total = price * count\n" * 6)
+    span, steps = choose_lines(document, 0, last), list[Step]()
+    assert isinstance(span, Span)
+    infill(document, span, scripted_engine(["x = 1"]), FillOptions(), on_step=steps.append)
+    assert {len(step.cells) for step in steps} == {size}
+
+
 def test_a_one_line_span_ends_at_the_line_break() -> None:
     document, span = marked(SOURCE)
     [found] = infill(document, span, scripted_engine(["f.read()\nx = 1"]), FillOptions())
@@ -207,6 +243,28 @@ def test_every_denoising_step_is_told() -> None:
         document, span, scripted_engine(["json.load(f)"]), FillOptions(), on_step=steps.append
     )
     assert [step.index for step in steps] == list(range(found.fill.steps))
+    assert found.fill.was_watched
+
+
+def test_that_fill_was_watched_which_the_steps_wrote_wherever_it_ranks() -> None:
+    document, span = marked("x = ▮\n", "plaintext")
+    ranks = []
+    for seed in range(8):
+        steps: list[Step] = []
+        options = FillOptions(candidates=4, temperature=50.0, seed=seed)
+        found = infill(document, span, scripted_engine(["ab"]), options, on_step=steps.append)
+        assert isinstance(found, tuple)
+        [rank] = [n for n, one in enumerate(found) if one.fill.was_watched]
+        written = "".join(cell.text for cell in steps[-1].cells if cell.state != "end")
+        assert found[rank].fill.text == written
+        ranks.append(rank)
+    assert any(ranks), "the watched one is not always the best"
+
+
+def test_what_nobody_watches_was_not_watched() -> None:
+    document, span = marked(SOURCE)
+    [found] = infill(document, span, scripted_engine(["json.load(f)"]), FillOptions())
+    assert not found.fill.was_watched
 
 
 def test_a_fill_that_is_held_to_a_format_is_not_mended() -> None:
