@@ -86,7 +86,7 @@ def test_tokens_put_forward_and_cached_change_no_text(
     monkeypatch.setattr(engine, "_rules", with_threshold(engine, threshold))
     for before, after in GAPS:
         prompt = Prompt(before, after)
-        [fast] = engine.fill(prompt, FillOptions(max_tokens=40))
+        [fast] = engine.fill(prompt, FillOptions(max_tokens=40, likely_tokens=40))
         around = engine._surroundings(prompt)
         cut = engine._healing.cut(around.prefix, END_ID)
         slow = fill_slowly(model, cut, around.suffix, 40)
