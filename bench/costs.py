@@ -118,7 +118,12 @@ class Bench:
         """Ms and steps."""
         decode = self.engine._tokenizer.decode
         prefix, suffix = decode(before), decode(after)
-        options = FillOptions(max_tokens=point.canvas, steps=STEPS, candidates=point.candidates)
+        options = FillOptions(
+            max_tokens=point.canvas,
+            likely_tokens=point.canvas - 1,
+            steps=STEPS,
+            candidates=point.candidates,
+        )
         for n in (number - 1, number):
             prompt = Prompt(prefix[:-1] + LAST[n % len(LAST)], suffix)
             start = time.perf_counter()
