@@ -338,12 +338,20 @@ def test_the_trace_tells_what_happened_to_each_position() -> None:
     ("options", "named"),
     [
         (FillOptions(max_tokens=0), "max_tokens"),
+        (FillOptions(likely_tokens=-1), "likely_tokens"),
         (FillOptions(steps=0), "steps"),
         (FillOptions(candidates=0), "candidates"),
         (FillOptions(seed=-1), "seed"),
-        (FillOptions(threshold=1.5), "threshold"),
-        (FillOptions(least_probability=-0.1), "least_probability"),
+        (FillOptions(top_k=0), "top_k"),
+        (FillOptions(entropy=-0.1), "entropy"),
+        (FillOptions(repair=-1), "repair"),
+        (FillOptions(redrafts=-1), "redrafts"),
+        (FillOptions(least_indent=-1), "least_indent"),
         (FillOptions(temperature=-1.0), "temperature"),
+        (FillOptions(threshold=1.5), "threshold"),
+        (FillOptions(remask=1.1), "remask"),
+        (FillOptions(agreement=-0.1), "agreement"),
+        (FillOptions(least_probability=-0.1), "least_probability"),
     ],
 )
 def test_an_option_out_of_range_is_named(options: FillOptions, named: str) -> None:
