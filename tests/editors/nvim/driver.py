@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import psutil
 import pynvim
+from servers import servers_of
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "editors" / "nvim"
@@ -197,8 +198,7 @@ class Neovim:
 
     def servers(self) -> list[psutil.Process]:
         """The processes of language servers."""
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if "serve" in " ".join(child.cmdline())]
+        return servers_of(self.process.pid)
 
     def server(self) -> psutil.Process:
         """The language server's process."""

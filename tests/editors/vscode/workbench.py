@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import psutil
 from get_vscode import CACHE, VSCode, VSCodeMissingError
 from playwright.sync_api import Browser, FrameLocator, Locator, Page
+from servers import servers_of
 
 T = TypeVar("T")
 
@@ -86,8 +86,7 @@ class CodeServer:
 
     def language_server_seconds(self) -> float:
         """Processor time that the running `lacuna serve` has used."""
-        children = psutil.Process(self._process.pid).children(recursive=True)
-        servers = [child for child in children if "serve" in child.cmdline()]
+        servers = servers_of(self._process.pid)
         assert servers, "a language server runs"
         return sum(sum(server.cpu_times()[:2]) for server in servers)
 
