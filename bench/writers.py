@@ -14,10 +14,10 @@ from pygls.lsp.client import LanguageClient
 from engine import Fill, Finish
 from engine.certainty import beginnings
 from lsp_server.document import Document
-from lsp_server.mending import Rejected
+from lsp_server.nothing import Nothing
 from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
-from lsp_server.spans import NoSpan, Span, choose
+from lsp_server.spans import Span, choose
 
 from .latency import REST_S, SERVE, leave, loaded
 from .places import Place
@@ -156,11 +156,11 @@ class Peer:
     def _filled(self, text: str) -> str:
         document = Document.open("", self._place.language, 0, text + self._place.after)
         span = choose(document, len(text))
-        if isinstance(span, NoSpan):
+        if isinstance(span, Nothing):
             return ""
         fill = self._model.sure_fill(document, span, self._least)
         edit = shown_edit(document, span, fill, self._least)
-        if isinstance(edit, Rejected):
+        if isinstance(edit, Nothing):
             return ""
         return edit.text if edit.start == edit.end == len(text) else NOT_TYPED
 

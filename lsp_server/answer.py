@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import Fill, Mode
-from lsp_server.infill import Nothing, Suggestion
+from lsp_server.infill import Suggestion
+from lsp_server.nothing import Nothing
 from lsp_server.source_file import SourceFile
 
 

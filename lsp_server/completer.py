@@ -20,10 +20,11 @@ from engine.prompt import Cancelled
 from lsp_server import jobs
 from lsp_server.document import Document
 from lsp_server.host import AHEAD, Host
-from lsp_server.infill import Nothing
-from lsp_server.jobs import Found, LookUp
+from lsp_server.infill import Found
+from lsp_server.jobs import LookUp
 from lsp_server.left_alone import DISABLED, left_alone, no_text
 from lsp_server.notebook import Notebook
+from lsp_server.nothing import Nothing
 from lsp_server.offers import Lines, Offer, Offers
 from lsp_server.related import Related, Sources
 from lsp_server.request import Request

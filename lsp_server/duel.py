@@ -21,11 +21,12 @@ from engine import Engine
 from lsp_server.contest import Attempt, Contestant, Outcome, Pair, Round, Standing, Verdict, Vote
 from lsp_server.gaps import Gap
 from lsp_server.host import open_engine
-from lsp_server.infill import Nothing, infill
+from lsp_server.infill import infill
+from lsp_server.nothing import Nothing
 from lsp_server.prompt import prompt_for
 from lsp_server.related import Related, Sources
 from lsp_server.settings import Settings
-from lsp_server.spans import NoSpan, choose
+from lsp_server.spans import choose
 
 WAITING = 2
 """Rounds that are made before somebody votes: the one that is looked at and the next."""
@@ -129,7 +130,7 @@ class Player:
         """
         settings, document = self._settings, gap.document
         span = choose(document, gap.start, multiline=settings.multiline == "auto")
-        if isinstance(span, NoSpan):
+        if isinstance(span, Nothing):
             return Attempt(None, span.detail)
         related = self._lines(gap) if settings.related_files else ""
         self._engine.forget()

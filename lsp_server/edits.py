@@ -15,7 +15,8 @@ from engine.extent import width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
 from lsp_server.document import Document
 from lsp_server.indent import indentation
-from lsp_server.mending import EMPTY, LITERALS, Rejected, mended, rest_of_line
+from lsp_server.mending import EMPTY, LITERALS, mended, rest_of_line
+from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind
 from lsp_server.syntax import canonical, compiles, errors_after, errors_in
 
@@ -45,9 +46,9 @@ class InlineEdit:
     """What the editor holds the typed token against."""
 
 
-UNCHANGED = Rejected("unchanged", "The fill is what already stands there.")
-REPEATS_ITSELF = Rejected("repeats-itself", "The fill says one thing over and over, without end.")
-BREAKS_SYNTAX = Rejected("breaks-syntax", "With the fill the file would parse worse than before.")
+UNCHANGED = Nothing("unchanged", "The fill is what already stands there.")
+REPEATS_ITSELF = Nothing("repeats-itself", "The fill says one thing over and over, without end.")
+BREAKS_SYNTAX = Nothing("breaks-syntax", "With the fill the file would parse worse than before.")
 
 _TYPED_TOKEN = re.compile(r"(?<![\w$])[\w$]*+\Z")
 """It may not begin within a word: a search that tried each of many characters would read to the end
@@ -81,10 +82,10 @@ _DEFINITIONS = {
 """The least that may stand below it, one of them at any place."""
 
 
-def to_edit(document: Document, span: Span, fill_text: str) -> Edit | Rejected:
+def to_edit(document: Document, span: Span, fill_text: str) -> Edit | Nothing:
     """The edit that puts a fill into its span, mended; or why it is not to be shown."""
     text = mended(document, span, fill_text)
-    if isinstance(text, Rejected):
+    if isinstance(text, Nothing):
         return text
     for shorter in (text, *_cut_back(span, text)):
         whole = _above_closer(document, span, shorter)
@@ -97,7 +98,7 @@ def to_edit(document: Document, span: Span, fill_text: str) -> Edit | Rejected:
     return BREAKS_SYNTAX
 
 
-def verbatim(document: Document, span: Span, text: str) -> Edit | Rejected:
+def verbatim(document: Document, span: Span, text: str) -> Edit | Nothing:
     """The edit that puts a text into its span as it stands; or why it is not to be shown."""
     new = text.replace("\n", document.line_end)
     if new == document.text[span.start : span.end]:

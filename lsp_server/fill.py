@@ -22,17 +22,16 @@ from lsp_server import spans
 from lsp_server.answer import Answer
 from lsp_server.document import Document
 from lsp_server.edits import leaves_open
-from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.infill import Found, infill
+from lsp_server.nothing import Nothing
 from lsp_server.related import Related, Sources
 from lsp_server.settings import DEFAULT_EXCLUDED
 from lsp_server.source_file import InputError, SourceFile
-from lsp_server.spans import NoSpan, Span
+from lsp_server.spans import Span
 from lsp_server.syntax import UNKNOWN, grammar, language_of
 
 if TYPE_CHECKING:
     from lsp_server.watch import Watch
-
-Found = tuple[Suggestion, ...] | Nothing
 
 LEAVES_OPEN = Nothing(
     "leaves-open",
@@ -131,9 +130,8 @@ def run(command: Command) -> int:
 def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
     document = _document(file, command.language)
     span = _span(file, document, command)
-    if isinstance(span, NoSpan):
-        nothing = Nothing(span.reason, span.detail)
-        return Answer(file=file, mode=options.mode, nothing=nothing)
+    if isinstance(span, Nothing):
+        return Answer(file=file, mode=options.mode, nothing=span)
     started = time.perf_counter()
     with _progress("loading the model"):
         engine = Engine.open(command.model, provider=command.provider, threads=command.threads)
@@ -188,7 +186,7 @@ def _document(file: SourceFile, language: str | None) -> Document:
     return Document.open(uri, language or language_of(file.name), 0, file.text)
 
 
-def _span(file: SourceFile, document: Document, command: Command) -> Span | NoSpan:
+def _span(file: SourceFile, document: Document, command: Command) -> Span | Nothing:
     """The span at the place asked for. Raises InputError when that is outside the file."""
     if command.lines is None:
         assert command.at is not None, "the command line asks for one of the two"

@@ -15,7 +15,8 @@ from engine.prompt import Cancelled, Finish, Mode, OnStep
 from lsp_server.critic import critic_of
 from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX, REPEATS_ITSELF, Edit, verbatim
-from lsp_server.mending import Rejected, least_indent, line_below
+from lsp_server.mending import least_indent, line_below
+from lsp_server.nothing import Nothing
 from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span, SpanKind
@@ -40,14 +41,7 @@ class Suggestion:
     fill: Fill
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """There is nothing to suggest. Not an error."""
-
-    reason: str
-    """A stable name."""
-    detail: str
-    """A sentence for people."""
+Found = tuple[Suggestion, ...] | Nothing
 
 
 def infill(
@@ -59,7 +53,7 @@ def infill(
     related: str = "",
     cancelled: Cancelled = never,
     on_step: OnStep | None = None,
-) -> tuple[Suggestion, ...] | Nothing:
+) -> Found:
     """At most `options.candidates` suggestions for a span, best first, or why there are none.
 
     A fill is at most `options.max_tokens` long, and at most as long as the span allows; as much of
@@ -69,23 +63,23 @@ def infill(
     """
     prompt, critic = prompt_for(document, span, related), critic_of(document, span)
 
-    def judge(fill: Fill) -> Edit | Rejected:
+    def judge(fill: Fill) -> Edit | Nothing:
         if options.format is not None:
             return verbatim(document, span, fill.text)
         if is_stuck(fill):
             return REPEATS_ITSELF
         return shown_edit(document, span, fill, options.least_probability)
 
-    rejected: list[Rejected] = []
+    rejected: list[Nothing] = []
     for wanted in _within(document, span, options):
         fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step, critic=critic)
         judged = [(judge(fill), fill) for fill in fills]
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
             return _distinct(shown)[: options.candidates]
-        rejected += [edit for edit, _ in judged if isinstance(edit, Rejected)]
+        rejected += [edit for edit, _ in judged if isinstance(edit, Nothing)]
         if BREAKS_SYNTAX not in rejected:
             break
-    return Nothing(rejected[0].reason, rejected[0].detail)
+    return rejected[0]
 
 
 def is_stuck(fill: Fill) -> bool:

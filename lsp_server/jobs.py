@@ -12,13 +12,13 @@ from engine import Engine, FillOptions, Step
 from engine.prompt import Cancelled, OnStep
 from lsp_server import spans
 from lsp_server.document import Document
-from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.infill import Found, infill
+from lsp_server.nothing import Nothing
 from lsp_server.prompt import prompt_around
 from lsp_server.request import Request
 from lsp_server.settings import Settings
-from lsp_server.spans import NoSpan, Span
+from lsp_server.spans import Span
 
-Found = tuple[Suggestion, ...] | Nothing
 LookUp = Callable[[Document, int, int, Cancelled], str]
 """A document and a gap in it, start..end -> lines of other files that are like those around it."""
 
@@ -34,8 +34,8 @@ def search(
     """Chooses a span and fills it; the trace is left in `steps`."""
     document, offset = request.completed()
     span = spans.choose(document, offset, multiline=settings.multiline == "auto")
-    if isinstance(span, NoSpan):
-        return Nothing(span.reason, span.detail)
+    if isinstance(span, Nothing):
+        return span
     least = settings.min_probability if request.automatic else 0.0
     options = replace(settings.fill_options, candidates=request.wanted, least_probability=least)
 
@@ -57,8 +57,8 @@ def fill_lines(
 ) -> Found:
     """Fills whole lines, first and last."""
     span = spans.choose_lines(document, *lines)
-    if isinstance(span, NoSpan):
-        return Nothing(span.reason, span.detail)
+    if isinstance(span, Nothing):
+        return span
     options = replace(settings.fill_options, max_tokens=span.max_tokens)
     return _fill(document, span, options, look_up, engine, cancelled)
 

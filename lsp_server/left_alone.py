@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from lsp_server import globs
 from lsp_server.document import Document
-from lsp_server.infill import Nothing
+from lsp_server.nothing import Nothing
 from lsp_server.settings import Settings
 
 DISABLED = Nothing("disabled", "Lacuna is switched off in the settings.")

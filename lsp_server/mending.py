@@ -8,29 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 from engine.extent import block_end, width
 from lsp_server.brackets import comments, unmatched
 from lsp_server.document import Document, with_line_feeds
 from lsp_server.indent import indent_unit, indentation, seen_indent_unit
+from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind
 
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A fill that is not shown."""
-
-    reason: str
-    """A stable name."""
-    detail: str
-    """A sentence for people."""
-
-
-EMPTY = Rejected("empty", "The model filled the gap with nothing.")
-REPEATS_SUFFIX = Rejected("repeats-suffix", "The fill only repeats what follows.")
-REPEATS_LINE_ABOVE = Rejected("repeats-line-above", "The fill only repeats the line above.")
+EMPTY = Nothing("empty", "The model filled the gap with nothing.")
+REPEATS_SUFFIX = Nothing("repeats-suffix", "The fill only repeats what follows.")
+REPEATS_LINE_ABOVE = Nothing("repeats-line-above", "The fill only repeats the line above.")
 LITERALS = (SpanKind.STRING, SpanKind.COMMENT)
 _SILENCER = re.compile(
     r"(?:#|//|/\*)[ \t]*"
@@ -42,7 +31,7 @@ _LEAST_OVERLAP = 3
 """Shorter repetitions of what follows are taken for chance, unless they are brackets or quotes."""
 
 
-def mended(document: Document, span: Span, text: str) -> str | Rejected:
+def mended(document: Document, span: Span, text: str) -> str | Nothing:
     """The fill within its scope, indented and without what follows anyway; or why it is nothing."""
     text = _unsilenced(document, span, _trimmed(document, span, text))
     text = _indented(document, span, _within_scope(document, span, text))

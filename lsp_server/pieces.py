@@ -13,7 +13,8 @@ from engine import Fill
 from lsp_server.brackets import PAIRS, comments, unmatched
 from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
-from lsp_server.mending import LITERALS, Rejected
+from lsp_server.mending import LITERALS
+from lsp_server.nothing import Nothing
 from lsp_server.spans import Span
 
 WORTH = 3
@@ -22,7 +23,7 @@ TRIES = 4
 """Pieces that are parsed in place, which takes long in a large file."""
 
 
-def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit | Rejected:
+def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit | Nothing:
     """What is shown of a fill where a probability of `least` is wanted, or why it is nothing.
 
     At 0 that is all of it.
@@ -68,8 +69,8 @@ def _first_aside(document: Document, span: Span, text: str) -> int:
     return len(text)
 
 
-def _unsure(least: float) -> Rejected:
-    return Rejected(
+def _unsure(least: float) -> Nothing:
+    return Nothing(
         "unsure",
         f"No part of it that would be worth showing has a probability of {100 * least:g}%, so "
         "nothing appears by itself (lacuna.minProbability). Ask for it to see it.",

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from lsp_server.document import Document
 from lsp_server.indent import indentation
+from lsp_server.nothing import Nothing
 from lsp_server.place import Place
 
 
@@ -46,22 +47,12 @@ class Span:
     """Indentation of the place: that of its line or, in an empty block, of the block's lines."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoSpan:
-    """Nothing is to be filled here."""
-
-    reason: str
-    """A stable name."""
-    detail: str
-    """A sentence for people."""
-
-
-EMPTY_FILE = NoSpan("empty-file", "The file is empty, so there is nothing to go by.")
-OUTSIDE_FILE = NoSpan("outside-file", "The place is outside the file.")
-REVERSED_LINES = NoSpan("reversed-lines", "The last line is above the first.")
-INSIDE_WORD = NoSpan("inside-word", "The cursor is in the middle of a word.")
-BEFORE_WORD = NoSpan("before-word", "A word begins right of the cursor.")
-STATEMENT_COMPLETE = NoSpan("statement-complete", "The statement left of the cursor is complete.")
+EMPTY_FILE = Nothing("empty-file", "The file is empty, so there is nothing to go by.")
+OUTSIDE_FILE = Nothing("outside-file", "The place is outside the file.")
+REVERSED_LINES = Nothing("reversed-lines", "The last line is above the first.")
+INSIDE_WORD = Nothing("inside-word", "The cursor is in the middle of a word.")
+BEFORE_WORD = Nothing("before-word", "A word begins right of the cursor.")
+STATEMENT_COMPLETE = Nothing("statement-complete", "The statement left of the cursor is complete.")
 
 
 _MAX_TOKENS = {
@@ -159,7 +150,7 @@ _HEADER_OF_STATEMENTS = re.compile(r"(?:\}\s*else\s+)?(?:if|for|switch)\b")
 """The head of a block in Go, where a statement may stand before a condition."""
 
 
-def choose(document: Document, offset: int, *, multiline: bool = True) -> Span | NoSpan:
+def choose(document: Document, offset: int, *, multiline: bool = True) -> Span | Nothing:
     """The span at a cursor (code points); with `multiline` off it is always one line."""
     if not 0 <= offset <= len(document.text):
         return OUTSIDE_FILE
@@ -172,7 +163,7 @@ def kind_at(document: Document, offset: int) -> SpanKind:
     return _kind(Place(document, offset))
 
 
-def choose_lines(document: Document, first_line: int, last_line: int) -> Span | NoSpan:
+def choose_lines(document: Document, first_line: int, last_line: int) -> Span | Nothing:
     """The span of whole lines (0-based, inclusive), without the last one's line end."""
     if first_line > last_line:
         return REVERSED_LINES
@@ -189,7 +180,7 @@ def choose_lines(document: Document, first_line: int, last_line: int) -> Span | 
     return Span(start, end, SpanKind.LINES, stop_at_newline=False, max_tokens=tokens, indent=indent)
 
 
-def _refusal(place: Place) -> NoSpan | None:
+def _refusal(place: Place) -> Nothing | None:
     if place.document.is_blank:
         return EMPTY_FILE
     if _WORD_CHARACTERS.match(place.after):

@@ -13,8 +13,8 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from engine import Step
 from lsp_server.document import Change, Document
-from lsp_server.infill import Nothing
 from lsp_server.notebook import Cell
+from lsp_server.nothing import Nothing
 from lsp_server.offers import Lines, Offer
 from lsp_server.request import Request, Selected
 from lsp_server.ruler import Encoding

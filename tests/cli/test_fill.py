@@ -14,7 +14,7 @@ from engine import Engine, FillOptions, Mode
 from engine.fake import scripted_engine
 from lsp_server.cli import main
 from lsp_server.fill import Command
-from lsp_server.infill import Nothing
+from lsp_server.nothing import Nothing
 from lsp_server.usage import parser
 
 Captured = pytest.CaptureFixture[str]

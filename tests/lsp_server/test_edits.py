@@ -12,7 +12,7 @@ import pytest
 from lsp_server import edits
 from lsp_server.document import Document
 from lsp_server.edits import Edit, InlineEdit, inline_item, to_edit
-from lsp_server.mending import Rejected
+from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind, choose, choose_lines
 from lsp_server.syntax import errors_in, parse
 
@@ -27,8 +27,8 @@ def marked(language: str, source: str) -> tuple[Document, Span, int]:
     return document, span, len(before)
 
 
-def shown(document: Document, edit: Edit | Rejected) -> str:
-    if isinstance(edit, Rejected):
+def shown(document: Document, edit: Edit | Nothing) -> str:
+    if isinstance(edit, Nothing):
         assert edit.detail.endswith(".")
         return edit.reason
     return f"{document.text[: edit.start]}⟦{edit.text}⟧{document.text[edit.end :]}"
@@ -282,7 +282,7 @@ def test_whatever_the_model_writes(language: str, source: str, seed: int) -> Non
     for _ in range(60):
         fill = "".join(chance.choices(PIECES, k=chance.randint(0, 8)))
         edit = to_edit(document, span, fill)
-        if isinstance(edit, Rejected):
+        if isinstance(edit, Nothing):
             continue
         item = inline_item(document, edit, offset)
         text = document.text[: item.start] + item.text + document.text[item.end :]

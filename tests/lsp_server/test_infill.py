@@ -11,8 +11,9 @@ from engine.errors import CancelledError, EngineFailedError
 from engine.fake import scripted_engine
 from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX
-from lsp_server.infill import Nothing, Suggestion, infill
+from lsp_server.infill import Suggestion, infill
 from lsp_server.jobs import fill_lines
+from lsp_server.nothing import Nothing
 from lsp_server.settings import Settings
 from lsp_server.spans import Span, SpanKind, choose, choose_lines
 
@@ -90,7 +91,7 @@ def test_there_is_no_second_try_when_nothing_is_missing(fill: str, reason: str) 
 def test_nothing_says_why_the_best_fill_was_rejected() -> None:
     document, span = marked(SOURCE)
     found = infill(document, span, scripted_engine([")))"]), FillOptions(repair=0))
-    assert found == Nothing(BREAKS_SYNTAX.reason, BREAKS_SYNTAX.detail)
+    assert found == BREAKS_SYNTAX
 
 
 BLOCK = "def load(path):\n▮\n\n\nx = 1\n"

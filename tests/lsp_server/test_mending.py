@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from lsp_server.document import Document
-from lsp_server.mending import Rejected, mended
+from lsp_server.mending import mended
+from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, choose
 
 CURSOR = "▮"
@@ -21,7 +22,7 @@ def made_of(language: str, source: str, fill: str) -> str:
     span = choose(document, len(before))
     assert isinstance(span, Span)
     made = mended(document, span, fill)
-    return made.reason if isinstance(made, Rejected) else made
+    return made.reason if isinstance(made, Nothing) else made
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from lsp_server.completer import Completer
 from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
 from lsp_server.host import Host
-from lsp_server.mending import REPEATS_LINE_ABOVE, REPEATS_SUFFIX, Rejected
+from lsp_server.mending import REPEATS_LINE_ABOVE, REPEATS_SUFFIX
 from lsp_server.notebook import Cell, Notebook
+from lsp_server.nothing import Nothing
 from lsp_server.prompt import HOP_CHARACTERS, PREFIX_CHARACTERS, SUFFIX_CHARACTERS, prompt_around
 from lsp_server.spans import Span
 
@@ -117,7 +118,7 @@ def test_a_large_notebook_is_cut_to_size_and_begins_alike_in_the_next_cell() -> 
 # What is no suggestion because of it
 
 
-def edited(fill: str, *cells: str) -> Edit | Rejected:
+def edited(fill: str, *cells: str) -> Edit | Nothing:
     """What becomes of a fill at the end of the middle one of three cells."""
     documents = [document(str(number), text) for number, text in enumerate(cells)]
     here = notebook(*documents).place(documents[1], documents)

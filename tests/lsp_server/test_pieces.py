@@ -10,8 +10,8 @@ from engine.fake import scripted_engine
 from lsp_server import pieces
 from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX, Edit
-from lsp_server.infill import Nothing, infill
-from lsp_server.mending import Rejected
+from lsp_server.infill import infill
+from lsp_server.nothing import Nothing
 from lsp_server.pieces import shown_edit
 from lsp_server.spans import Span, choose
 
@@ -94,7 +94,7 @@ def test_what_was_given_up_may_go_on_with_the_word_it_ends_with(finish: Finish) 
 def test_what_was_given_up_is_never_all_of_it() -> None:
     nothing = Fill("", 0, 1, Finish.UNSURE, -0.1, beginnings=(Beginning(0, 0.9),))
     found = shown_edit(*place("x = ▮\n"), nothing, 0.5)
-    assert isinstance(found, Rejected)
+    assert isinstance(found, Nothing)
     assert found.reason == "unsure", "not that there is nothing to add"
 
 
@@ -123,7 +123,7 @@ def test_few_pieces_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each takes as long as a parse of the file."""
     tried = []
 
-    def to_edit(document: Document, span: Span, text: str) -> Rejected:
+    def to_edit(document: Document, span: Span, text: str) -> Nothing:
         tried.append(text)
         return BREAKS_SYNTAX
 

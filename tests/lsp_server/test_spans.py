@@ -11,7 +11,8 @@ import pytest
 from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.indent import indent_unit
-from lsp_server.spans import NoSpan, Span, SpanKind, choose, choose_lines
+from lsp_server.nothing import Nothing
+from lsp_server.spans import Span, SpanKind, choose, choose_lines
 
 CURSOR = "▮"
 
@@ -425,7 +426,7 @@ def span_at(language: str, source: str, *, multiline: bool = True) -> Span:
 def test_choice(language: str, source: str, expected: str) -> None:
     document, offset = marked(language, source)
     span = choose(document, offset)
-    if isinstance(span, NoSpan):
+    if isinstance(span, Nothing):
         assert span.reason == expected
         assert span.detail.endswith(".")
         return
@@ -438,7 +439,7 @@ def test_choice(language: str, source: str, expected: str) -> None:
 def test_choice_holds_with_windows_line_ends(language: str, source: str, expected: str) -> None:
     document, offset = marked(language, source.replace("\n", "\r\n"))
     span = choose(document, offset)
-    assert (span.reason if isinstance(span, NoSpan) else span.kind) == expected
+    assert (span.reason if isinstance(span, Nothing) else span.kind) == expected
 
 
 @pytest.mark.parametrize(("language", "source", "expected"), CASES)
@@ -448,20 +449,20 @@ def test_choice_holds_after_characters_of_several_bytes(
     comment = {"python": "# 😋é\n", "plaintext": "# 😋é\n"}.get(language, "// 😋é\n")
     document, offset = marked(language, comment + source)
     span = choose(document, offset)
-    assert (span.reason if isinstance(span, NoSpan) else span.kind) == expected
+    assert (span.reason if isinstance(span, Nothing) else span.kind) == expected
 
 
 @pytest.mark.parametrize("text", ["", "\n", "  \n\t\r\n", "\ufeff"])
 def test_an_empty_file_gives_a_reason(text: str) -> None:
     span = choose(Document.open("file:///x.py", "python", 1, text), 0)
-    assert isinstance(span, NoSpan)
+    assert isinstance(span, Nothing)
     assert span.reason == "empty-file"
 
 
 @pytest.mark.parametrize("offset", [-1, 6])
 def test_an_offset_outside_the_file_gives_a_reason(offset: int) -> None:
     span = choose(Document.open("file:///x.py", "python", 1, "x = 1"), offset)
-    assert isinstance(span, NoSpan)
+    assert isinstance(span, Nothing)
     assert span.reason == "outside-file"
 
 
@@ -508,7 +509,7 @@ def test_indent_unit(language: str, text: str, unit: str) -> None:
     assert indent_unit(Document.open("file:///x", language, 1, text), 0) == unit
 
 
-def lines_of(text: str, first: int, last: int) -> Span | NoSpan:
+def lines_of(text: str, first: int, last: int) -> Span | Nothing:
     return choose_lines(Document.open("file:///x.py", "python", 1, text), first, last)
 
 
@@ -537,19 +538,19 @@ def test_more_lines_may_take_more_tokens() -> None:
 @pytest.mark.parametrize(("first", "last"), [(-1, 0), (0, 3), (3, 3)])
 def test_lines_outside_the_file_give_a_reason(first: int, last: int) -> None:
     span = lines_of("a\nb\n", first, last)
-    assert isinstance(span, NoSpan)
+    assert isinstance(span, Nothing)
     assert span.reason == "outside-file"
 
 
 def test_lines_the_wrong_way_round_give_a_reason() -> None:
     span = lines_of("a\nb\n", 1, 0)
-    assert isinstance(span, NoSpan)
+    assert isinstance(span, Nothing)
     assert span.reason == "reversed-lines"
 
 
 def test_lines_of_an_empty_file_give_a_reason() -> None:
     span = lines_of("", 0, 0)
-    assert isinstance(span, NoSpan)
+    assert isinstance(span, Nothing)
     assert span.reason == "empty-file"
 
 
@@ -560,7 +561,7 @@ def test_every_place_of_a_text_gets_an_answer() -> None:
         document = Document.open("file:///x", language, 1, text)
         for offset in range(len(text) + 1):
             span = choose(document, offset)
-            assert isinstance(span, NoSpan) or span.start == span.end == offset
+            assert isinstance(span, Nothing) or span.start == span.end == offset
 
 
 def test_a_text_is_not_encoded_for_each_comment_above(monkeypatch: pytest.MonkeyPatch) -> None:
