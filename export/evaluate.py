@@ -34,7 +34,6 @@ from rich.progress import track
 
 from engine import Engine, FillOptions
 from engine.choose import Policy
-from lsp_server import syntax
 from lsp_server.arguments import count
 from lsp_server.document import Document
 from lsp_server.edits import Edit, to_edit
@@ -216,8 +215,7 @@ def begins(gap: HeldOut, edit: Edit | None) -> bool:
 
 
 def errors(gap: HeldOut, text: str) -> int:
-    tree = Document.open("", gap.language, 0, text).tree
-    return syntax.errors_in(tree) if tree is not None else 0
+    return Document.open("", gap.language, 0, text).errors
 
 
 def grouped(gaps: list[HeldOut], scores: list[Score]) -> dict[str, list[Score]]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from tree_sitter import Tree
 
 from engine.prompt import Critic
-from lsp_server import syntax
 from lsp_server.brackets import PAIRS, unmatched
 from lsp_server.document import Document
 from lsp_server.edits import Edit, breaks_syntax, to_edit
@@ -34,16 +33,15 @@ def doubts(document: Document, span: Span, text: str) -> list[tuple[int, int]]:
     if span.stop_at_newline:
         text = text.split("\n", 1)[0]
     new, size = text.replace("\n", document.line_end), len(text)
-    the_end = [(size, size + 1)]
+    filled, the_end = document.replaced(span.start, span.end, new), [(size, size + 1)]
     if closers := missing_closers(document, span, text):
-        before = syntax.errors_after(document, span.start, span.end, new)
-        if before > syntax.errors_after(document, span.start, span.end, new + closers):
+        closed = document.replaced(span.start, span.end, new + closers)
+        if filled.errors > closed.errors:
             return the_end
     if isinstance(to_edit(document, span, text), Edit):
         return []
     if not breaks_syntax(document, span, span.end, new):
         return []
-    filled = document.replaced(span.start, span.end, new)
     found = errors_between(filled, span.start, span.start + len(new))
     # An error that takes in everything says nothing of where it is.
     return [(a, b) for a, b in found if a or b < size] or the_end

@@ -79,6 +79,11 @@ class Document:
         """Of `text`, parsed when first asked for; None when the language has no grammar here."""
         return syntax.parse(self.language, self.text, self._earlier, is_cell=self.is_cell)
 
+    @cached_property
+    def errors(self) -> int:
+        """Errors of syntax in `text`; none where there is no tree."""
+        return syntax.errors_in(self.tree) if self.tree is not None else 0
+
     @property
     def is_cell(self) -> bool:
         """Whether it is a cell of a notebook."""

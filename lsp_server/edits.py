@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from engine.extent import width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
@@ -18,7 +17,7 @@ from lsp_server.indent import indentation
 from lsp_server.mending import EMPTY, LITERALS, mended, rest_of_line
 from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind
-from lsp_server.syntax import canonical, compiles, errors_after, errors_in
+from lsp_server.syntax import canonical, compiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +188,12 @@ def breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     """
     if document.tree is None or span.kind is SpanKind.COMMENT:
         return False
-    now = errors_in(document.tree)
-    with_name = cache(lambda: errors_after(document, span.start, span.end, _NAME))
+    with_name = document.replaced(span.start, span.end, _NAME)
     for whole in _completions(document, span, text):
-        left = errors_after(document, span.start, end, whole)
+        left = document.replaced(span.start, end, whole).errors
         if left == 0:
             return span.kind is SpanKind.LINES and _no_longer_compiles(document, span, end, text)
-        if left <= now and left <= with_name():
+        if left <= document.errors and left <= with_name.errors:
             return False
     return True
 
@@ -211,9 +209,7 @@ def _no_longer_compiles(document: Document, span: Span, end: int, text: str) -> 
 def leaves_open(document: Document, edit: Edit) -> bool:
     """Whether an edit that may be shown opens a bracket that nothing closes: who types goes on
     there, but a file that is written is not whole."""
-    tree = document.tree
-    after = errors_after(document, edit.start, edit.end, edit.text)
-    return tree is not None and after > errors_in(tree)
+    return document.replaced(edit.start, edit.end, edit.text).errors > document.errors
 
 
 def _completions(document: Document, span: Span, text: str) -> Iterator[str]:

@@ -13,12 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Point, Tree
-
-if TYPE_CHECKING:
-    from lsp_server.document import Document
 
 _GRAMMARS = {
     "c": ("tree_sitter_c", "language"),
@@ -226,18 +223,3 @@ def compiles(language: str, text: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
-
-
-def errors_after(document: Document, start: int, end: int, replacement: str) -> int:
-    """`errors_in` of the document when code points start..end become `replacement`.
-
-    0 for an unknown language. The document and its tree stay as they are.
-    """
-    if document.tree is None:
-        return 0
-    tree = document.tree.copy()
-    edit(tree, document.text, [Replacement(start, end, replacement)])
-    text = document.text[:start] + replacement + document.text[end:]
-    after = parse(document.language, text, tree, is_cell=document.is_cell)
-    assert after is not None
-    return errors_in(after)

@@ -8,13 +8,13 @@ In the tables ▮ is the cursor; ⟦...⟧ is what the edit puts in, without wha
 import random
 
 import pytest
+from tree_sitter import Tree
 
-from lsp_server import edits
+from lsp_server import syntax
 from lsp_server.document import Document
 from lsp_server.edits import Edit, InlineEdit, inline_item, to_edit
 from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind, choose, choose_lines
-from lsp_server.syntax import errors_in, parse
 
 CURSOR = "▮"
 
@@ -243,13 +243,14 @@ def test_few_texts_are_parsed(
 ) -> None:
     """Each takes as long as a parse of the file, be it of a piece or of all of a fill."""
     document, span, _ = marked(language, source)
-    tried, errors_after = [], edits.errors_after
+    assert document.tree is not None
+    tried, parse = [], syntax.parse
 
-    def counted(document: Document, start: int, end: int, text: str) -> int:
+    def counted(language: str, text: str, old: Tree, *, is_cell: bool) -> Tree | None:
         tried.append(text)
-        return errors_after(document, start, end, text)
+        return parse(language, text, old, is_cell=is_cell)
 
-    monkeypatch.setattr(edits, "errors_after", counted)
+    monkeypatch.setattr(syntax, "parse", counted)
     to_edit(document, span, fill)
     assert len(tried) == most, tried
 
@@ -278,7 +279,6 @@ def test_whatever_the_model_writes(language: str, source: str, seed: int) -> Non
     """Any fill gives an edit at the cursor that brings no errors but open brackets, or a reason."""
     chance = random.Random(f"{source} {seed}")
     document, span, offset = marked(language, source)
-    before = errors_in(document.tree) if document.tree else 0
     for _ in range(60):
         fill = "".join(chance.choices(PIECES, k=chance.randint(0, 8)))
         edit = to_edit(document, span, fill)
@@ -289,8 +289,7 @@ def test_whatever_the_model_writes(language: str, source: str, seed: int) -> Non
         assert text == document.text[: edit.start] + edit.text + document.text[edit.end :]
         assert text != document.text
         if span.kind is SpanKind.BLOCK:
-            tree = parse(language, text)
-            assert tree is None or errors_in(tree) <= before
+            assert Document.open("", language, 0, text).errors <= document.errors
 
 
 def test_the_document_is_as_it_was_after_a_refusal() -> None:

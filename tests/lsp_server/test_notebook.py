@@ -144,6 +144,10 @@ def test_a_comment_that_silences_a_checker_comes_only_where_the_notebook_has_one
     assert edited(fill, "import f  # noqa", "a = ", "b = 1") == Edit(4, 4, fill)
 
 
+def test_a_fill_may_hand_the_cell_to_another_program() -> None:
+    assert edited("%%bash", "a = 1", "", "b = 1") == Edit(0, 0, "%%bash")
+
+
 # The server
 
 

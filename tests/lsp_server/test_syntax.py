@@ -125,20 +125,20 @@ def test_a_replacement_changes_the_errors(
 ) -> None:
     document = Document.open("file:///x.py", "python", 1, before + after)
     tree = str(document.tree.root_node) if document.tree else ""
+    after_it = document.replaced(len(before), len(before), replacement)
+    assert after_it.errors - document.errors == more
     assert document.tree is not None
-    after_it = syntax.errors_after(document, len(before), len(before), replacement)
-    assert after_it - syntax.errors_in(document.tree) == more
     assert str(document.tree.root_node) == tree
 
 
 def test_a_text_that_takes_the_place_of_another_counts_too() -> None:
     document = Document.open("file:///x.py", "python", 1, "x = (((\ny = 1\n")
-    assert syntax.errors_after(document, 4, 7, "2") == 0
+    assert document.replaced(4, 7, "2").errors == 0
 
 
 def test_an_unknown_language_has_no_errors() -> None:
     document = Document.open("file:///x", "plaintext", 1, "((")
-    assert syntax.errors_after(document, 0, 0, "((") == 0
+    assert document.replaced(0, 0, "((").errors == 0
 
 
 IPYTHON = """\
