@@ -9,9 +9,9 @@ import json
 import os
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 from engine.prompt import FillOptions, Mode
 
@@ -26,24 +26,58 @@ DEFAULT_EXCLUDED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """One user's settings, each valid. The names on the wire are in camel case."""
+class _Rule:
+    """What values a setting may have."""
 
-    enabled: bool = True
-    disabled_languages: tuple[str, ...] = ()
-    excluded_globs: tuple[str, ...] = DEFAULT_EXCLUDED
-    max_file_bytes: int = 2_000_000
-    related_files: bool = True
-    model: str = ""
-    provider: str = "auto"
-    threads: int = 0
-    mode: str = Mode.DIFFUSION.value
-    multiline: str = "auto"
-    max_tokens: int = 96
-    steps: int = 0
-    threshold: float = 0.05
-    min_probability: float = 0.7
-    candidates: int = 3
+    wanted: str
+    """What stands after "must be"."""
+    accepts: Callable[[Any], bool]
+
+
+def _whole(least: int, most: int) -> _Rule:
+    wanted = f"a whole number from {least} to {most}"
+    return _Rule(wanted, lambda value: type(value) is int and least <= value <= most)
+
+
+def _one_of(*names: str) -> _Rule:
+    wanted = " or ".join(f'"{name}"' for name in names)
+    return _Rule(wanted, lambda value: isinstance(value, str) and value in names)
+
+
+def _are_texts(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(item, str) for item in value)
+    return value == {}  # Lua has one empty table for lists and objects
+
+
+_BOOLEAN = _Rule("true or false", lambda value: isinstance(value, bool))
+_TEXT = _Rule("a string", lambda value: isinstance(value, str))
+_TEXTS = _Rule("a list of strings", _are_texts)
+_PROBABILITY = _Rule(
+    "a number from 0 to 1", lambda value: type(value) in (int, float) and 0 <= value <= 1
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One user's settings, each valid; beside each stands what it may be. The names on the wire are
+    in camel case."""
+
+    enabled: Annotated[bool, _BOOLEAN] = True
+    disabled_languages: Annotated[tuple[str, ...], _TEXTS] = ()
+    excluded_globs: Annotated[tuple[str, ...], _TEXTS] = DEFAULT_EXCLUDED
+    max_file_bytes: Annotated[int, _whole(0, 100_000_000)] = 2_000_000
+    related_files: Annotated[bool, _BOOLEAN] = True
+    model: Annotated[str, _TEXT] = ""
+    provider: Annotated[str, _one_of("auto", "cpu", "cuda")] = "auto"
+    threads: Annotated[int, _whole(0, 256)] = 0
+    mode: Annotated[str, _one_of(*Mode)] = Mode.DIFFUSION.value
+    multiline: Annotated[str, _one_of("auto", "never")] = "auto"
+    max_tokens: Annotated[int, _whole(1, 1024)] = 96
+    steps: Annotated[int, _whole(0, 1024)] = 0
+    threshold: Annotated[float, _PROBABILITY] = 0.05
+    min_probability: Annotated[float, _PROBABILITY] = 0.7
+    candidates: Annotated[int, _whole(1, 10)] = 3
 
     @property
     def model_folder(self) -> Path | None:
@@ -54,11 +88,10 @@ class Settings:
     @property
     def fill_options(self) -> FillOptions:
         """What the engine is asked for when one suggestion is wanted."""
-        steps = self.steps or None
         return FillOptions(
             mode=Mode(self.mode),
             max_tokens=self.max_tokens,
-            steps=steps,
+            steps=self.steps or None,
             threshold=self.threshold,
         )
 
@@ -107,73 +140,23 @@ def read_settings(given: object) -> tuple[Settings, tuple[Problem, ...]]:
     values: dict[str, Any] = {}
     problems = []
     for key, value in given.items():
-        rule = _RULES.get(key)
-        path = f"lacuna.{key}"
-        if rule is None:
+        name, path = _NAMES.get(key), f"lacuna.{key}"
+        if name is None:
             complaint = f"{path} is no setting of the server"
             problems.append(Problem(path, complaint, "it is ignored", is_unknown=True))
-        elif value is None or rule.accepts(value):
-            if value is not None:
-                values[rule.field] = tuple(value) if isinstance(value, list | dict) else value
-        else:
-            complaint = f"{path} must be {rule.wanted}, not {_show(value)}"
-            instead = f"its default {json.dumps(rule.default)} is used"
+        elif value is not None and not _RULES[name].accepts(value):
+            complaint = f"{path} must be {_RULES[name].wanted}, not {_show(value)}"
+            instead = f"its default {json.dumps(keys()[key])} is used"
             problems.append(Problem(path, complaint, instead))
-    return replace(Settings(), **values), tuple(problems)
+        elif value is not None:
+            values[name] = tuple(value) if isinstance(value, list | dict) else value
+    return Settings(**values), tuple(problems)
 
 
 def keys() -> dict[str, Any]:
-    """Every key as it goes over the wire, with its default."""
-    return {key: rule.default for key, rule in _RULES.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """What values one key may have."""
-
-    field: str
-    wanted: str
-    """What stands after "must be"."""
-    accepts: Callable[[Any], bool]
-
-    @property
-    def default(self) -> Any:
-        """The default as JSON has it."""
-        value = getattr(Settings(), self.field)
-        return list(value) if isinstance(value, tuple) else value
-
-
-def _boolean(field: str) -> _Rule:
-    return _Rule(field, "true or false", lambda value: isinstance(value, bool))
-
-
-def _whole(field: str, least: int, most: int) -> _Rule:
-    wanted = f"a whole number from {least} to {most}"
-    return _Rule(field, wanted, lambda value: type(value) is int and least <= value <= most)
-
-
-def _probability(field: str) -> _Rule:
-    wanted = "a number from 0 to 1"
-    return _Rule(field, wanted, lambda value: type(value) in (int, float) and 0 <= value <= 1)
-
-
-def _one_of(field: str, *names: str) -> _Rule:
-    wanted = " or ".join(f'"{name}"' for name in names)
-    return _Rule(field, wanted, lambda value: isinstance(value, str) and value in names)
-
-
-def _text(field: str) -> _Rule:
-    return _Rule(field, "a string", lambda value: isinstance(value, str))
-
-
-def _texts(field: str) -> _Rule:
-    return _Rule(field, "a list of strings", _are_texts)
-
-
-def _are_texts(value: object) -> bool:
-    if isinstance(value, list):
-        return all(isinstance(item, str) for item in value)
-    return value == {}  # Lua's empty table again
+    """Every key as it goes over the wire, with its default as JSON has it."""
+    values = {key: getattr(Settings(), name) for key, name in _NAMES.items()}
+    return {key: [*value] if isinstance(value, tuple) else value for key, value in values.items()}
 
 
 def _camel(name: str) -> str:
@@ -181,26 +164,9 @@ def _camel(name: str) -> str:
     return first + "".join(map(str.capitalize, others))
 
 
-_MOST_BYTES = 100_000_000
-_ALL = (
-    _boolean("enabled"),
-    _texts("disabled_languages"),
-    _texts("excluded_globs"),
-    _whole("max_file_bytes", 0, _MOST_BYTES),
-    _boolean("related_files"),
-    _text("model"),
-    _one_of("provider", "auto", "cpu", "cuda"),
-    _whole("threads", 0, 256),
-    _one_of("mode", *Mode),
-    _one_of("multiline", "auto", "never"),
-    _whole("max_tokens", 1, 1024),
-    _whole("steps", 0, 1024),
-    _probability("threshold"),
-    _probability("min_probability"),
-    _whole("candidates", 1, 10),
-)
-_RULES = {_camel(rule.field): rule for rule in _ALL}
-assert [rule.field for rule in _ALL] == [field.name for field in fields(Settings)]
+_NAMES = {_camel(field.name): field.name for field in fields(Settings)}
+_HINTS = get_type_hints(Settings, include_extras=True)
+_RULES: dict[str, _Rule] = {name: hint.__metadata__[0] for name, hint in _HINTS.items()}
 
 
 def _show(value: object) -> str:
