@@ -214,7 +214,7 @@ def filled(gap: HeldOut, entry: Entry, worker: Worker) -> Record | Failure:
     except WorkerFailedError as error:
         return Failure(*names, str(error))
     judged = score(gap, Answer(made.text, made.tokens, made.passes))
-    breaks = bool(doubts(gap.document, gap.span, made.text))
+    breaks = bool(doubts(gap.span, made.text))
     return Record(*names, made, judged, breaks, round(peak_mb))
 
 

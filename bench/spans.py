@@ -35,12 +35,12 @@ class Task:
     def of(cls, gap: HeldOut) -> Task:
         return cls(gap.language, gap.document.text, gap.span.start)
 
-    def opened(self) -> tuple[Document, Span]:
-        """The file as the server would hold it, and the span it would fill."""
+    def opened(self) -> Span:
+        """The span that the server would fill, of the file as it would hold it."""
         document = Document.open("", self.language, 0, self.text)
         span = choose(document, self.start)
         assert isinstance(span, Span)
-        return document, span
+        return span
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def key_before(prompt: Prompt) -> Prompt:
     return Prompt(prompt.prefix[:-1], prompt.suffix)
 
 
-def within(document: Document, span: Span, options: FillOptions) -> FillOptions:
+def within(span: Span, options: FillOptions) -> FillOptions:
     """The options with the span's limits, as the server sets them for Lacuna.
 
     All systems are held to them. A peer that sees no suffix would otherwise write on to its token
@@ -80,5 +80,5 @@ def within(document: Document, span: Span, options: FillOptions) -> FillOptions:
         options,
         max_tokens=span.max_tokens,
         stop_at_newline=span.stop_at_newline,
-        least_indent=least_indent(document, span),
+        least_indent=least_indent(span),
     )

@@ -30,7 +30,6 @@ from engine.prompt import Mode
 from engine.runtime import physical_cores
 from engine.tokenizer import FileTokenizer
 from lsp_server.critic import critic_of
-from lsp_server.document import Document
 from lsp_server.prompt import prompt_for
 from lsp_server.spans import Span
 
@@ -82,16 +81,16 @@ class System(Protocol):
         """Afterwards nothing of any text is cached."""
         ...
 
-    def read(self, document: Document, span: Span, variant: Variant) -> None:
+    def read(self, span: Span, variant: Variant) -> None:
         """Afterwards everything around the gap is cached but what was typed last."""
         ...
 
-    def type(self, document: Document, span: Span, variant: Variant) -> None:
+    def type(self, span: Span, variant: Variant) -> None:
         """Afterwards the last character before the gap was typed just now, and the gap had been
         filled before that."""
         ...
 
-    def fill(self, document: Document, span: Span, variant: Variant) -> Made:
+    def fill(self, span: Span, variant: Variant) -> Made:
         """Fills the gap and says what it took."""
         ...
 
@@ -111,22 +110,22 @@ class Lacuna:
         """See System.forget."""
         self._engine.forget()
 
-    def read(self, document: Document, span: Span, variant: Variant) -> None:
+    def read(self, span: Span, variant: Variant) -> None:
         """See System.read."""
         options = FillOptions(**{**variant.options, "max_tokens": 1, "steps": 1})
-        self._engine.fill(before_typing(prompt_for(document, span)), options)
+        self._engine.fill(before_typing(prompt_for(span)), options)
 
-    def type(self, document: Document, span: Span, variant: Variant) -> None:
+    def type(self, span: Span, variant: Variant) -> None:
         """See System.type."""
-        self.read(document, span, variant)
-        options = within(document, span, FillOptions(**variant.options))
-        self._engine.fill(key_before(prompt_for(document, span)), options)
+        self.read(span, variant)
+        options = within(span, FillOptions(**variant.options))
+        self._engine.fill(key_before(prompt_for(span)), options)
 
-    def fill(self, document: Document, span: Span, variant: Variant) -> Made:
+    def fill(self, span: Span, variant: Variant) -> Made:
         """See System.fill."""
-        prompt = prompt_for(document, span)
-        critic = critic_of(document, span) if variant.critic else None
-        options = within(document, span, FillOptions(**variant.options))
+        prompt = prompt_for(span)
+        critic = critic_of(span) if variant.critic else None
+        options = within(span, FillOptions(**variant.options))
         start = time.perf_counter()
         best = self._engine.fill(prompt, options, critic=critic)[0]
         seconds = time.perf_counter() - start
@@ -162,20 +161,20 @@ class LeftToRight(ABC):
         What the ids share with those of the last call is not read again.
         """
 
-    def read(self, document: Document, span: Span, variant: Variant) -> None:
+    def read(self, span: Span, variant: Variant) -> None:
         """See System.read."""
-        cut = self._cut(before_typing(prompt_for(document, span)))
+        cut = self._cut(before_typing(prompt_for(span)))
         next(self._written(cut))
 
-    def type(self, document: Document, span: Span, variant: Variant) -> None:
+    def type(self, span: Span, variant: Variant) -> None:
         """See System.type."""
-        self.read(document, span, variant)
-        limits = within(document, span, FillOptions())
-        self._filled(key_before(prompt_for(document, span)), limits)
+        self.read(span, variant)
+        limits = within(span, FillOptions())
+        self._filled(key_before(prompt_for(span)), limits)
 
-    def fill(self, document: Document, span: Span, variant: Variant) -> Made:
+    def fill(self, span: Span, variant: Variant) -> Made:
         """See System.fill."""
-        return self._filled(prompt_for(document, span), within(document, span, FillOptions()))
+        return self._filled(prompt_for(span), within(span, FillOptions()))
 
     def _filled(self, prompt: Prompt, limits: FillOptions) -> Made:
         start = time.perf_counter()

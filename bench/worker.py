@@ -188,15 +188,15 @@ def opened(name: str, models: Models) -> System:
 
 def answered(system: System, request: Mapping[str, Any]) -> dict[str, Any]:
     """One request: the cache is brought into its state, then the fill is made."""
-    document, span = Task(**request["task"]).opened()
+    span = Task(**request["task"]).opened()
     variant = Variant.read(request["variant"])
     if request["state"] == "warm":
-        system.read(document, span, variant)
+        system.read(span, variant)
     elif request["state"] == "typed":
-        system.type(document, span, variant)
+        system.type(span, variant)
     else:
         system.forget()
-    made = system.fill(document, span, variant)
+    made = system.fill(span, variant)
     return {"made": asdict(made), "peak_mb": peak_mb()}
 
 
@@ -214,7 +214,7 @@ def main() -> None:
     except ImportError as error:
         print(json.dumps({"failed": f"not installed ({error})"}), file=answers)
         return
-    system.fill(*WARM_UP.opened(), Variant("warm-up", {"mode": Mode.VERIFIED}))
+    system.fill(WARM_UP.opened(), Variant("warm-up", {"mode": Mode.VERIFIED}))
     print(json.dumps({"versions": system.versions()}), file=answers)
     for line in sys.stdin:
         print(json.dumps(answered(system, json.loads(line))), file=answers)

@@ -158,8 +158,8 @@ class Peer:
         span = choose(document, len(text))
         if isinstance(span, Nothing):
             return ""
-        fill = self._model.sure_fill(document, span, self._least)
-        edit = shown_edit(document, span, fill, self._least)
+        fill = self._model.sure_fill(span, self._least)
+        edit = shown_edit(span, fill, self._least)
         if isinstance(edit, Nothing):
             return ""
         return edit.text if edit.start == edit.end == len(text) else NOT_TYPED
@@ -170,11 +170,11 @@ class Sure(FillInTheMiddle):
 
     _least = 0.0
 
-    def sure_fill(self, document: Document, span: Span, least: float) -> Fill:
+    def sure_fill(self, span: Span, least: float) -> Fill:
         """Fills the gap greedily, up to the token with which it becomes less probable than that."""
         self._least = least
-        made = self.fill(document, span, Variant("fill"))
-        cut = self._cut(prompt_for(document, span))
+        made = self.fill(span, Variant("fill"))
+        cut = self._cut(prompt_for(span))
 
         def text_of(tokens: Sequence[int]) -> str:
             spelled = b"".join(self._healing.pieces[token] for token in tokens)

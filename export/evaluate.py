@@ -155,8 +155,8 @@ def fill(engine: Engine, gap: HeldOut, options: FillOptions, related: str = "") 
     """The engine's first fill, with the limits of the gap's span."""
     span = gap.span
     limited = replace(options, max_tokens=span.max_tokens, stop_at_newline=span.stop_at_newline)
-    best = engine.fill(prompt_for(gap.document, span, related), limited)[0]
-    alone = shown_edit(gap.document, span, best, Settings().min_probability)
+    best = engine.fill(prompt_for(span, related), limited)[0]
+    alone = shown_edit(span, best, Settings().min_probability)
     by_itself = alone if isinstance(alone, Edit) else None
     return Answer(best.text, best.tokens, best.steps, by_itself)
 
@@ -200,7 +200,7 @@ def trimmed(text: str) -> str:
 
 def shown_file(gap: HeldOut, fill: str) -> str | None:
     """The file with a fill as the server shows it; None where it does not."""
-    edit, text = to_edit(gap.document, gap.span, fill), gap.document.text
+    edit, text = to_edit(gap.span, fill), gap.document.text
     return text[: edit.start] + edit.text + text[edit.end :] if isinstance(edit, Edit) else None
 
 

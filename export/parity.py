@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def canvases(gap: HeldOut, card: Card, healing: Healing) -> list[tuple[Surroundings, Ids]]:
     """Around one gap: the canvas all open, and with the left half of the middle on it."""
-    prompt, encode = prompt_for(gap.document, gap.span), healing.tokenizer.encode
+    prompt, encode = prompt_for(gap.span), healing.tokenizer.encode
     prefix, middle = split(encode(prompt.prefix + gap.middle), encode(prompt.prefix), healing)
     suffix = encode(prompt.suffix)[: card.max_suffix]
     around = Surroundings(np.array(prefix[-card.max_prefix :]), np.array(suffix, np.int64))

@@ -52,7 +52,7 @@ class LeftToRight:
         self._tokens = [library.id_to_token(index) or "" for index in range(count)]
 
     def __call__(self, gap: HeldOut) -> Answer:
-        prefix = prompt_for(gap.document, gap.span).prefix
+        prefix = prompt_for(gap.span).prefix
         ids = self._library.encode(prefix, add_special_tokens=False).ids
         *ids, healed = ids[-self._model.card.max_prefix :]
         made, cache = self._first(ids, healed)

@@ -37,7 +37,7 @@ class Answer:
     @property
     def texts(self) -> list[str]:
         """What each suggestion puts into the gap; for whole lines all of them."""
-        return [text_in(self.file, suggestion) for suggestion in self.suggestions]
+        return [suggestion.text for suggestion in self.suggestions]
 
     @property
     def edited(self) -> str:
@@ -48,7 +48,7 @@ class Answer:
     @property
     def place(self) -> str:
         """Where the best suggestion begins, as FILE:LINE:COLUMN."""
-        start, _ = reach(self.suggestions[0])
+        start, _ = self.suggestions[0].reach
         line, column = self.file.position(start)
         return f"{self.file.name}:{line}:{column}"
 
@@ -117,28 +117,15 @@ def _name_in_patch(name: str) -> str:
     return f"{seen}\t" if " " in seen else seen
 
 
-def reach(suggestion: Suggestion) -> tuple[int, int]:
-    """The code points that change: the gap, and what the edit replaces beyond it."""
-    edit, span = suggestion.edit, suggestion.span
-    return min(edit.start, span.start), max(edit.end, span.end)
-
-
-def text_in(file: SourceFile, suggestion: Suggestion) -> str:
-    """What stands in the suggestion's reach once it is in the file."""
-    start, end = reach(suggestion)
-    edit = suggestion.edit
-    return file.text[start : edit.start] + edit.text + file.text[edit.end : end]
-
-
 def facts(file: SourceFile, suggestion: Suggestion) -> dict[str, Any]:
     """One suggestion as JSON has it."""
     fill = suggestion.fill
     start, end = (
         dict(zip(("line", "column"), file.position(offset), strict=True))
-        for offset in reach(suggestion)
+        for offset in suggestion.reach
     )
     return {
-        "text": text_in(file, suggestion),
+        "text": suggestion.text,
         "range": {"start": start, "end": end},
         "kind": suggestion.span.kind,
         "tokens": fill.tokens,

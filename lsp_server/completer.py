@@ -20,12 +20,12 @@ from engine.prompt import Cancelled
 from lsp_server import jobs
 from lsp_server.document import Document
 from lsp_server.host import AHEAD, Host
-from lsp_server.infill import Found
+from lsp_server.infill import Found, Suggestion
 from lsp_server.jobs import LookUp
 from lsp_server.left_alone import DISABLED, left_alone, no_text
 from lsp_server.notebook import Notebook
 from lsp_server.nothing import Nothing
-from lsp_server.offers import Lines, Offer, Offers
+from lsp_server.offers import Offer, Offers
 from lsp_server.related import Related, Sources
 from lsp_server.request import Request
 from lsp_server.settings import Settings
@@ -232,7 +232,7 @@ class Completer:
         self._tell()
         return offers
 
-    async def fill_lines(self, document: Document, first: int, last: int) -> Lines | Nothing:
+    async def fill_lines(self, document: Document, first: int, last: int) -> Suggestion | Nothing:
         """Lines first..last (0-based, inclusive) filled anew, or why not."""
         self.counts.requested += 1
         found = await self._filled_lines(document, first, last)
@@ -241,7 +241,7 @@ class Completer:
             return found
         self._why.pop(document.uri, None)
         self._tell()
-        return Lines(document, found[0])
+        return found[0]
 
     async def _filled_lines(self, document: Document, first: int, last: int) -> Found:
         if refusal := self._refusal(document):

@@ -16,14 +16,14 @@ from lsp_server.edits import Edit, breaks_syntax, to_edit
 from lsp_server.spans import Span, SpanKind
 
 
-def critic_of(document: Document, span: Span) -> Critic | None:
+def critic_of(span: Span) -> Critic | None:
     """The critic for fills of a span; None where no grammar can tell."""
-    if document.tree is None or span.kind is SpanKind.COMMENT:
+    if span.document.tree is None or span.kind is SpanKind.COMMENT:
         return None
-    return lambda text: doubts(document, span, text)
+    return lambda text: doubts(span, text)
 
 
-def doubts(document: Document, span: Span, text: str) -> list[tuple[int, int]]:
+def doubts(span: Span, text: str) -> list[tuple[int, int]]:
     """Code points start..end of `text` that are in errors, if it makes the document parse worse, or
     better would its brackets be closed. What an edit mends (brackets brought twice) is fine.
 
@@ -32,15 +32,16 @@ def doubts(document: Document, span: Span, text: str) -> list[tuple[int, int]]:
     """
     if span.stop_at_newline:
         text = text.split("\n", 1)[0]
+    document = span.document
     new, size = text.replace("\n", document.line_end), len(text)
     filled, the_end = document.replaced(span.start, span.end, new), [(size, size + 1)]
-    if closers := missing_closers(document, span, text):
+    if closers := missing_closers(span, text):
         closed = document.replaced(span.start, span.end, new + closers)
         if filled.errors > closed.errors:
             return the_end
-    if isinstance(to_edit(document, span, text), Edit):
+    if isinstance(to_edit(span, text), Edit):
         return []
-    if not breaks_syntax(document, span, span.end, new):
+    if not breaks_syntax(span, span.end, new):
         return []
     found = errors_between(filled, span.start, span.start + len(new))
     # An error that takes in everything says nothing of where it is.
@@ -64,18 +65,14 @@ def errors_between(document: Document, start: int, end: int) -> Iterator[tuple[i
             yield place(first), place(last) + (last > end)
 
 
-def missing_closers(document: Document, span: Span, text: str) -> str:
+def missing_closers(span: Span, text: str) -> str:
     """What would close the brackets that the lines of a fill leave open.
 
     Nothing where it ends with one: that opens a block, which may stay open.
     """
     if text.rstrip()[-1:] in PAIRS:
         return ""
-    whole = document.text
-    start = whole.rfind("\n", 0, span.start) + 1
-    end = whole.find("\n", span.end)
-    right = whole[span.end : end if end >= 0 else len(whole)]
-    opened = unmatched(whole[start : span.start] + text + right, document.language).opened
+    opened = unmatched(span.left + text + span.right, span.document.language).opened
     return "".join(PAIRS[bracket.symbol] for bracket in reversed(opened))
 
 

@@ -134,10 +134,10 @@ class Player:
             return Attempt(None, span.detail)
         related = self._lines(gap) if settings.related_files else ""
         self._engine.forget()
-        self._engine.read(prompt_for(document, span, related))
+        self._engine.read(prompt_for(span, related))
         options = replace(settings.fill_options, least_probability=settings.min_probability)
         started = time.perf_counter()
-        found = infill(document, span, self._engine, options, related=related)
+        found = infill(span, self._engine, options, related=related)
         ms = 1e3 * (time.perf_counter() - started)
         if isinstance(found, Nothing):
             return Attempt(None, found.detail, ms=ms)

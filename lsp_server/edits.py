@@ -14,7 +14,7 @@ from engine.extent import width
 from lsp_server.brackets import CLOSERS, PAIRS, unmatched
 from lsp_server.document import Document
 from lsp_server.indent import indentation
-from lsp_server.mending import EMPTY, LITERALS, mended, rest_of_line
+from lsp_server.mending import EMPTY, LITERALS, mended
 from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind
 from lsp_server.syntax import canonical, compiles
@@ -81,30 +81,30 @@ _DEFINITIONS = {
 """The least that may stand below it, one of them at any place."""
 
 
-def to_edit(document: Document, span: Span, fill_text: str) -> Edit | Nothing:
+def to_edit(span: Span, fill_text: str) -> Edit | Nothing:
     """The edit that puts a fill into its span, mended; or why it is not to be shown."""
-    text = mended(document, span, fill_text)
+    text = mended(span, fill_text)
     if isinstance(text, Nothing):
         return text
     for shorter in (text, *_cut_back(span, text)):
-        whole = _above_closer(document, span, shorter)
-        end = _over_closers(document, span, whole)
-        new = whole.replace("\n", document.line_end)
-        if new == document.text[span.start : end]:
+        whole = _above_closer(span, shorter)
+        end = _over_closers(span, whole)
+        new = whole.replace("\n", span.document.line_end)
+        if new == span.document.text[span.start : end]:
             return UNCHANGED
-        if not breaks_syntax(document, span, end, new):
-            return _smallest(document, span.start, end, new)
+        if not breaks_syntax(span, end, new):
+            return _smallest(span, end, new)
     return BREAKS_SYNTAX
 
 
-def verbatim(document: Document, span: Span, text: str) -> Edit | Nothing:
+def verbatim(span: Span, text: str) -> Edit | Nothing:
     """The edit that puts a text into its span as it stands; or why it is not to be shown."""
-    new = text.replace("\n", document.line_end)
-    if new == document.text[span.start : span.end]:
+    new = text.replace("\n", span.document.line_end)
+    if new == span.document.text[span.start : span.end]:
         return UNCHANGED if text else EMPTY
-    if breaks_syntax(document, span, span.end, new):
+    if breaks_syntax(span, span.end, new):
         return BREAKS_SYNTAX
-    return _smallest(document, span.start, span.end, new)
+    return _smallest(span, span.end, new)
 
 
 def _cut_back(span: Span, text: str) -> Iterator[str]:
@@ -145,22 +145,21 @@ def inline_item(document: Document, edit: Edit, offset: int) -> InlineEdit:
     return InlineEdit(line, start, end, text, filter_text=text)
 
 
-def _above_closer(document: Document, span: Span, text: str) -> str:
+def _above_closer(span: Span, text: str) -> str:
     """The lines of a block, with the brace right of the cursor brought onto a line of its own."""
-    rest = rest_of_line(document, span).lstrip()
+    rest = span.right.lstrip()
     if span.kind is not SpanKind.BLOCK or "\n" not in text or rest[:1] not in CLOSERS:
         return text
-    line = document.line(document.line_at(span.start))
-    return text.rstrip() + "\n" + indentation(line)
+    return text.rstrip() + "\n" + indentation(span.document.line(span.line))
 
 
-def _over_closers(document: Document, span: Span, text: str) -> int:
+def _over_closers(span: Span, text: str) -> int:
     """Where the edit ends: past the closers right of the cursor that the fill brings as well."""
     if span.kind in (*LITERALS, SpanKind.LINES):
         return span.end
-    rest = rest_of_line(document, span)
+    rest = span.right
     end = 0
-    for bracket in unmatched(text, document.language).closed:
+    for bracket in unmatched(text, span.document.language).closed:
         gap = len(rest[end:]) - len(rest[end:].lstrip())
         if not rest.startswith(bracket.symbol, end + gap):
             break
@@ -168,17 +167,17 @@ def _over_closers(document: Document, span: Span, text: str) -> int:
     return span.end + end
 
 
-def _smallest(document: Document, start: int, end: int, text: str) -> Edit:
-    """Leaves out what the replaced text and the new one have in common at head and tail."""
-    old = document.text[start:end]
+def _smallest(span: Span, end: int, text: str) -> Edit:
+    """Leaves out what span.start..end and the text for it have in common at head and tail."""
+    old = span.document.text[span.start : end]
     shared = min(len(old), len(text))
     head = next((i for i in range(shared) if old[i] != text[i]), shared)
     most = shared - head
     tail = next((i for i in range(most) if old[-1 - i] != text[-1 - i]), most)
-    return Edit(start + head, end - tail, text[head : len(text) - tail])
+    return Edit(span.start + head, end - tail, text[head : len(text) - tail])
 
 
-def breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
+def breaks_syntax(span: Span, end: int, text: str) -> bool:
     """Whether there are more errors once span.start..end is `text` than there are now.
 
     A line that cannot be the last of what it begins (`if (x) {`, `return (`, `@property`) may be
@@ -186,22 +185,23 @@ def breaks_syntax(document: Document, span: Span, end: int, text: str) -> bool:
     (`x = `), so where the document has errors the fill is also held to what a plain name in its
     place would leave.
     """
+    document = span.document
     if document.tree is None or span.kind is SpanKind.COMMENT:
         return False
     with_name = document.replaced(span.start, span.end, _NAME)
-    for whole in _completions(document, span, text):
+    for whole in _completions(span, text):
         left = document.replaced(span.start, end, whole).errors
         if left == 0:
-            return span.kind is SpanKind.LINES and _no_longer_compiles(document, span, end, text)
+            return span.kind is SpanKind.LINES and _no_longer_compiles(span, end, text)
         if left <= document.errors and left <= with_name.errors:
             return False
     return True
 
 
-def _no_longer_compiles(document: Document, span: Span, end: int, text: str) -> bool:
+def _no_longer_compiles(span: Span, end: int, text: str) -> bool:
     """Whether Python took the file and does not once span.start..end is `text`: lines written anew
     may take the head from a block, or a clause from a `try`, which the grammar does not mind."""
-    before, language = document.text, document.language
+    before, language = span.document.text, span.document.language
     after = before[: span.start] + text + before[end:]
     return not compiles(language, after) and compiles(language, before)
 
@@ -212,21 +212,20 @@ def leaves_open(document: Document, edit: Edit) -> bool:
     return document.replaced(edit.start, edit.end, edit.text).errors > document.errors
 
 
-def _completions(document: Document, span: Span, text: str) -> Iterator[str]:
+def _completions(span: Span, text: str) -> Iterator[str]:
     """A fill as it is and, where it is a line that others must follow, with the least that may.
 
     Such a line ends by opening a bracket or stands above a definition. Each text is parsed in the
     place of the fill, so they are few, the likeliest first.
     """
-    head = document.text[document.line_starts[document.line_at(span.start)] : span.start]
-    language = canonical(document.language)
+    language = canonical(span.document.language)
     opens = span.stop_at_newline and text.rstrip()[-1:] in PAIRS
     if opens:
         for closed in _closed(text, language):
-            yield from (closed + more for more in _behind(head + closed, language))
+            yield from (closed + more for more in _behind(span.left + closed, language))
     yield text
     if span.stop_at_newline and not opens:
-        yield from (text + more for more in _below(head + text, language))
+        yield from (text + more for more in _below(span.left + text, language))
 
 
 def _closed(text: str, language: str) -> Iterator[str]:

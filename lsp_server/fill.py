@@ -136,13 +136,13 @@ def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
     with _progress("loading the model"):
         engine = Engine.open(command.model, provider=command.provider, threads=command.threads)
     load_ms = 1e3 * (time.perf_counter() - started)
-    with _picture(document, span, command) as picture:
+    with _picture(span, command) as picture:
         on_step = picture.step if picture else None
         started = time.perf_counter()
-        related = "" if command.alone else _related(document, span)
-        found = infill(document, span, engine, options, related=related, on_step=on_step)
+        related = "" if command.alone else _related(span)
+        found = infill(span, engine, options, related=related, on_step=on_step)
         if (command.write or command.diff) and options.format is None:
-            found = _whole(document, found)
+            found = _whole(found)
         paused = picture.paused if picture else 0.0
         answer = Answer(
             file=file,
@@ -159,18 +159,18 @@ def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
     return answer
 
 
-def _whole(document: Document, found: Found) -> Found:
+def _whole(found: Found) -> Found:
     """Of what was found what leaves the file as whole as it is."""
     if isinstance(found, Nothing):
         return found
-    kept = tuple(one for one in found if not leaves_open(document, one.edit))
+    kept = tuple(one for one in found if not leaves_open(one.span.document, one.edit))
     return kept or LEAVES_OPEN
 
 
-def _related(document: Document, span: Span) -> str:
+def _related(span: Span) -> str:
     """Lines of the folder's other files that are like those around the span."""
     sources = Sources(excluded_globs=DEFAULT_EXCLUDED)
-    return Related().lines(document, span.start, span.end, sources)
+    return Related().lines(span.document, span.start, span.end, sources)
 
 
 def _document(file: SourceFile, language: str | None) -> Document:
@@ -205,14 +205,14 @@ def _progress(doing: str) -> Iterator[None]:
 
 
 @contextmanager
-def _picture(document: Document, span: Span, command: Command) -> Iterator[Watch | None]:
+def _picture(span: Span, command: Command) -> Iterator[Watch | None]:
     if not command.watch:
         with _progress("filling"):
             yield None
         return
     from lsp_server.watch import Watch
 
-    with Watch.around(document, span, Console(stderr=True)) as watch:
+    with Watch.around(span, Console(stderr=True)) as watch:
         yield watch
 
 

@@ -1,4 +1,4 @@
-"""The way of a gap: document and span -> prompt -> fills -> edits. All that fills goes this way.
+"""The way of a gap: span -> prompt -> fills -> edits. All that fills goes this way.
 
 It knows no LSP and no tensor; where the span comes from (`spans.choose`, `spans.choose_lines`) and
 what becomes of the edits is the caller's.
@@ -13,7 +13,6 @@ from engine import Engine, Fill, FillOptions
 from engine.engine import never
 from engine.prompt import Cancelled, Finish, Mode, OnStep
 from lsp_server.critic import critic_of
-from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX, REPEATS_ITSELF, Edit, verbatim
 from lsp_server.mending import least_indent, line_below
 from lsp_server.nothing import Nothing
@@ -34,18 +33,28 @@ A fill that is empty, or what follows anyway, is the model's way to say that not
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A fill that may be shown, as an edit of the document it was made for."""
+    """A fill that may be shown, as an edit of its span's document."""
 
     edit: Edit
     span: Span
     fill: Fill
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The code points that change: the gap, and what the edit replaces beyond it."""
+        return min(self.edit.start, self.span.start), max(self.edit.end, self.span.end)
+
+    @property
+    def text(self) -> str:
+        """What stands in its reach once it is in the document; for whole lines all of them."""
+        (start, end), old = self.reach, self.span.document.text
+        return old[start : self.edit.start] + self.edit.text + old[self.edit.end : end]
 
 
 Found = tuple[Suggestion, ...] | Nothing
 
 
 def infill(
-    document: Document,
     span: Span,
     engine: Engine,
     options: FillOptions,
@@ -61,17 +70,17 @@ def infill(
     format is whole, not mended, and as long as that allows. `related` are lines of other files
     (related.py). Raises what `Engine.fill` raises: CancelledError, PromptError, EngineFailedError.
     """
-    prompt, critic = prompt_for(document, span, related), critic_of(document, span)
+    prompt, critic = prompt_for(span, related), critic_of(span)
 
     def judge(fill: Fill) -> Edit | Nothing:
         if options.format is not None:
-            return verbatim(document, span, fill.text)
+            return verbatim(span, fill.text)
         if is_stuck(fill):
             return REPEATS_ITSELF
-        return shown_edit(document, span, fill, options.least_probability)
+        return shown_edit(span, fill, options.least_probability)
 
     rejected: list[Nothing] = []
-    for wanted in _within(document, span, options):
+    for wanted in _within(span, options):
         fills = engine.fill(prompt, wanted, cancelled=cancelled, on_step=on_step, critic=critic)
         judged = [(judge(fill), fill) for fill in fills]
         if shown := [Suggestion(e, span, fill) for e, fill in judged if isinstance(e, Edit)]:
@@ -87,7 +96,7 @@ def is_stuck(fill: Fill) -> bool:
     return fill.finish is Finish.LENGTH and _OVER_AND_OVER.search(fill.text) is not None
 
 
-def _within(document: Document, span: Span, options: FillOptions) -> list[FillOptions]:
+def _within(span: Span, options: FillOptions) -> list[FillOptions]:
     """The options for the first and for a second try."""
     first = options
     if options.format is None:
@@ -102,8 +111,8 @@ def _within(document: Document, span: Span, options: FillOptions) -> list[FillOp
         # to stop.
         first = replace(
             first,
-            least_indent=least_indent(document, span),
-            stop_line=line_below(document, span),
+            least_indent=least_indent(span),
+            stop_line=line_below(span),
         )
     if options.candidates >= SECOND_TRY or options.least_probability > 0.5:
         return [first]

@@ -44,7 +44,7 @@ def search(
             steps.clear()
         steps.append(step)
 
-    return _fill(document, span, options, look_up, engine, cancelled, on_step=keep)
+    return _fill(span, options, look_up, engine, cancelled, on_step=keep)
 
 
 def fill_lines(
@@ -60,7 +60,7 @@ def fill_lines(
     if isinstance(span, Nothing):
         return span
     options = replace(settings.fill_options, max_tokens=span.max_tokens)
-    return _fill(document, span, options, look_up, engine, cancelled)
+    return _fill(span, options, look_up, engine, cancelled)
 
 
 def read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: Cancelled) -> None:
@@ -72,7 +72,6 @@ def read_around(request: Request, look_up: LookUp, engine: Engine, cancelled: Ca
 
 
 def _fill(
-    document: Document,
     span: Span,
     options: FillOptions,
     look_up: LookUp,
@@ -81,7 +80,5 @@ def _fill(
     on_step: OnStep | None = None,
 ) -> Found:
     """Fills a span."""
-    related = look_up(document, span.start, span.end, cancelled)
-    return infill(
-        document, span, engine, options, related=related, cancelled=cancelled, on_step=on_step
-    )
+    related = look_up(span.document, span.start, span.end, cancelled)
+    return infill(span, engine, options, related=related, cancelled=cancelled, on_step=on_step)

@@ -43,20 +43,6 @@ class Offer:
         return Offer(self.id, edit, inline_item(after, edit, offset))
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Whole lines written anew."""
-
-    document: Document
-    suggestion: Suggestion
-
-    @property
-    def text(self) -> str:
-        """What the lines become."""
-        edit, span, old = self.suggestion.edit, self.suggestion.span, self.document.text
-        return old[span.start : edit.start] + edit.text + old[edit.end : span.end]
-
-
 @dataclass(slots=True)
 class _Record:
     steps: tuple[Step, ...]

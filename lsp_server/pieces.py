@@ -11,7 +11,6 @@ from itertools import islice
 
 from engine import Fill
 from lsp_server.brackets import PAIRS, comments, unmatched
-from lsp_server.document import Document
 from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
 from lsp_server.mending import LITERALS
 from lsp_server.nothing import Nothing
@@ -23,34 +22,34 @@ TRIES = 4
 """Pieces that are parsed in place, which takes long in a large file."""
 
 
-def shown_edit(document: Document, span: Span, fill: Fill, least: float) -> Edit | Nothing:
+def shown_edit(span: Span, fill: Fill, least: float) -> Edit | Nothing:
     """What is shown of a fill where a probability of `least` is wanted, or why it is nothing.
 
     At 0 that is all of it.
     """
     if not least:
-        return to_edit(document, span, fill.text)
+        return to_edit(span, fill.text)
     why = _unsure(least)
     if fill.has_ended and (fill.probability >= least or not fill.text.strip()):
-        whole = to_edit(document, span, fill.text)
+        whole = to_edit(span, fill.text)
         if whole is not BREAKS_SYNTAX:
             return whole
         why = whole
-    for text in islice(pieces(document, span, fill, least), TRIES):
-        edit = to_edit(document, span, text)
+    for text in islice(pieces(span, fill, least), TRIES):
+        edit = to_edit(span, text)
         if isinstance(edit, Edit) and _is_worth(edit.text):
             return edit
     return why
 
 
-def pieces(document: Document, span: Span, fill: Fill, least: float) -> Iterator[str]:
+def pieces(span: Span, fill: Fill, least: float) -> Iterator[str]:
     """Beginnings of a fill that are sure and may stand alone, longest first: worth a key, with no
     bracket left open (who types one has it closed by the editor), and not within a comment behind
     code, of which nobody knows yet what it is for."""
     is_code = span.kind not in LITERALS
-    limit = _first_aside(document, span, fill.text) if is_code else len(fill.text)
+    limit = _first_aside(span, fill.text) if is_code else len(fill.text)
     for text in fill.sure(least):
-        is_open = text[-1] in PAIRS or (is_code and unmatched(text, document.language).opened)
+        is_open = text[-1] in PAIRS or (is_code and unmatched(text, span.document.language).opened)
         if len(text) <= limit and _is_worth(text) and not is_open:
             yield text
 
@@ -59,12 +58,10 @@ def _is_worth(text: str) -> bool:
     return len(text.strip()) >= WORTH
 
 
-def _first_aside(document: Document, span: Span, text: str) -> int:
+def _first_aside(span: Span, text: str) -> int:
     """Where the first comment behind code begins in a fill; its length where none does."""
-    line_start = document.line_starts[document.line_at(span.start)]
-    before = document.text[line_start : span.start]
-    for start in comments(text, document.language):
-        if (before + text[:start]).rpartition("\n")[2].strip():
+    for start in comments(text, span.document.language):
+        if (span.left + text[:start]).rpartition("\n")[2].strip():
             return start
     return len(text)
 

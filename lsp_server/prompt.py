@@ -23,9 +23,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a character: an editor may send one, UTF-8 cannot hold it."""
 
 
-def prompt_for(document: Document, span: Span, related: str = "") -> Prompt:
+def prompt_for(span: Span, related: str = "") -> Prompt:
     """The prompt for a gap; `related` are lines of other files (related.py)."""
-    return prompt_around(document, span.start, span.end, related)
+    return prompt_around(span.document, span.start, span.end, related)
 
 
 def prompt_around(document: Document, start: int, end: int, related: str = "") -> Prompt:

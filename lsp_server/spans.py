@@ -7,7 +7,7 @@ decorators where it can, the words of the line where it cannot; `place` tells th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lsp_server.document import Document
@@ -33,8 +33,10 @@ class SpanKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A gap. The prompt's prefix is text[:start], its suffix text[end:]; offsets in code points."""
+    """A gap of a document. The prompt's prefix is text[:start], its suffix text[end:]; offsets in
+    code points."""
 
+    document: Document = field(repr=False)
     start: int
     end: int
     """The text start..end is replaced; equal to `start` where the fill is only inserted."""
@@ -45,6 +47,22 @@ class Span:
     """How far to go, in tokens of the model."""
     indent: str
     """Indentation of the place: that of its line or, in an empty block, of the block's lines."""
+
+    @property
+    def line(self) -> int:
+        """The line that it begins on."""
+        return self.document.line_at(self.start)
+
+    @property
+    def left(self) -> str:
+        """What stands left of it in its first line."""
+        return self.document.text[self.document.line_starts[self.line] : self.start]
+
+    @property
+    def right(self) -> str:
+        """What stands right of it in its last line."""
+        line = self.document.line_at(self.end)
+        return self.document.text[self.end : self.document.line_bounds(line)[1]]
 
 
 EMPTY_FILE = Nothing("empty-file", "The file is empty, so there is nothing to go by.")
@@ -177,7 +195,7 @@ def choose_lines(document: Document, first_line: int, last_line: int) -> Span | 
     fewest, most = _LINES_TOKENS
     # Code is about three characters a token; half as much again leaves room for a longer answer.
     tokens = min(max((end - start) // 2, fewest), most)
-    return Span(start, end, SpanKind.LINES, stop_at_newline=False, max_tokens=tokens, indent=indent)
+    return Span(document, start, end, SpanKind.LINES, False, tokens, indent)
 
 
 def _refusal(place: Place) -> Nothing | None:
@@ -268,4 +286,5 @@ def _span(place: Place, kind: SpanKind, multiline: bool) -> Span:
     """
     several = multiline and kind is SpanKind.BLOCK
     tokens = _MAX_TOKENS[kind if several or kind is not SpanKind.BLOCK else SpanKind.LINE_END]
-    return Span(place.offset, place.offset, kind, not several, tokens, place.indent)
+    document, offset = place.document, place.offset
+    return Span(document, offset, offset, kind, not several, tokens, place.indent)

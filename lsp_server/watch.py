@@ -16,7 +16,6 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from engine import Cell, Step
-from lsp_server.document import Document
 from lsp_server.spans import Span
 
 STYLES = {
@@ -65,8 +64,9 @@ class Watch:
     live: Live = field(init=False)
 
     @classmethod
-    def around(cls, document: Document, span: Span, console: Console) -> Watch:
-        """For a gap in a document, shown with the lines around it."""
+    def around(cls, span: Span, console: Console) -> Watch:
+        """For a gap, shown with the lines around it."""
+        document = span.document
         line_starts, text = document.line_starts, document.text
         first = max(document.line_at(span.start) - LINES_AROUND, 0)
         last = min(document.line_at(span.end) + LINES_AROUND, len(line_starts) - 1)

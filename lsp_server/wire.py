@@ -13,9 +13,10 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from engine import Step
 from lsp_server.document import Change, Document
+from lsp_server.infill import Suggestion
 from lsp_server.notebook import Cell
 from lsp_server.nothing import Nothing
-from lsp_server.offers import Lines, Offer
+from lsp_server.offers import Offer
 from lsp_server.request import Request, Selected
 from lsp_server.ruler import Encoding
 from lsp_server.status import Counts, Status
@@ -119,12 +120,12 @@ def completion_item(document: Document, offer: Offer, encoding: Encoding) -> typ
     )
 
 
-def lines(found: Lines | Nothing, version: int, encoding: Encoding) -> dict[str, Any]:
+def lines(found: Suggestion | Nothing, version: int, encoding: Encoding) -> dict[str, Any]:
     """The result of lacuna/fillLines."""
     if isinstance(found, Nothing):
         return {"version": version, "edits": [], "text": "", **reason(found)}
-    edit = found.suggestion.edit
-    range_ = _range(found.document, edit.start, edit.end, encoding)
+    edit = found.edit
+    range_ = _range(found.span.document, edit.start, edit.end, encoding)
     edits = [types.TextEdit(range_, edit.text)]
     return {"version": version, "edits": edits, "text": found.text, "reason": None}
 

@@ -192,7 +192,7 @@ class Model:
     def __init__(self) -> None:
         self.filled = 0
 
-    def sure_fill(self, document: Document, span: Span, least: float) -> Fill:
+    def sure_fill(self, span: Span, least: float) -> Fill:
         self.filled += 1
         known = (Beginning(5, 0.9), Beginning(14, 0.5))
         return Fill("width + height", 3, 3, Finish.END, -0.3, beginnings=known)

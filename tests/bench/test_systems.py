@@ -59,9 +59,9 @@ class Scripted(LeftToRight):
 
 def test_a_line_ends_at_its_line_break_and_a_cut_token_is_spelled_again():
     system = Scripted("st + second\n    more", taken_back=" fir")
-    document, span = LINE.opened()
-    assert document.text[: span.start].endswith("return fir")
-    made = system.fill(document, span, VARIANT)
+    span = LINE.opened()
+    assert span.document.text[: span.start].endswith("return fir")
+    made = system.fill(span, VARIANT)
     assert made.text == "st + second"
     assert made.tokens == made.passes and made.seconds > 0
     [ids] = system.read_ids
@@ -70,15 +70,15 @@ def test_a_line_ends_at_its_line_break_and_a_cut_token_is_spelled_again():
 
 def test_a_block_ends_where_a_line_leaves_it():
     system = Scripted("total = first + second\n    return total\n\nprint(1)\nprint(2)", "\n    ")
-    made = system.fill(*BLOCK.opened(), VARIANT)
+    made = system.fill(BLOCK.opened(), VARIANT)
     assert made.text.rstrip() == "total = first + second\n    return total"
 
 
 def test_the_end_token_ends_a_fill_and_so_does_the_limit():
-    document, span = LINE.opened()
-    ended = Scripted("st", " fir").fill(document, span, VARIANT)
+    span = LINE.opened()
+    ended = Scripted("st", " fir").fill(span, VARIANT)
     assert ended.text == "st"
-    endless = Scripted("st" + " + 1" * 400, " fir").fill(document, span, VARIANT)
+    endless = Scripted("st" + " + 1" * 400, " fir").fill(span, VARIANT)
     assert endless.tokens == span.max_tokens
 
 
@@ -88,11 +88,11 @@ def test_warm_is_all_but_what_was_typed_last():
     assert before_typing(Prompt("~" * 20)).prefix.endswith("~^")
     system = Scripted("print", "")
     system.text = b" a" * 50
-    document, span = BLOCK.opened()
+    span = BLOCK.opened()
     system._greedy = lambda ids, allowed: iter([system.read_ids.append(ids) or 300])
-    system.read(document, span, VARIANT)
+    system.read(span, VARIANT)
     [ids] = system.read_ids
-    assert document.text.startswith(system._tokenizer.decode(ids))
+    assert span.document.text.startswith(system._tokenizer.decode(ids))
     assert len(system._tokenizer.decode(ids)) <= span.start - TYPED
 
 
@@ -100,19 +100,19 @@ def test_typed_is_after_a_fill_one_key_ago():
     assert key_before(Prompt("return fir", "suffix")) == Prompt("return fi", "suffix")
     system = Scripted("rst", " fi")
     system._greedy = lambda ids, allowed: iter([system.read_ids.append(ids) or 300])
-    document, span = LINE.opened()
-    system.type(document, span, VARIANT)
+    span = LINE.opened()
+    system.type(span, VARIANT)
     warm, typed = (system._tokenizer.decode(ids) for ids in system.read_ids)
-    assert document.text.startswith(warm) and len(warm) <= span.start - TYPED
+    assert span.document.text.startswith(warm) and len(warm) <= span.start - TYPED
     assert typed.endswith("return")
 
 
 def test_the_limits_are_those_of_the_server():
-    document, span = BLOCK.opened()
+    span = BLOCK.opened()
     assert span.kind is SpanKind.BLOCK
-    limits = within(document, span, FillOptions(threshold=0.5))
+    limits = within(span, FillOptions(threshold=0.5))
     assert (limits.max_tokens, limits.least_indent, limits.threshold) == (160, 4, 0.5)
-    assert within(*LINE.opened(), FillOptions()).stop_at_newline
+    assert within(LINE.opened(), FillOptions()).stop_at_newline
 
 
 def test_a_variant_comes_out_of_json_as_it_went_in():
@@ -190,12 +190,12 @@ def test_a_peer_fills_alike_cold_and_warm(name, tiny):
     pytest.importorskip(PEERS[name], reason="a peer of the benchmark; the extra `bench` brings it")
     kinds = {"llama.cpp": LlamaCpp, "transformers": Transformers, FIM: FillInTheMiddle}
     system = kinds[name](None, tiny)
-    document, span = LINE.opened()
+    span = LINE.opened()
     system.forget()
-    cold = system.fill(document, span, VARIANT)
-    system.read(document, span, VARIANT)
-    warm = system.fill(document, span, VARIANT)
-    again = system.fill(document, span, VARIANT)
+    cold = system.fill(span, VARIANT)
+    system.read(span, VARIANT)
+    warm = system.fill(span, VARIANT)
+    again = system.fill(span, VARIANT)
     assert cold.text == warm.text == again.text != ""
     assert cold.tokens == cold.passes == warm.tokens
     assert system.versions()["transformers" if name == "transformers" else "llama-cpp-python"]
@@ -219,15 +219,15 @@ def test_a_model_that_fills_in_the_middle_is_given_both_sides_between_its_marks(
 def test_a_peer_says_how_sure_it_is_of_each_beginning_of_its_fill(tiny):
     pytest.importorskip("llama_cpp", reason="a peer of the benchmark; the extra `bench` brings it")
     model = Sure(None, tiny)
-    document, span = LINE.opened()
-    fill = model.sure_fill(document, span, 0)
-    assert fill.text == model.fill(document, span, VARIANT).text != ""
+    span = LINE.opened()
+    fill = model.sure_fill(span, 0)
+    assert fill.text == model.fill(span, VARIANT).text != ""
     ends, probabilities = zip(*((b.end, b.probability) for b in fill.beginnings), strict=True)
     assert sorted(ends) == list(ends) and ends[-1] == len(fill.text)
     assert sorted(probabilities, reverse=True) == list(probabilities)
     assert 0 < probabilities[-1] <= probabilities[0] <= 1
-    assert model.sure_fill(document, span, probabilities[-1]) == fill
-    short = model.sure_fill(document, span, (probabilities[0] + 1) / 2)
+    assert model.sure_fill(span, probabilities[-1]) == fill
+    short = model.sure_fill(span, (probabilities[0] + 1) / 2)
     assert short.tokens == 1 < fill.tokens, "it stops behind the first unsure token"
     assert short.text == fill.text[: ends[0]] and not short.has_ended
     assert short.beginnings[0] == fill.beginnings[0]
@@ -236,10 +236,8 @@ def test_a_peer_says_how_sure_it_is_of_each_beginning_of_its_fill(tiny):
 def test_peers_of_the_same_weights_write_the_same(tiny):
     for module in PEERS.values():
         pytest.importorskip(module, reason="a peer of the benchmark; the extra `bench` brings it")
-    document, span = LINE.opened()
-    texts = {
-        kind(None, tiny).fill(document, span, VARIANT).text for kind in (LlamaCpp, Transformers)
-    }
+    span = LINE.opened()
+    texts = {kind(None, tiny).fill(span, VARIANT).text for kind in (LlamaCpp, Transformers)}
     assert len(texts) == 1
 
 
@@ -248,18 +246,18 @@ def test_lacuna_reads_less_when_it_is_warm():
     from bench.worker import Models
 
     system = opened("lacuna", Models(None, Path("none.gguf")))
-    document, span = LINE.opened()
+    span = LINE.opened()
     for mode in Mode:
         variant = Variant(mode, {"mode": mode})
         system.forget()
         assert system._engine.cached_tokens == 0
-        system.read(document, span, variant)
+        system.read(span, variant)
         read = system._engine.cached_tokens
         assert read > 0
-        made = system.fill(document, span, variant)
+        made = system.fill(span, variant)
         assert made.passes >= 1 and "\n" not in made.text
-    system.type(document, span, VARIANT)
-    typed = system.fill(document, span, VARIANT)
-    system.read(document, span, VARIANT)
-    warm = system.fill(document, span, VARIANT)
+    system.type(span, VARIANT)
+    typed = system.fill(span, VARIANT)
+    system.read(span, VARIANT)
+    warm = system.fill(span, VARIANT)
     assert typed.text == warm.text and typed.passes < warm.passes

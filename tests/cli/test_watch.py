@@ -19,7 +19,7 @@ def watch(terminal: bool = False) -> Watch:
     span = spans.choose(document, TEXT.index("= ") + 2)
     assert isinstance(span, spans.Span)
     console = Console(file=io.StringIO(), force_terminal=terminal, width=80, color_system=None)
-    made = Watch.around(document, span, console)
+    made = Watch.around(span, console)
     made.hold = 0.0
     return made
 

@@ -39,7 +39,7 @@ def test_doubts(language: str, marked: str, fill: str, blamed: list[str]) -> Non
     document = Document.open("file:///x", language, 1, marked.replace("|", ""))
     span = spans.choose(document, offset)
     assert isinstance(span, spans.Span)
-    critic = critic_of(document, span)
+    critic = critic_of(span)
     assert critic is not None
     found = [fill[start:end] or END for start, end in critic(fill)]
     assert found == blamed
@@ -70,7 +70,7 @@ def test_a_doubt_deep_in_a_tree(language: str) -> None:
     document = Document.open("file:///x", language, 1, before + after)
     span = spans.choose(document, len(before))
     assert isinstance(span, spans.Span)
-    critic = critic_of(document, span)
+    critic = critic_of(span)
     assert critic is not None
     found = [fill[start:end] for start, end in critic(fill)]
     assert found
@@ -93,4 +93,4 @@ def test_there_is_no_critic_where_no_grammar_can_tell() -> None:
     document = Document.open("file:///x.txt", "plaintext", 1, text)
     span = spans.choose(document, len(text))
     assert isinstance(span, spans.Span)
-    assert critic_of(document, span) is None
+    assert critic_of(span) is None

@@ -36,7 +36,7 @@ def shown(document: Document, edit: Edit | Nothing) -> str:
 
 def result(language: str, source: str, fill: str) -> str:
     document, span, _ = marked(language, source)
-    return shown(document, to_edit(document, span, fill))
+    return shown(document, to_edit(span, fill))
 
 
 MENDED = [
@@ -242,8 +242,8 @@ def test_few_texts_are_parsed(
     language: str, source: str, fill: str, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each takes as long as a parse of the file, be it of a piece or of all of a fill."""
-    document, span, _ = marked(language, source)
-    assert document.tree is not None
+    _, span, _ = marked(language, source)
+    assert span.document.tree is not None
     tried, parse = [], syntax.parse
 
     def counted(language: str, text: str, old: Tree, *, is_cell: bool) -> Tree | None:
@@ -251,7 +251,7 @@ def test_few_texts_are_parsed(
         return parse(language, text, old, is_cell=is_cell)
 
     monkeypatch.setattr(syntax, "parse", counted)
-    to_edit(document, span, fill)
+    to_edit(span, fill)
     assert len(tried) == most, tried
 
 
@@ -281,7 +281,7 @@ def test_whatever_the_model_writes(language: str, source: str, seed: int) -> Non
     document, span, offset = marked(language, source)
     for _ in range(60):
         fill = "".join(chance.choices(PIECES, k=chance.randint(0, 8)))
-        edit = to_edit(document, span, fill)
+        edit = to_edit(span, fill)
         if isinstance(edit, Nothing):
             continue
         item = inline_item(document, edit, offset)
@@ -295,7 +295,7 @@ def test_whatever_the_model_writes(language: str, source: str, seed: int) -> Non
 def test_the_document_is_as_it_was_after_a_refusal() -> None:
     document, span, _ = marked("python", "x = ▮\ny = 2\n")
     before = str(document.tree.root_node) if document.tree else ""
-    to_edit(document, span, "((")
+    to_edit(span, "((")
     assert document.tree is not None
     assert str(document.tree.root_node) == before
 
@@ -304,7 +304,7 @@ def lines_result(text: str, first: int, last: int, fill: str) -> str:
     document = Document.open("file:///x.py", "python", 1, text)
     span = choose_lines(document, first, last)
     assert isinstance(span, Span)
-    return shown(document, to_edit(document, span, fill))
+    return shown(document, to_edit(span, fill))
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_inline_item_starts_at_the_typed_token(
     source: str, fill: str, expected: InlineEdit
 ) -> None:
     document, span, offset = marked("python", source)
-    edit = to_edit(document, span, fill)
+    edit = to_edit(span, fill)
     assert isinstance(edit, Edit)
     item = inline_item(document, edit, offset)
     assert item == expected
@@ -389,7 +389,7 @@ def test_whole_lines_stand_where_the_old_ones_stood(blanks: int) -> None:
     span = choose_lines(document, 1, 1)
     assert isinstance(span, Span)
     fill = f"{' ' * blanks}if values:\n{' ' * (blanks + 4)}return sorted(values)"
-    edit = to_edit(document, span, fill)
+    edit = to_edit(span, fill)
     assert isinstance(edit, Edit)
     after = text[: edit.start] + edit.text + text[edit.end :]
     assert "\n    if values:\n        return sorted(values)\n" in after
@@ -400,7 +400,7 @@ def test_whole_lines_moved_to_where_the_old_ones_stood_keep_their_tabs() -> None
     document = Document.open("file:///x", "go", 1, text)
     span = choose_lines(document, 2, 4)
     assert isinstance(span, Span)
-    edit = to_edit(document, span, "  \tif x {\n  \t\tz()\n  \t}")
+    edit = to_edit(span, "  \tif x {\n  \t\tz()\n  \t}")
     assert shown(document, edit) == text.replace("y()", "⟦z⟧()")
 
 

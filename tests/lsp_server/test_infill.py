@@ -20,32 +20,32 @@ from lsp_server.spans import Span, SpanKind, choose, choose_lines
 SOURCE = "def load(path):\n    with open(path) as f:\n        return ▮\n"
 
 
-def marked(source: str, language: str = "python") -> tuple[Document, Span]:
+def marked(source: str, language: str = "python") -> Span:
     offset = source.index("▮")
     document = Document.open("file:///x", language, 1, source.replace("▮", ""))
     span = choose(document, offset)
     assert isinstance(span, Span)
-    return document, span
+    return span
 
 
-def applied(document: Document, suggestion: Suggestion) -> str:
-    edit = suggestion.edit
-    return document.text[: edit.start] + edit.text + document.text[edit.end :]
+def applied(suggestion: Suggestion) -> str:
+    edit, text = suggestion.edit, suggestion.span.document.text
+    return text[: edit.start] + edit.text + text[edit.end :]
 
 
 def test_a_fill_becomes_an_edit() -> None:
-    document, span = marked(SOURCE)
-    found = infill(document, span, scripted_engine(["json.load(f)"]), FillOptions())
+    span = marked(SOURCE)
+    found = infill(span, scripted_engine(["json.load(f)"]), FillOptions())
     assert isinstance(found, tuple)
-    assert applied(document, found[0]) == SOURCE.replace("▮", "json.load(f)")
+    assert applied(found[0]) == SOURCE.replace("▮", "json.load(f)")
     assert found[0].fill.steps >= 1
     assert found[0].span is span
 
 
 def test_a_fill_that_may_not_be_shown_is_followed_by_a_second_try() -> None:
-    document, span = marked(SOURCE)
+    span = marked(SOURCE)
     engine = scripted_engine(["foo(1, 2", "f.read()"])
-    found = infill(document, span, engine, FillOptions())
+    found = infill(span, engine, FillOptions())
     assert isinstance(found, tuple)
     assert [suggestion.edit.text for suggestion in found] == ["f.read()"]
     assert engine.requests == 2
@@ -54,43 +54,43 @@ def test_a_fill_that_may_not_be_shown_is_followed_by_a_second_try() -> None:
 
 @pytest.mark.parametrize("unit", ["0", "x, ", "f("])
 def test_what_repeats_itself_without_end_is_not_shown(unit: str) -> None:
-    document, span = marked("x = [▮\n", "plaintext")
-    found = infill(document, span, scripted_engine(["1, " + unit * 99]), FillOptions(repair=0))
+    span = marked("x = [▮\n", "plaintext")
+    found = infill(span, scripted_engine(["1, " + unit * 99]), FillOptions(repair=0))
     assert isinstance(found, Nothing)
     assert found.reason == "repeats-itself"
-    ended = infill(document, span, scripted_engine(["1, " + unit * 7]), FillOptions(repair=0))
+    ended = infill(span, scripted_engine(["1, " + unit * 7]), FillOptions(repair=0))
     assert isinstance(ended, tuple)
     held = FillOptions(format=Format.one_of(["0" * 30]), max_tokens=40)
-    assert isinstance(infill(document, span, scripted_engine(["0" * 30]), held), tuple)
+    assert isinstance(infill(span, scripted_engine(["0" * 30]), held), tuple)
 
 
 def test_there_is_no_second_try_where_no_other_could_be_as_sure() -> None:
-    document, span = marked(SOURCE)
+    span = marked(SOURCE)
     engine = scripted_engine(["((1, 2", "f.read()"])
-    found = infill(document, span, engine, FillOptions(repair=0, least_probability=0.6))
+    found = infill(span, engine, FillOptions(repair=0, least_probability=0.6))
     assert isinstance(found, Nothing)
     assert engine.requests == 1
 
 
 def test_there_is_no_second_try_when_several_were_asked_for() -> None:
-    document, span = marked(SOURCE)
+    span = marked(SOURCE)
     engine = scripted_engine([")))"])
-    assert isinstance(infill(document, span, engine, FillOptions(candidates=3, repair=0)), Nothing)
+    assert isinstance(infill(span, engine, FillOptions(candidates=3, repair=0)), Nothing)
     assert engine.requests == 1
 
 
 @pytest.mark.parametrize(("fill", "reason"), [("", "empty"), ("b = 2", "repeats-suffix")])
 def test_there_is_no_second_try_when_nothing_is_missing(fill: str, reason: str) -> None:
-    document, span = marked("a = 1\n▮\nb = 2\n")
+    span = marked("a = 1\n▮\nb = 2\n")
     engine = scripted_engine([fill])
-    found = infill(document, span, engine, FillOptions())
+    found = infill(span, engine, FillOptions())
     assert isinstance(found, Nothing)
     assert (found.reason, engine.requests) == (reason, 1)
 
 
 def test_nothing_says_why_the_best_fill_was_rejected() -> None:
-    document, span = marked(SOURCE)
-    found = infill(document, span, scripted_engine([")))"]), FillOptions(repair=0))
+    span = marked(SOURCE)
+    found = infill(span, scripted_engine([")))"]), FillOptions(repair=0))
     assert found == BREAKS_SYNTAX
 
 
@@ -99,9 +99,9 @@ BLOCK = "def load(path):\n▮\n\n\nx = 1\n"
 
 def of_block(text: str, least: float) -> str | Nothing:
     """What is suggested of a fill whose first line has a probability of 0.939, all of it 0.838."""
-    document, span = marked(BLOCK)
+    span = marked(BLOCK)
     assert span.kind is SpanKind.BLOCK
-    found = infill(document, span, scripted_engine([text]), FillOptions(least_probability=least))
+    found = infill(span, scripted_engine([text]), FillOptions(least_probability=least))
     return found if isinstance(found, Nothing) else found[0].edit.text
 
 
@@ -132,12 +132,12 @@ def test_an_empty_fill_is_empty_however_unsure() -> None:
 
 
 def test_span_and_options_both_limit_the_length() -> None:
-    document, span = marked(SOURCE)
+    span = marked(SOURCE)
     assert span.kind is SpanKind.LINE_END
     name = "".join(f"f{n}" for n in range(100))
-    [short] = infill(document, span, scripted_engine([name]), FillOptions(max_tokens=5))
+    [short] = infill(span, scripted_engine([name]), FillOptions(max_tokens=5))
     assert short.edit.text == name[:5]
-    [long] = infill(document, span, scripted_engine([name]), FillOptions(max_tokens=1000))
+    [long] = infill(span, scripted_engine([name]), FillOptions(max_tokens=1000))
     assert long.fill.tokens == span.max_tokens
 
 
@@ -147,9 +147,9 @@ PLACES = ["x = ▮\n", "x = f(▮)\n", "x = [▮]\n", "x = '▮'\n", "▮\nx = 1
 def test_the_protocol_says_what_limits_a_fill_beside_the_setting() -> None:
     protocol = Path(__file__).parents[2] / "docs" / "protocol.md"
     [row] = re.findall(r"^\| `maxTokens` .*$", protocol.read_text("utf-8"), re.MULTILINE)
-    _, block = marked("def f():\n    ▮\n\n\nx = 1\n")
+    block = marked("def f():\n    ▮\n\n\nx = 1\n")
     assert block.kind is SpanKind.BLOCK
-    few, many = sorted({marked(place)[1].max_tokens for place in PLACES})
+    few, many = sorted({marked(place).max_tokens for place in PLACES})
     assert f"a line gets no more than {few} or {many} anyway" in row
     assert f"an empty block no more than {block.max_tokens}" in row
 
@@ -167,19 +167,19 @@ def test_lines_are_written_on_a_canvas_for_as_much_as_they_were(last: int, size:
     document = Document.open("file:///x", "python", 1, "total = price * count\n" * 6)
     span, steps = choose_lines(document, 0, last), list[Step]()
     assert isinstance(span, Span)
-    infill(document, span, scripted_engine(["x = 1"]), FillOptions(), on_step=steps.append)
+    infill(span, scripted_engine(["x = 1"]), FillOptions(), on_step=steps.append)
     assert {len(step.cells) for step in steps} == {size}
 
 
 def test_a_one_line_span_ends_at_the_line_break() -> None:
-    document, span = marked(SOURCE)
-    [found] = infill(document, span, scripted_engine(["f.read()\nx = 1"]), FillOptions())
+    span = marked(SOURCE)
+    [found] = infill(span, scripted_engine(["f.read()\nx = 1"]), FillOptions())
     assert found.edit.text == "f.read()"
 
 
 def test_equal_edits_are_offered_once() -> None:
-    document, span = marked("x = f(▮)\n")
-    found = infill(document, span, scripted_engine(["a"]), FillOptions(candidates=3))
+    span = marked("x = f(▮)\n")
+    found = infill(span, scripted_engine(["a"]), FillOptions(candidates=3))
     assert isinstance(found, tuple)
     edits = [suggestion.edit for suggestion in found]
     assert len(edits) == len(set(edits))
@@ -189,8 +189,8 @@ def test_whole_lines() -> None:
     document = Document.open("file:///x", "python", 1, "a = 1\nb = 2\nc = 3\n")
     span = choose_lines(document, 1, 1)
     assert isinstance(span, Span)
-    [found] = infill(document, span, scripted_engine(["b = a + 1\nd = b"]), FillOptions())
-    assert applied(document, found) == "a = 1\nb = a + 1\nd = b\nc = 3\n"
+    [found] = infill(span, scripted_engine(["b = a + 1\nd = b"]), FillOptions())
+    assert applied(found) == "a = 1\nb = a + 1\nd = b\nc = 3\n"
 
 
 @pytest.mark.parametrize("mode", [Mode.LEFT_TO_RIGHT, Mode.VERIFIED])
@@ -199,8 +199,8 @@ def test_where_the_base_writes_whole_lines_end_at_the_line_that_follows(mode: Mo
     span = choose_lines(document, 1, 1)
     assert isinstance(span, Span)
     engine = scripted_engine(["b = a + 1\n\nc = 3\nd = 4\ne = 5"])
-    [found] = infill(document, span, engine, FillOptions(mode=mode))
-    assert applied(document, found) == "a = 1\nb = a + 1\n\nc = 3\n"
+    [found] = infill(span, engine, FillOptions(mode=mode))
+    assert applied(found) == "a = 1\nb = a + 1\n\nc = 3\n"
     assert found.fill.finish is Finish.SUFFIX
 
 
@@ -210,50 +210,48 @@ def test_where_the_base_writes_whole_lines_stay_as_deep_as_they_were() -> None:
     span = choose_lines(document, 2, 2)
     assert isinstance(span, Span)
     engine = scripted_engine(["        c()\n        d()\n    e()\n"])
-    [found] = infill(document, span, engine, FillOptions(mode=Mode.LEFT_TO_RIGHT))
-    assert applied(document, found) == source.replace("a()", "c()\n        d()")
+    [found] = infill(span, engine, FillOptions(mode=Mode.LEFT_TO_RIGHT))
+    assert applied(found) == source.replace("a()", "c()\n        d()")
     assert found.fill.finish is Finish.DEDENT
 
 
 def test_a_block_written_by_the_base_ends_with_it() -> None:
-    document, span = marked("def f(x):▮\n\n\ny = f(1)\n")
+    span = marked("def f(x):▮\n\n\ny = f(1)\n")
     engine = scripted_engine(["\n    return x\n\n\ndef g():\n    pass\n"])
-    [found] = infill(document, span, engine, FillOptions(mode=Mode.LEFT_TO_RIGHT))
-    assert applied(document, found) == "def f(x):\n    return x\n\n\ny = f(1)\n"
+    [found] = infill(span, engine, FillOptions(mode=Mode.LEFT_TO_RIGHT))
+    assert applied(found) == "def f(x):\n    return x\n\n\ny = f(1)\n"
     assert found.fill.finish is Finish.DEDENT
 
 
 def test_line_ends_stay_those_of_the_file() -> None:
-    document, span = marked("def f():▮\r\nx = 1\r\n")
-    [found] = infill(document, span, scripted_engine(["\n    a()\n    b()"]), FillOptions())
-    assert applied(document, found) == "def f():\r\n    a()\r\n    b()\r\nx = 1\r\n"
+    span = marked("def f():▮\r\nx = 1\r\n")
+    [found] = infill(span, scripted_engine(["\n    a()\n    b()"]), FillOptions())
+    assert applied(found) == "def f():\r\n    a()\r\n    b()\r\nx = 1\r\n"
 
 
 def test_failing_and_cancelling_are_the_callers_matter() -> None:
-    document, span = marked(SOURCE)
+    span = marked(SOURCE)
     with pytest.raises(EngineFailedError):
-        infill(document, span, scripted_engine(["x"], fail_on={0}), FillOptions())
+        infill(span, scripted_engine(["x"], fail_on={0}), FillOptions())
     with pytest.raises(CancelledError):
-        infill(document, span, scripted_engine(["x"]), FillOptions(), cancelled=lambda: True)
+        infill(span, scripted_engine(["x"]), FillOptions(), cancelled=lambda: True)
 
 
 def test_every_denoising_step_is_told() -> None:
-    document, span = marked(SOURCE)
+    span = marked(SOURCE)
     steps = []
-    [found] = infill(
-        document, span, scripted_engine(["json.load(f)"]), FillOptions(), on_step=steps.append
-    )
+    [found] = infill(span, scripted_engine(["json.load(f)"]), FillOptions(), on_step=steps.append)
     assert [step.index for step in steps] == list(range(found.fill.steps))
     assert found.fill.was_watched
 
 
 def test_that_fill_was_watched_which_the_steps_wrote_wherever_it_ranks() -> None:
-    document, span = marked("x = ▮\n", "plaintext")
+    span = marked("x = ▮\n", "plaintext")
     ranks = []
     for seed in range(8):
         steps: list[Step] = []
         options = FillOptions(candidates=4, temperature=50.0, seed=seed)
-        found = infill(document, span, scripted_engine(["ab"]), options, on_step=steps.append)
+        found = infill(span, scripted_engine(["ab"]), options, on_step=steps.append)
         assert isinstance(found, tuple)
         [rank] = [n for n, one in enumerate(found) if one.fill.was_watched]
         written = "".join(cell.text for cell in steps[-1].cells if cell.state != "end")
@@ -263,20 +261,20 @@ def test_that_fill_was_watched_which_the_steps_wrote_wherever_it_ranks() -> None
 
 
 def test_what_nobody_watches_was_not_watched() -> None:
-    document, span = marked(SOURCE)
-    [found] = infill(document, span, scripted_engine(["json.load(f)"]), FillOptions())
+    span = marked(SOURCE)
+    [found] = infill(span, scripted_engine(["json.load(f)"]), FillOptions())
     assert not found.fill.was_watched
 
 
 def test_a_fill_that_is_held_to_a_format_is_not_mended() -> None:
     """Its blanks stay, it goes on beyond one line, and what follows may be repeated."""
-    document, span = marked("x = ▮\ny = 2\n")
+    span = marked("x = ▮\ny = 2\n")
     text = "1 \ny = 2"
     options = FillOptions(format=Format.matching(r"1 \ny = \d"))
-    found = infill(document, span, scripted_engine([text]), options)
+    found = infill(span, scripted_engine([text]), options)
     assert isinstance(found, tuple)
     assert found[0].edit.text == text
     options = FillOptions(format=Format.one_of(["1 +", ")"]))
-    assert infill(document, span, scripted_engine(["1 +"]), options) == Nothing(
+    assert infill(span, scripted_engine(["1 +"]), options) == Nothing(
         BREAKS_SYNTAX.reason, BREAKS_SYNTAX.detail
     )

@@ -21,7 +21,7 @@ def made_of(language: str, source: str, fill: str) -> str:
     document = Document.open("file:///x", language, 1, before + after)
     span = choose(document, len(before))
     assert isinstance(span, Span)
-    made = mended(document, span, fill)
+    made = mended(span, fill)
     return made.reason if isinstance(made, Nothing) else made
 
 

@@ -124,7 +124,7 @@ def edited(fill: str, *cells: str) -> Edit | Nothing:
     here = notebook(*documents).place(documents[1], documents)
     span = spans.choose(here, len(here.text))
     assert isinstance(span, Span)
-    return to_edit(here, span, fill)
+    return to_edit(span, fill)
 
 
 def test_what_the_cell_below_begins_with_is_not_written_twice() -> None:
@@ -380,8 +380,8 @@ def test_what_breaks_a_cell_with_lines_of_ipython_is_held_back() -> None:
     here = document("a", "%%time\n!ls\nx = \nprint(x)\n")
     span = spans.choose(here, 15)
     assert isinstance(span, Span)
-    assert isinstance(to_edit(here, span, "f(1)"), Edit)
-    assert to_edit(here, span, "1 = = 2") is BREAKS_SYNTAX
+    assert isinstance(to_edit(span, "f(1)"), Edit)
+    assert to_edit(span, "1 = = 2") is BREAKS_SYNTAX
 
 
 async def test_nothing_of_a_notebook_is_logged(scripted: Scripted) -> None:

@@ -66,7 +66,7 @@ def test_only_the_last_offers_are_remembered() -> None:
     document = opened("x = \n")
     edit = Edit(4, 4, "1")
     fill = Fill("1", 1, 1, Finish.END, 0.0)
-    suggestion = Suggestion(edit, Span(4, 4, SpanKind.LINE_END, True, 9, ""), fill)
+    suggestion = Suggestion(edit, Span(document, 4, 4, SpanKind.LINE_END, True, 9, ""), fill)
     step = Step(0, 0, (), 1.0)
     made = [
         offers.add(suggestion, inline_item(document, edit, 4), [step]).id for _ in range(KEPT + 1)

@@ -16,11 +16,11 @@ from lsp_server.pieces import shown_edit
 from lsp_server.spans import Span, choose
 
 
-def place(source: str, language: str = "python") -> tuple[Document, Span]:
+def place(source: str, language: str = "python") -> Span:
     document = Document.open("", language, 0, source.replace("▮", ""))
     span = choose(document, source.index("▮"))
     assert isinstance(span, Span)
-    return document, span
+    return span
 
 
 def fill(text: str, finish: Finish = Finish.END) -> Fill:
@@ -33,7 +33,7 @@ def fill(text: str, finish: Finish = Finish.END) -> Fill:
 
 def shown(source: str, text: str, finish: Finish = Finish.END, language: str = "python") -> str:
     """What is shown; in angles the reason where it is nothing."""
-    edit = shown_edit(*place(source, language), fill(text, finish), 0.5)
+    edit = shown_edit(place(source, language), fill(text, finish), 0.5)
     return edit.text if isinstance(edit, Edit) else f"<{edit.reason}>"
 
 
@@ -93,7 +93,7 @@ def test_what_was_given_up_may_go_on_with_the_word_it_ends_with(finish: Finish) 
 
 def test_what_was_given_up_is_never_all_of_it() -> None:
     nothing = Fill("", 0, 1, Finish.UNSURE, -0.1, beginnings=(Beginning(0, 0.9),))
-    found = shown_edit(*place("x = ▮\n"), nothing, 0.5)
+    found = shown_edit(place("x = ▮\n"), nothing, 0.5)
     assert isinstance(found, Nothing)
     assert found.reason == "unsure", "not that there is nothing to add"
 
@@ -102,19 +102,19 @@ def test_what_was_given_up_is_never_all_of_it() -> None:
 def test_what_is_sure_and_does_not_parse_is_cut_back_where_nobody_asked(least: float) -> None:
     sure = fill("first(second, third||", Finish.LENGTH)
     sure = Fill("first(second, third", 3, 1, Finish.LENGTH, -0.1, beginnings=sure.beginnings[:-1])
-    found = shown_edit(*place("x = ▮\n"), sure, least)
+    found = shown_edit(place("x = ▮\n"), sure, least)
     assert found == (Edit(4, 4, "first") if least else BREAKS_SYNTAX)
 
 
 def test_what_is_sure_to_its_end_may_open_a_bracket() -> None:
     text = "from a import ("
     sure = Fill(text, 3, 1, Finish.END, -0.1, beginnings=(Beginning(len(text), 0.9),))
-    assert shown_edit(*place("x = 1\n▮\n"), sure, 0.5) == Edit(6, 6, text)
+    assert shown_edit(place("x = 1\n▮\n"), sure, 0.5) == Edit(6, 6, text)
 
 
 def test_cut_back_it_needs_no_second_try() -> None:
     engine = scripted_engine(["first(second, third"])
-    found = infill(*place("x = ▮\n"), engine, FillOptions(least_probability=0.5, repair=0))
+    found = infill(place("x = ▮\n"), engine, FillOptions(least_probability=0.5, repair=0))
     assert not isinstance(found, Nothing)
     assert (found[0].edit.text, engine.requests) == ("first", 1)
 
@@ -123,7 +123,7 @@ def test_few_pieces_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each takes as long as a parse of the file."""
     tried = []
 
-    def to_edit(document: Document, span: Span, text: str) -> Nothing:
+    def to_edit(span: Span, text: str) -> Nothing:
         tried.append(text)
         return BREAKS_SYNTAX
 
