@@ -28,7 +28,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One edit of `textDocument/didChange`: 0-based positions in the agreed encoding.
+    """One edit of `textDocument/didChange`: 0-based positions in the encoding of the document.
 
     Without a start line it replaces the whole text.
     """
@@ -59,6 +59,8 @@ class Document:
     r"""Code-point offset of each line's start; lines end at \n, \r\n or \r."""
     notebook: str | None = None
     """The URI of the notebook that the text is a cell of."""
+    encoding: Encoding = Encoding.UTF32
+    """The unit of LSP characters agreed on with the editor; UTF-32 counts as Python does."""
     before: str = field(default="", repr=False)
     """What stands before the text in its notebook; no position counts it."""
     after: str = field(default="", repr=False)
@@ -68,11 +70,17 @@ class Document:
 
     @classmethod
     def open(
-        cls, uri: str, language: str, version: int, text: str, notebook: str | None = None
+        cls,
+        uri: str,
+        language: str,
+        version: int,
+        text: str,
+        notebook: str | None = None,
+        encoding: Encoding = Encoding.UTF32,
     ) -> Document:
         """Reads the text anew."""
         starts = (0, *_line_starts(text, 0, len(text)))
-        return cls(uri, language, version, text, starts, notebook)
+        return cls(uri, language, version, text, starts, notebook, encoding)
 
     @cached_property
     def tree(self) -> Tree | None:
@@ -100,7 +108,7 @@ class Document:
             return self
         return replace(self, before=before, after=after)
 
-    def changed(self, version: int, changes: Sequence[Change], encoding: Encoding) -> Document:
+    def changed(self, version: int, changes: Sequence[Change]) -> Document:
         """The document after `changes`, each in terms of the text that the one before left.
 
         Positions outside the file are clamped. Changes that come from the last to the first and
@@ -108,11 +116,11 @@ class Document:
         """
         document, known = self, list[Replacement]()
         for change in changes:
-            start, end = document._range(change, encoding)
+            start, end = document._range(change)
             # Another change moves no position left of it that it does not touch.
             if known and end >= known[-1].start:
                 document, known = document._with(known), []
-                start, end = document._range(change, encoding)
+                start, end = document._range(change)
             known.append(Replacement(start, end, change.text))
         return replace(document._with(known), version=version)
 
@@ -146,11 +154,11 @@ class Document:
             offset = new.end
         return "".join(pieces)
 
-    def _range(self, change: Change, encoding: Encoding) -> tuple[int, int]:
+    def _range(self, change: Change) -> tuple[int, int]:
         if change.start_line is None:
             return 0, len(self.text)
-        start = self.offset(change.start_line, change.start_character, encoding)
-        end = self.offset(change.end_line, change.end_character, encoding)
+        start = self.offset(change.start_line, change.start_character)
+        end = self.offset(change.end_line, change.end_character)
         return min(start, end), max(start, end)
 
     def _line_starts_after(self, start: int, end: int, size: int, text: str) -> tuple[int, ...]:
@@ -198,12 +206,11 @@ class Document:
         return Ruler.of(self.text, Encoding.UTF8)
 
     @cached_property
-    def _utf16(self) -> Ruler:
-        return Ruler.of(self.text, Encoding.UTF16)
-
-    def _ruler(self, encoding: Encoding) -> Ruler:
-        """For a line that is long; UTF-32 counts as Python does."""
-        return self._utf16 if encoding is Encoding.UTF16 else self._bytes
+    def _units(self) -> Ruler:
+        """For a line that is long."""
+        if self.encoding is Encoding.UTF8:
+            return self._bytes
+        return Ruler.of(self.text, self.encoding)
 
     def line_at(self, offset: int) -> int:
         """The 0-based line that holds a code-point offset."""
@@ -229,7 +236,7 @@ class Document:
             return "\n"
         return self.text[self.line_bounds(0)[1] : self.line_starts[1]]
 
-    def offset(self, line: int, character: int, encoding: Encoding) -> int:
+    def offset(self, line: int, character: int) -> int:
         """The code-point offset of an LSP position.
 
         As LSP says, a character beyond the line's end counts as its end; likewise a line beyond
@@ -241,25 +248,23 @@ class Document:
             return len(self.text)
         start, end = self.line_bounds(line)
         character = max(character, 0)
-        if encoding is Encoding.UTF32 or self.text.isascii():
+        if self.encoding is Encoding.UTF32 or self.text.isascii():
             return min(start + character, end)
         if end - start <= STEP:
-            return start + fitting(self.text[start:end], character, encoding)
-        ruler = self._ruler(encoding)
-        return min(ruler.offset(ruler.units(start) + character), end)
+            return start + fitting(self.text[start:end], character, self.encoding)
+        return min(self._units.offset(self._units.units(start) + character), end)
 
-    def position(self, offset: int, encoding: Encoding) -> tuple[int, int]:
+    def position(self, offset: int) -> tuple[int, int]:
         """Line and character of a code-point offset, clamped to the file."""
         offset = min(max(offset, 0), len(self.text))
         line = self.line_at(offset)
         start, end = self.line_bounds(line)
         offset = min(offset, end)
-        if encoding is Encoding.UTF32 or self.text.isascii():
+        if self.encoding is Encoding.UTF32 or self.text.isascii():
             return line, offset - start
         if offset - start <= STEP:
-            return line, units_of(self.text[start:offset], encoding)
-        ruler = self._ruler(encoding)
-        return line, ruler.units(offset) - ruler.units(start)
+            return line, units_of(self.text[start:offset], self.encoding)
+        return line, self._units.units(offset) - self._units.units(start)
 
 
 def with_line_feeds(text: str) -> str:

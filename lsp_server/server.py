@@ -244,7 +244,7 @@ def shutdown(ls: Server, params: None) -> None:
 
 
 def did_open(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
-    ls.completer.put(wire.document(params.text_document))
+    ls.completer.put(wire.document(params.text_document, ls.encoding))
 
 
 def did_change(ls: Server, params: types.DidChangeTextDocumentParams) -> None:
@@ -262,7 +262,7 @@ def change_text(
 ) -> None:
     if document := ls.completer.documents.get(identifier.uri):
         changes = [wire.change(event) for event in events]
-        ls.completer.put(document.changed(identifier.version, changes, ls.encoding))
+        ls.completer.put(document.changed(identifier.version, changes))
 
 
 # Notebooks
@@ -272,7 +272,7 @@ def did_open_notebook(ls: Server, params: types.DidOpenNotebookDocumentParams) -
     opened = params.notebook_document
     ls.completer.notebooks[opened.uri] = Notebook(opened.uri, wire.cells(opened.cells))
     for item in params.cell_text_documents:
-        ls.completer.put(wire.document(item, opened.uri))
+        ls.completer.put(wire.document(item, ls.encoding, opened.uri))
 
 
 def did_change_notebook(ls: Server, params: types.DidChangeNotebookDocumentParams) -> None:
@@ -284,7 +284,7 @@ def did_change_notebook(ls: Server, params: types.DidChangeNotebookDocumentParam
         for closed in structure.did_close or ():
             ls.completer.close(closed.uri)
         for item in structure.did_open or ():
-            ls.completer.put(wire.document(item, uri))
+            ls.completer.put(wire.document(item, ls.encoding, uri))
         array = structure.array
         notebook = notebook.spliced(array.start, array.delete_count, wire.cells(array.cells))
     ls.completer.notebooks[uri] = notebook.updated(wire.cells(change.data))
@@ -305,17 +305,15 @@ async def inline_completion(
     document, context = ls.document(params), params.context
     if document is None:
         return types.InlineCompletionList(items=[])
-    request = wire.request(document, params.position, ls.encoding)
+    request = wire.request(document, params.position)
     if context.trigger_kind is types.InlineCompletionTriggerKind.Invoked:
         request = replace(request, wanted=ls.completer.settings.candidates)
     else:
         request = replace(request, automatic=True)
     if info := context.selected_completion_info:
-        request = replace(request, selected=wire.selected(document, info, ls.encoding))
+        request = replace(request, selected=wire.selected(document, info))
     offers = await ls.completer.suggest(request)
-    return types.InlineCompletionList(
-        [wire.inline_item(document, offer, ls.encoding) for offer in offers]
-    )
+    return types.InlineCompletionList([wire.inline_item(document, offer) for offer in offers])
 
 
 async def read_ahead(ls: Server, params: Any) -> None:
@@ -325,16 +323,16 @@ async def read_ahead(ls: Server, params: Any) -> None:
     document = ls.completer.document(wire.param(params, "textDocument.uri", str))
     if document is not None:
         position = types.Position(line, character)
-        await ls.completer.read_ahead(wire.request(document, position, ls.encoding))
+        await ls.completer.read_ahead(wire.request(document, position))
 
 
 async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList:
     document = ls.document(params)
     if document is None:
         return types.CompletionList(is_incomplete=False, items=[])
-    request = replace(wire.request(document, params.position, ls.encoding), entry=True)
+    request = replace(wire.request(document, params.position), entry=True)
     offers = await ls.completer.suggest(request)
-    items = [wire.completion_item(document, offer, ls.encoding) for offer in offers]
+    items = [wire.completion_item(document, offer) for offer in offers]
     return types.CompletionList(is_incomplete=True, items=items)
 
 
@@ -343,11 +341,11 @@ async def fill_lines(ls: Server, params: Any) -> dict[str, Any]:
     first, last = wire.param(params, "startLine", int), wire.param(params, "endLine", int)
     document = ls.completer.document(wire.param(params, "textDocument.uri", str))
     if document is None:
-        return wire.lines(NOT_OPEN, wanted, ls.encoding)
+        return wire.lines(NOT_OPEN, wanted)
     if document.version != wanted:
-        return wire.lines(STALE, document.version, ls.encoding)
+        return wire.lines(STALE, document.version)
     found = await ls.completer.fill_lines(document, first, last)
-    return wire.lines(found, document.version, ls.encoding)
+    return wire.lines(found, document.version)
 
 
 # What became of them, and why

@@ -60,9 +60,11 @@ def problems(error: BaseException | None) -> Iterator[str]:
         yield f"{re.sub('_[a-z]', lambda found: found[0][1].upper(), place)}: {problem}"
 
 
-def document(item: types.TextDocumentItem, notebook: str | None = None) -> Document:
+def document(
+    item: types.TextDocumentItem, encoding: Encoding, notebook: str | None = None
+) -> Document:
     """A document as it was opened, or a cell of the notebook with that URI."""
-    return Document.open(item.uri, item.language_id, item.version, item.text, notebook)
+    return Document.open(item.uri, item.language_id, item.version, item.text, notebook, encoding)
 
 
 def cells(given: Sequence[types.NotebookCell] | None) -> tuple[Cell, ...]:
@@ -79,31 +81,29 @@ def change(event: types.TextDocumentContentChangeEvent) -> Change:
     return Change(start.line, start.character, end.line, end.character, event.text)
 
 
-def request(document: Document, position: types.Position, encoding: Encoding) -> Request:
+def request(document: Document, position: types.Position) -> Request:
     """Suggestions are wanted at a position."""
-    return Request(document, _offset(document, position, encoding))
+    return Request(document, _offset(document, position))
 
 
-def selected(
-    document: Document, info: types.SelectedCompletionInfo, encoding: Encoding
-) -> Selected:
+def selected(document: Document, info: types.SelectedCompletionInfo) -> Selected:
     """The entry selected in the editor's popup."""
-    start = _offset(document, info.range.start, encoding)
-    return Selected(start, _offset(document, info.range.end, encoding), info.text)
+    start = _offset(document, info.range.start)
+    return Selected(start, _offset(document, info.range.end), info.text)
 
 
-def inline_item(document: Document, offer: Offer, encoding: Encoding) -> types.InlineCompletionItem:
+def inline_item(document: Document, offer: Offer) -> types.InlineCompletionItem:
     """An offer as ghost text."""
     item = offer.item
     return types.InlineCompletionItem(
         insert_text=item.text,
         filter_text=item.filter_text,
-        range=_range(document, item.start, item.end, encoding),
+        range=_range(document, item.start, item.end),
         command=_accepted(offer),
     )
 
 
-def completion_item(document: Document, offer: Offer, encoding: Encoding) -> types.CompletionItem:
+def completion_item(document: Document, offer: Offer) -> types.CompletionItem:
     """An offer as an entry of a popup, its first line the label."""
     item = offer.item
     lines = item.text.strip().splitlines()
@@ -115,17 +115,17 @@ def completion_item(document: Document, offer: Offer, encoding: Encoding) -> typ
         documentation=item.text if len(lines) > 1 else None,
         filter_text=item.filter_text,
         insert_text_mode=types.InsertTextMode.AsIs,
-        text_edit=types.TextEdit(_range(document, item.start, item.end, encoding), item.text),
+        text_edit=types.TextEdit(_range(document, item.start, item.end), item.text),
         command=_accepted(offer),
     )
 
 
-def lines(found: Suggestion | Nothing, version: int, encoding: Encoding) -> dict[str, Any]:
+def lines(found: Suggestion | Nothing, version: int) -> dict[str, Any]:
     """The result of lacuna/fillLines."""
     if isinstance(found, Nothing):
         return {"version": version, "edits": [], "text": "", **reason(found)}
     edit = found.edit
-    range_ = _range(found.span.document, edit.start, edit.end, encoding)
+    range_ = _range(found.span.document, edit.start, edit.end)
     edits = [types.TextEdit(range_, edit.text)]
     return {"version": version, "edits": edits, "text": found.text, "reason": None}
 
@@ -166,10 +166,10 @@ def _accepted(offer: Offer) -> types.Command:
     return types.Command("Tell Lacuna", ACCEPTED, arguments=[offer.id])
 
 
-def _offset(document: Document, position: types.Position, encoding: Encoding) -> int:
-    return document.offset(position.line, position.character, encoding)
+def _offset(document: Document, position: types.Position) -> int:
+    return document.offset(position.line, position.character)
 
 
-def _range(document: Document, start: int, end: int, encoding: Encoding) -> types.Range:
-    first, last = (document.position(offset, encoding) for offset in (start, end))
+def _range(document: Document, start: int, end: int) -> types.Range:
+    first, last = (document.position(offset) for offset in (start, end))
     return types.Range(types.Position(*first), types.Position(*last))

@@ -14,8 +14,8 @@ from lsp_server.ruler import Encoding
 UTF8, UTF16, UTF32 = Encoding.UTF8, Encoding.UTF16, Encoding.UTF32
 
 
-def opened(text: str, language: str = "python") -> Document:
-    return Document.open("file:///x.py", language, 1, text)
+def opened(text: str, encoding: Encoding = UTF16) -> Document:
+    return Document.open("file:///x.py", "python", 1, text, encoding=encoding)
 
 
 def sexp(document: Document) -> str:
@@ -66,20 +66,20 @@ def test_line_end_is_that_of_the_first_line(text: str, line_end: str) -> None:
     [(UTF8, 7), (UTF16, 5), (UTF32, 4)],
 )
 def test_the_quote_after_an_emoji(encoding: Encoding, character: int) -> None:
-    document = opened('y\nx="😋"\n')
-    assert document.offset(1, character, encoding) == 6
+    document = opened('y\nx="😋"\n', encoding)
+    assert document.offset(1, character) == 6
     assert document.text[6] == '"'
-    assert document.position(6, encoding) == (1, character)
+    assert document.position(6) == (1, character)
 
 
 @pytest.mark.parametrize("encoding", Encoding)
 def test_every_offset_survives_the_way_there_and_back(encoding: Encoding) -> None:
-    document = opened("\ufeffé😋x\r\n\tß€𝄞\ry\n\n😋")
+    document = opened("\ufeffé😋x\r\n\tß€𝄞\ry\n\n😋", encoding)
     for offset in range(len(document.text) + 1):
         if document.text[offset - 1 : offset + 1] == "\r\n":
             continue
-        line, character = document.position(offset, encoding)
-        assert document.offset(line, character, encoding) == offset
+        line, character = document.position(offset)
+        assert document.offset(line, character) == offset
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_every_offset_survives_the_way_there_and_back(encoding: Encoding) -> Non
 def test_a_unit_within_a_character_counts_as_its_start(
     encoding: Encoding, character: int, offset: int
 ) -> None:
-    assert opened("a😋b").offset(0, character, encoding) == offset
+    assert opened("a😋b", encoding).offset(0, character) == offset
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_unit_within_a_character_counts_as_its_start(
 def test_a_position_outside_the_file_is_clamped(
     encoding: Encoding, line: int, character: int, offset: int
 ) -> None:
-    assert opened("ab\r\ncd\ne").offset(line, character, encoding) == offset
+    assert opened("ab\r\ncd\ne", encoding).offset(line, character) == offset
 
 
 LONG = "é😋" + "abcdefg" * 700 + "\ud83d\ude0b€" + "x" * 1024 + "😋" * 1024 + "z"
@@ -119,16 +119,17 @@ def units(text: str, encoding: Encoding) -> int:
 @pytest.mark.parametrize("encoding", Encoding)
 @pytest.mark.parametrize("before", ["", "é\r\n" * 900])
 def test_positions_in_a_long_line(before: str, encoding: Encoding) -> None:
-    document, line, start = opened(f"{before}{LONG}\r\nß"), before.count("\n"), len(before)
+    document = opened(f"{before}{LONG}\r\nß", encoding)
+    line, start = before.count("\n"), len(before)
     for index in (*range(5), *range(1020, 1030), *range(4895, 4910), *range(5920, len(LONG))):
         character = units(LONG[:index], encoding)
-        assert document.position(start + index, encoding) == (line, character)
+        assert document.position(start + index) == (line, character)
         for within in range(units(LONG[index], encoding)):
-            assert document.offset(line, character + within, encoding) == start + index
+            assert document.offset(line, character + within) == start + index
     size = units(LONG, encoding)
     for character in (size, size + 1, 10 * size):
-        assert document.offset(line, character, encoding) == start + len(LONG)
-    assert document.position(start + len(LONG) + 1, encoding) == (line, size)
+        assert document.offset(line, character) == start + len(LONG)
+    assert document.position(start + len(LONG) + 1) == (line, size)
 
 
 @pytest.fixture
@@ -154,9 +155,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
 def test_a_long_line_is_not_counted_character_by_character(
     encoding: Encoding, calls: Callable[[str], list[str]]
 ) -> None:
-    document, counted = opened("é" + "a" * 490_000), calls("units_of")
-    line, character = document.position(480_000, encoding)
-    assert document.offset(line, character, encoding) == 480_000
+    document, counted = opened("é" + "a" * 490_000, encoding), calls("units_of")
+    line, character = document.position(480_000)
+    assert document.offset(line, character) == 480_000
     assert len(counted) < 1_000
 
 
@@ -175,51 +176,51 @@ def test_bytes_and_code_points(text: str) -> None:
 def test_an_offset_outside_the_file_or_in_a_line_end_is_clamped(
     offset: int, position: tuple[int, int]
 ) -> None:
-    assert opened("ab\r\nc").position(offset, UTF16) == position
+    assert opened("ab\r\nc").position(offset) == position
 
 
 def test_changes_apply_one_after_the_other() -> None:
     document = opened("a\nb\n")
-    after = document.changed(2, [Change(0, 0, 0, 1, "x\ny"), Change(1, 1, 1, 1, "z")], UTF16)
+    after = document.changed(2, [Change(0, 0, 0, 1, "x\ny"), Change(1, 1, 1, 1, "z")])
     assert (after.text, after.version, after.line_starts) == ("x\nyz\nb\n", 2, (0, 2, 5, 7))
     assert (document.text, document.version) == ("a\nb\n", 1)
 
 
 def test_a_change_without_a_range_replaces_everything() -> None:
-    after = opened("a\nb\n").changed(2, [Change.whole("c\r\nd")], UTF8)
+    after = opened("a\nb\n").changed(2, [Change.whole("c\r\nd")])
     assert (after.text, after.line_starts) == ("c\r\nd", (0, 3))
     assert sexp(after) == sexp(opened("c\r\nd"))
 
 
 def test_no_change_keeps_text_and_tree() -> None:
     document = opened("a = 1\n")
-    after = document.changed(7, [], UTF16)
+    after = document.changed(7, [])
     assert (after.version, after.text, sexp(after)) == (7, document.text, sexp(document))
 
 
 def test_a_change_beyond_the_file_is_clamped_and_a_swapped_range_put_right() -> None:
     document = opened("ab\ncd")
-    assert document.changed(2, [Change(9, 9, 12, 0, "!")], UTF16).text == "ab\ncd!"
-    assert document.changed(2, [Change(1, 1, 0, 1, "-")], UTF16).text == "a-d"
+    assert document.changed(2, [Change(9, 9, 12, 0, "!")]).text == "ab\ncd!"
+    assert document.changed(2, [Change(1, 1, 0, 1, "-")]).text == "a-d"
 
 
 def test_a_change_leaves_the_tree_before_it_alone() -> None:
     document = opened("def f():\n    return 1\n")
     before = sexp(document)
-    document.changed(2, [Change(1, 4, 1, 10, "(")], UTF16)
+    document.changed(2, [Change(1, 4, 1, 10, "(")])
     assert sexp(document) == before == sexp(opened(document.text))
 
 
 def test_an_unknown_language_has_lines_but_no_tree() -> None:
     document = Document.open("file:///x", "brainfuck", 1, "+\n").changed(
-        2, [Change(0, 1, 0, 1, "\n-")], UTF16
+        2, [Change(0, 1, 0, 1, "\n-")]
     )
     assert document.tree is None
     assert document.line_starts == (0, 2, 4)
 
 
 def test_a_lone_surrogate_is_a_character_like_others() -> None:
-    document = opened('x = "\ud83d"\n').changed(2, [Change(0, 6, 0, 6, "a")], UTF16)
+    document = opened('x = "\ud83d"\n').changed(2, [Change(0, 6, 0, 6, "a")])
     assert document.text == 'x = "\ud83da"\n'
     assert sexp(document) == sexp(opened(document.text))
 
@@ -242,19 +243,20 @@ def test_changes_give_what_opening_the_text_anew_gives(
     to being broken.
     """
     chance = random.Random(f"{language} {seed}")
-    document = Document.open("file:///x", language, 0, "def f(a, b):\r\n    return 'é😋'\n\n" * 3)
+    source = "def f(a, b):\r\n    return 'é😋'\n\n" * 3
+    document = Document.open("file:///x", language, 0, source, encoding=encoding)
     for version in range(1, 40):
         changes, text = [], document.text
         for _ in range(chance.randint(1, 2)):
-            before = Document.open("", "plaintext", 0, text)
+            before = Document.open("", "plaintext", 0, text, encoding=encoding)
             start = chance.randint(0, len(text))
             end = min(len(text), start + chance.choice([0, 0, 1, 3, 20]))
-            start, end = (before.offset(*before.position(o, UTF32), UTF32) for o in (start, end))
+            start, end = (before.offset(*before.position(o)) for o in (start, end))
             piece = chance.choice(PIECES)
-            first, last = (before.position(o, encoding) for o in (start, end))
+            first, last = (before.position(o) for o in (start, end))
             changes.append(Change(*first, *last, piece))
             text = text[:start] + piece + text[end:]
-        document = document.changed(version, changes, encoding)
+        document = document.changed(version, changes)
         fresh = Document.open("file:///x", language, version, text)
         assert document.text == text
         assert document.line_starts == fresh.line_starts
@@ -265,10 +267,10 @@ def test_changes_give_what_opening_the_text_anew_gives(
             assert sexp(document) == sexp(fresh)
 
 
-def one_by_one(document: Document, changes: list[Change], encoding: Encoding) -> Document:
+def one_by_one(document: Document, changes: list[Change]) -> Document:
     """As if each change came in a notification of its own."""
     for change in changes:
-        document = document.changed(2, [change], encoding)
+        document = document.changed(2, [change])
     return document
 
 
@@ -291,7 +293,7 @@ def test_many_changes_at_once_give_what_they_give_one_by_one(
     """From the last to the first, as VS Code sends them, some touching or beyond their line."""
     chance = random.Random(f"{line} {seed}")
     for _ in range(10):
-        document = opened(line * 6)
+        document = opened(line * 6, encoding)
         if chance.random() < 0.8:
             assert document.tree is not None
         starts = [
@@ -306,8 +308,8 @@ def test_many_changes_at_once_give_what_they_give_one_by_one(
             changes.insert(chance.randrange(len(changes)), Change.whole(line * 5))
         if chance.random() < 0.2:
             chance.shuffle(changes)
-        after = document.changed(2, changes, encoding)
-        assert same(after, one_by_one(document, changes, encoding))
+        after = document.changed(2, changes)
+        assert same(after, one_by_one(document, changes))
 
 
 @pytest.mark.parametrize(
@@ -325,14 +327,14 @@ def test_a_change_that_touches_the_one_before_is_read_after_it(
     text: str, changes: list[Change]
 ) -> None:
     document = opened(text)
-    assert same(document.changed(2, changes, UTF16), one_by_one(document, changes, UTF16))
+    assert same(document.changed(2, changes), one_by_one(document, changes))
 
 
 def test_thousands_of_changes_are_made_at_once(calls: Callable[[str], list[str]]) -> None:
     document = opened("x = 'é'\n" * 5_000)
     changes = [Change(row, 0, row, 1, "yz") for row in reversed(range(5_000))]
     read = calls("_line_starts")
-    after = document.changed(2, changes, UTF16)
+    after = document.changed(2, changes)
     assert (after.text, len(read)) == ("yz = 'é'\n" * 5_000, 1)
 
 
@@ -350,11 +352,11 @@ def test_thousands_of_changes_are_made_at_once(calls: Callable[[str], list[str]]
 @pytest.mark.parametrize("every", [1, 7])
 def test_typing_a_file_gives_its_tree(language: str, source: str, every: int) -> None:
     """Character by character, through all the broken states between, looking at some."""
-    document = Document.open("file:///x", language, 0, "")
+    document = Document.open("file:///x", language, 0, "", encoding=UTF16)
     for version, symbol in enumerate(source, 1):
-        line, character = document.position(len(document.text), UTF16)
+        line, character = document.position(len(document.text))
         change = Change(line, character, line, character, symbol)
-        document = document.changed(version, [change], UTF16)
+        document = document.changed(version, [change])
         if version % every == 0:
             assert document.tree is not None
     assert document.text == source
@@ -364,7 +366,7 @@ def test_typing_a_file_gives_its_tree(language: str, source: str, every: int) ->
 def test_fifty_thousand_lines() -> None:
     document = opened("    value = compute(é)\n" * 50_000)
     assert len(document.line_starts) == 50_001
-    after = document.changed(2, [Change(25_000, 4, 25_000, 9, "x\r\ny")], UTF16)
+    after = document.changed(2, [Change(25_000, 4, 25_000, 9, "x\r\ny")])
     assert len(after.line_starts) == 50_002
     assert after.line(25_001) == "y = compute(é)"
     assert after.line(50_000) == "    value = compute(é)"
