@@ -39,7 +39,7 @@ from lsp_server.document import Document
 from lsp_server.edits import Edit, to_edit
 from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
-from lsp_server.related import Related, Sources
+from lsp_server.related import Related
 from lsp_server.settings import Settings
 
 from .corpus import LANGUAGES
@@ -147,7 +147,7 @@ def answerer(arguments: argparse.Namespace) -> tuple[str, Answerer]:
     if not arguments.related:
         return name, lambda gap: fill(engine, gap, options)
     files = held_out_files(arguments.corpus)
-    related = Related()
+    related = Related(most_opened=sys.maxsize)
     return f"{name} related", lambda gap: fill(engine, gap, options, beside(gap, files, related))
 
 
@@ -165,8 +165,7 @@ def beside(gap: HeldOut, files: list[Document], related: Related) -> str:
     """The lines of other files most like those around a gap."""
     document = replace(gap.document, uri=f"{gap.span.start}\0{gap.whole}")
     others = [file for file in files if file.text != gap.whole]
-    sources = Sources(others, most_opened=sys.maxsize)
-    return related.lines(document, gap.span.start, gap.span.end, sources)
+    return related.lines(document, gap.span.start, gap.span.end, opened=others)
 
 
 def score(gap: HeldOut, answer: Answer) -> Score:

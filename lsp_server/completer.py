@@ -26,7 +26,7 @@ from lsp_server.left_alone import DISABLED, left_alone, no_text
 from lsp_server.notebook import Notebook
 from lsp_server.nothing import Nothing
 from lsp_server.offers import Offer, Offers
-from lsp_server.related import Related, Sources
+from lsp_server.related import Related
 from lsp_server.request import Request
 from lsp_server.settings import Settings
 from lsp_server.status import Counts, State, Status
@@ -85,9 +85,9 @@ class Completer:
         self._latency_ms: float | None = None
         self._last: dict[str, _Last] = {}
         self._why: dict[str, Nothing] = {}
-        self._related = Related()
-        """Belongs to the engine's thread."""
         self.settings = Settings()
+        self._related = Related.by(self.settings)
+        """Belongs to the engine's thread."""
         self.documents: dict[str, Document] = {}
         self.notebooks: dict[str, Notebook] = {}
         self.counts = Counts()
@@ -143,7 +143,7 @@ class Completer:
         if settings != self.settings:
             self._host.cancel_all()
         self.settings = settings
-        self._related = Related()
+        self._related = Related.by(settings)
         self._last.clear()
         opened = self._opened_for
         if settings.enabled and (opened is None or settings.needs_other_engine(opened)):
@@ -255,20 +255,8 @@ class Completer:
 
     @property
     def _look_up(self) -> LookUp:
-        """Looks at what may be read now; on the engine's thread."""
-        settings = self.settings
-        if not settings.related_files:
-            return lambda document, start, end, cancelled: ""
-        sources = Sources(
-            opened=tuple(self.documents.values()),
-            may_read=lambda document: left_alone(document, settings) is None,
-            excluded_globs=settings.excluded_globs,
-            max_file_bytes=settings.max_file_bytes,
-        )
-        lines = self._related.lines
-        return lambda document, start, end, cancelled: lines(
-            document, start, end, sources, cancelled
-        )
+        """Looks at what is open now; on the engine's thread."""
+        return partial(self._related.lines, opened=tuple(self.documents.values()))
 
     def _refusal(self, document: Document) -> Nothing | None:
         """Why a document is not to be read at all, or cannot be now."""

@@ -24,7 +24,7 @@ from lsp_server.host import open_engine
 from lsp_server.infill import infill
 from lsp_server.nothing import Nothing
 from lsp_server.prompt import prompt_for
-from lsp_server.related import Related, Sources
+from lsp_server.related import Related
 from lsp_server.settings import Settings
 from lsp_server.spans import choose
 
@@ -117,10 +117,10 @@ class Duel:
 class Player:
     """A contestant at work."""
 
-    def __init__(self, settings: Settings, engine: Engine, related: Related) -> None:
+    def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
-        self._related = related
+        self._related = Related.by(settings)
 
     def attempt(self, gap: Gap) -> Attempt:
         """Fills a gap as an editor's server would for somebody who asks.
@@ -132,7 +132,7 @@ class Player:
         span = choose(document, gap.start, multiline=settings.multiline == "auto")
         if isinstance(span, Nothing):
             return Attempt(None, span.detail)
-        related = self._lines(gap) if settings.related_files else ""
+        related = self._related.lines(document, gap.start, gap.start)
         self._engine.forget()
         self._engine.read(prompt_for(span, related))
         options = replace(settings.fill_options, least_probability=settings.min_probability)
@@ -143,20 +143,13 @@ class Player:
             return Attempt(None, found.detail, ms=ms)
         return Attempt(found[0].edit, probability=found[0].fill.probability, ms=ms)
 
-    def _lines(self, gap: Gap) -> str:
-        sources = Sources(
-            excluded_globs=self._settings.excluded_globs,
-            max_file_bytes=self._settings.max_file_bytes,
-        )
-        return self._related.lines(gap.document, gap.start, gap.start, sources)
-
 
 def _players(pair: Pair) -> tuple[Player, Player]:
     """Both, with one engine where they need no other."""
     first, second = (each.settings for each in pair)
     engine = open_engine(first)
     other = open_engine(second) if second.needs_other_engine(first) else engine
-    return Player(first, engine, Related()), Player(second, other, Related())
+    return Player(first, engine), Player(second, other)
 
 
 def _round(number: int, gap: Gap, players: tuple[Player, Player], order: tuple[int, int]) -> Round:

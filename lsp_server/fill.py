@@ -24,8 +24,8 @@ from lsp_server.document import Document
 from lsp_server.edits import leaves_open
 from lsp_server.infill import Found, infill
 from lsp_server.nothing import Nothing
-from lsp_server.related import Related, Sources
-from lsp_server.settings import DEFAULT_EXCLUDED
+from lsp_server.related import Related
+from lsp_server.settings import Settings
 from lsp_server.source_file import InputError, SourceFile
 from lsp_server.spans import Span
 from lsp_server.syntax import UNKNOWN, grammar, language_of
@@ -139,7 +139,8 @@ def _answer(file: SourceFile, command: Command, options: FillOptions) -> Answer:
     with _picture(span, command) as picture:
         on_step = picture.step if picture else None
         started = time.perf_counter()
-        related = "" if command.alone else _related(span)
+        others = Related.by(Settings(related_files=not command.alone))
+        related = others.lines(document, span.start, span.end)
         found = infill(span, engine, options, related=related, on_step=on_step)
         if (command.write or command.diff) and options.format is None:
             found = _whole(found)
@@ -165,12 +166,6 @@ def _whole(found: Found) -> Found:
         return found
     kept = tuple(one for one in found if not leaves_open(one.span.document, one.edit))
     return kept or LEAVES_OPEN
-
-
-def _related(span: Span) -> str:
-    """Lines of the folder's other files that are like those around the span."""
-    sources = Sources(excluded_globs=DEFAULT_EXCLUDED)
-    return Related().lines(span.document, span.start, span.end, sources)
 
 
 def _document(file: SourceFile, language: str | None) -> Document:

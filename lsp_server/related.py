@@ -25,6 +25,8 @@ from engine.errors import CancelledError
 from engine.prompt import Cancelled
 from lsp_server import globs, syntax
 from lsp_server.document import Document
+from lsp_server.left_alone import left_alone
+from lsp_server.settings import Settings
 
 LINES = 14
 """Lines of a passage; the next one begins half as many below."""
@@ -65,19 +67,6 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """What may be looked at beside a document's folder, and what of that may not."""
-
-    opened: Sequence[Document] = ()
-    """The last changed ones last."""
-    most_opened: int = OPENED_CHARACTERS
-    may_read: Callable[[Document], bool] = lambda document: True
-    """Of those that are open; only asked where lines are chosen, not at each key."""
-    excluded_globs: Sequence[str] = ()
-    max_file_bytes: int = FILE_BYTES
-
-
-@dataclass(frozen=True, slots=True)
 class _Read:
     stamp: object = field(repr=False)
     """Of the file as it was read, or the text; another one tells that it has changed."""
@@ -96,61 +85,105 @@ class _Chosen:
 class Related:
     """Chooses passages; remembers what it read, and what it chose where. Not thread-safe."""
 
-    _read: dict[object, _Read] = field(default_factory=dict)
+    is_on: bool = True
+    """Whether it looks at anything."""
+    may_read: Callable[[Document], bool] = lambda document: True
+    """Of open documents; only asked where lines are chosen, not at each key."""
+    excluded_globs: Sequence[str] = ()
+    max_file_bytes: int = FILE_BYTES
+    most_opened: int = OPENED_CHARACTERS
+    _read: dict[object, _Read] = field(default_factory=dict, init=False)
     """By path, or URI of an open document; what was used last is at the end."""
-    _chosen: dict[str, _Chosen] = field(default_factory=dict)
+    _chosen: dict[str, _Chosen] = field(default_factory=dict, init=False)
     """By the URI of the document with the gap or, where that is a cell, of its notebook."""
+
+    @classmethod
+    def by(cls, settings: Settings) -> Related:
+        """One that looks at what these settings let be read."""
+        return cls(
+            is_on=settings.related_files,
+            may_read=lambda document: left_alone(document, settings) is None,
+            excluded_globs=settings.excluded_globs,
+            max_file_bytes=settings.max_file_bytes,
+        )
 
     def lines(
         self,
         document: Document,
         start: int,
         end: int,
-        sources: Sources,
         cancelled: Cancelled = never,
+        opened: Sequence[Document] = (),
     ) -> str:
         """The lines most like those around the gap start..end (code points); "" if none are.
 
-        They come from open documents of the same language, but for cells of the same notebook, and
-        from files of the document's folder with its suffix or, for a cell, its language. A cursor
-        that stays near a place keeps what was chosen there. `cancelled` is asked before each file.
-        Raises CancelledError (what was read until then is kept).
+        They come from those `opened` (the last changed ones last) of the same language, but for
+        cells of the same notebook, and from files of the document's folder with its suffix or, for
+        a cell, its language. A cursor that stays near a place keeps what was chosen there.
+        `cancelled` is asked before each file. Raises CancelledError (what was read until then is
+        kept).
         """
+        if not self.is_on:
+            return ""
         home, line = _home(document), _line(document, start)
         chosen = self._chosen.get(home)
         if chosen is None or abs(line - chosen.line) > (NEAR if chosen.text else NEAR_NONE):
-            opened = (document, *sources.opened)
             try:
-                others = list(self._others(document, sources, cancelled))
+                others = list(self._others(document, opened, cancelled))
                 found = most_like(words_around(document, start, end), others, self._of(document))
             finally:
-                self._forget({name for one in opened for name in (one.uri, _home(one))})
+                there = (document, *opened)
+                self._forget({name for one in there for name in (one.uri, _home(one))})
             chosen = self._chosen[home] = _Chosen(line, "\n\n".join(found))
         return chosen.text
 
     def _others(
-        self, document: Document, sources: Sources, cancelled: Cancelled
+        self, document: Document, opened: Sequence[Document], cancelled: Cancelled
     ) -> Iterator[tuple[Passage, ...]]:
         """The passages of every other file that may be looked at; an open one as it is there, or
         not at all."""
         seen = {_source(document)}
-        left = sources.most_opened
-        for other in _until(cancelled, reversed(sources.opened)):
+        left = self.most_opened
+        for other in _until(cancelled, reversed(opened)):
             source = _source(other)
             if source not in seen and _home(other) != _home(document):
                 seen.add(source)
                 size, is_like = len(other.text), other.language == document.language
-                if is_like and size <= min(left, FILE_BYTES) and sources.may_read(other):
+                if is_like and size <= min(left, FILE_BYTES) and self.may_read(other):
                     left -= size
                     yield self._of(other)
         if document.path is None:
             return
         folder = Path(os.path.realpath(document.path.parent))
         suffixes = syntax.suffixes(document.language) if document.is_cell else document.path.suffix
-        files = beside(document.path, suffixes, sources, cancelled)
+        files = self._beside(document.path, suffixes, cancelled)
         for path, stamp in _until(cancelled, files):
             if folder / path.name not in seen:
                 yield self._passages(path, stamp, partial(text_of, path))
+
+    def _beside(
+        self, path: Path, suffixes: str | tuple[str, ...], cancelled: Cancelled
+    ) -> list[tuple[Path, object]]:
+        """The files in the folder of `path` that may be looked at, the last changed ones first,
+        each with what changes when it does. They have one of the suffixes; none are links."""
+        asked = islice(_files(path.parent, suffixes, cancelled) if suffixes else (), FOLDER_ASKED)
+        most = min(FILE_BYTES, self.max_file_bytes)
+        real = Path(os.path.realpath(path.parent))
+
+        def is_excluded(file: Path) -> bool:
+            names = {file.as_posix(), (real / file.name).as_posix()}
+            return any(globs.matches(name, self.excluded_globs) for name in names)
+
+        latest = sorted(asked, key=lambda found: -found[0].st_mtime_ns)
+        small = ((facts, Path(name)) for facts, name in latest if facts.st_size <= most)
+        allowed = (found for found in small if not is_excluded(found[1]))
+        files = list(islice(allowed, FOLDER_FILES))
+        sizes = accumulate(facts.st_size for facts, _ in files)
+        return [
+            (file, (facts.st_mtime_ns, facts.st_size))
+            for (facts, file), size in zip(files, sizes, strict=True)
+            if size <= FOLDER_BYTES
+        ]
 
     def _of(self, document: Document) -> tuple[Passage, ...]:
         if len(document.text) > FILE_BYTES:
@@ -220,30 +253,6 @@ def passages(text: str) -> Iterator[Passage]:
         of_lines = slice(start, start + LINES)
         if found := Words().union(*words[of_lines]):
             yield Passage("\n".join(lines[of_lines]), found)
-
-
-def beside(
-    path: Path, suffixes: str | tuple[str, ...], sources: Sources, cancelled: Cancelled = never
-) -> list[tuple[Path, object]]:
-    """The files in the folder of `path` that may be looked at, the last changed ones first, each
-    with what changes when it does. They have one of the suffixes; none are links."""
-    files = islice(_files(path.parent, suffixes, cancelled) if suffixes else (), FOLDER_ASKED)
-    most = min(FILE_BYTES, sources.max_file_bytes)
-    real = Path(os.path.realpath(path.parent))
-
-    def is_excluded(file: Path) -> bool:
-        names = {file.as_posix(), (real / file.name).as_posix()}
-        return any(globs.matches(name, sources.excluded_globs) for name in names)
-
-    latest = sorted(files, key=lambda found: -found[0].st_mtime_ns)
-    small = ((facts, Path(name)) for facts, name in latest if facts.st_size <= most)
-    allowed = list(islice((found for found in small if not is_excluded(found[1])), FOLDER_FILES))
-    sizes = accumulate(facts.st_size for facts, _ in allowed)
-    return [
-        (file, (facts.st_mtime_ns, facts.st_size))
-        for (facts, file), size in zip(allowed, sizes, strict=True)
-        if size <= FOLDER_BYTES
-    ]
 
 
 def _files(

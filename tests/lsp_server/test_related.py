@@ -26,7 +26,6 @@ from lsp_server.related import (
     NEAR,
     OPENED_CHARACTERS,
     Related,
-    Sources,
 )
 from lsp_server.request import Request
 
@@ -40,7 +39,6 @@ class UserView(View):
         return self.render(user=user)
 """
 LIKE = GAP.replace("User", "Account").replace("user", "account")
-ANY = Sources()
 OTHER = "".join(
     f"{word} = {word}s[{number}]\n" for number, word in enumerate(["apple", "pear"] * 9)
 )
@@ -48,15 +46,14 @@ OTHER = "".join(
 
 def lines(
     path: Path,
-    sources: Sources = ANY,
-    *,
+    *opened: Document,
     related: Related | None = None,
     cancelled: Cancelled = never,
 ) -> str:
     """What is chosen for the gap in a file that stands at `path`."""
     start = GAP.index("▮")
     document = Document.open(path.as_uri(), "python", 1, GAP.replace("▮", ""))
-    return (related or Related()).lines(document, start, start, sources, cancelled)
+    return (related or Related()).lines(document, start, start, cancelled, opened)
 
 
 @pytest.fixture
@@ -116,7 +113,7 @@ def test_the_file_itself_is_not_looked_at(place: Path) -> None:
 def test_what_is_never_looked_at(place: Path, name: str, content: bytes) -> None:
     (place.parent / "account.py").unlink()
     (place.parent / name).write_bytes(content)
-    assert lines(place, Sources(excluded_globs=["**/secrets.*"])) == ""
+    assert lines(place, related=Related(excluded_globs=["**/secrets.*"])) == ""
 
 
 def test_what_is_excluded_where_a_linked_folder_leads_is_not_looked_at(place: Path) -> None:
@@ -125,7 +122,7 @@ def test_what_is_excluded_where_a_linked_folder_leads_is_not_looked_at(place: Pa
     linked = link / place.name
     assert "account.touch()" in lines(linked)
     excluded = [f"**/{place.parent.name}/account.py"]
-    assert lines(linked, Sources(excluded_globs=excluded)) == ""
+    assert lines(linked, related=Related(excluded_globs=excluded)) == ""
 
 
 def test_a_link_is_not_followed(place: Path) -> None:
@@ -164,7 +161,7 @@ def test_what_is_no_file_is_not_waited_for(place: Path) -> None:
 
 
 def test_a_file_larger_than_the_setting_is_not_looked_at(place: Path) -> None:
-    assert lines(place, Sources(max_file_bytes=len(LIKE) // 2)) == ""
+    assert lines(place, related=Related(max_file_bytes=len(LIKE) // 2)) == ""
 
 
 def test_of_a_large_folder_what_was_changed_last_is_looked_at(place: Path) -> None:
@@ -249,8 +246,8 @@ def test_of_very_many_open_documents_the_last_changed_ones_are_looked_at(place: 
     huge = Document.open("untitled:huge", "python", 1, "#" * OPENED_CHARACTERS)
     like = Document.open("untitled:like", "python", 1, LIKE)
     (place.parent / "account.py").unlink()
-    assert lines(place, Sources([like, *others])) == ""
-    assert "account" in lines(place, Sources([*others, like, huge]))
+    assert lines(place, like, *others) == ""
+    assert "account" in lines(place, *others, like, huge)
 
 
 def test_a_document_that_changes_counts_as_the_last_one() -> None:
@@ -263,9 +260,9 @@ def test_a_document_that_changes_counts_as_the_last_one() -> None:
 def test_what_is_closed_is_forgotten_and_little_is_remembered(place: Path) -> None:
     related = Related()
     opened = Document.open("untitled:1", "python", 1, LIKE)
-    assert "account" in lines(place, Sources([opened]), related=related)
+    assert "account" in lines(place, opened, related=related)
     untitled = Document.open("untitled:2", "python", 1, GAP)
-    related.lines(untitled, 0, 0, Sources())
+    related.lines(untitled, 0, 0)
     assert not {opened.uri, place.as_uri()} & (related._read.keys() | related._chosen.keys())
     for number in range(2 * KEPT_CHARACTERS // FOLDER_BYTES):
         folder = place.parent / str(number)
@@ -280,27 +277,26 @@ def test_an_open_document_as_it_is_there(place: Path) -> None:
     path = place.parent / "account.py"
     edited = path.read_text().replace("touch", "update")
     opened = Document.open(path.as_uri(), "python", 1, edited)
-    assert "account.update()" in lines(place, Sources([opened]))
+    assert "account.update()" in lines(place, opened)
     elsewhere = replace(opened, uri="untitled:1")
     path.unlink()
-    assert "account.update()" in lines(place, Sources([elsewhere]))
-    assert lines(place, Sources([replace(elsewhere, language="go")])) == ""
+    assert "account.update()" in lines(place, elsewhere)
+    assert lines(place, replace(elsewhere, language="go")) == ""
 
 
 def test_of_an_open_document_that_may_not_be_read_the_file_is_not_read(place: Path) -> None:
     like = place.parent / "account.py"
     opened = Document.open(like.as_uri(), "python", 1, "x = 1\n")
-    assert lines(place, Sources([opened], may_read=lambda document: False)) == ""
+    assert lines(place, opened, related=Related(may_read=lambda document: False)) == ""
     other_language = replace(opened, language="snakemake")
-    assert lines(place, Sources([other_language])) == ""
+    assert lines(place, other_language) == ""
 
 
 def test_which_documents_may_be_read_is_asked_where_lines_are_chosen_alone(place: Path) -> None:
     asked: list[str] = []
     opened = Document.open("untitled:1", "python", 1, LIKE)
-    sources = Sources([opened], may_read=lambda document: not asked.append(document.uri))
-    related = Related()
-    assert lines(place, sources, related=related) == lines(place, sources, related=related)
+    related = Related(may_read=lambda document: not asked.append(document.uri))
+    assert lines(place, opened, related=related) == lines(place, opened, related=related)
     assert asked == [opened.uri]
 
 
@@ -313,14 +309,14 @@ def test_the_file_itself_is_not_looked_at_under_another_name(place: Path) -> Non
     assert lines(elsewhere / "link.py") == ""
     assert lines(place.parent / ".." / place.parent.name / "user.py") == ""
     for uri in (link.as_uri(), place.as_uri().replace("user", "%75ser")):
-        assert lines(place, Sources([Document.open(uri, "python", 1, GAP)])) == ""
+        assert lines(place, Document.open(uri, "python", 1, GAP)) == ""
 
 
 def test_a_file_that_is_open_under_two_names_is_looked_at_once(place: Path) -> None:
     like = place.parent / "account.py"
     uris = like.as_uri(), like.as_uri().replace("account", "%61ccount")
     twice = [Document.open(uri, "python", 1, like.read_text()) for uri in uris]
-    assert lines(place, Sources(twice)).count("class") == 1
+    assert lines(place, *twice).count("class") == 1
 
 
 def test_a_text_in_no_file_is_given_open_documents(place: Path) -> None:
@@ -328,8 +324,8 @@ def test_a_text_in_no_file_is_given_open_documents(place: Path) -> None:
     related, start = Related(), GAP.index("▮")
     for uri in ("untitled:1", "file://[", ""):
         document = Document.open(uri, "python", 1, GAP.replace("▮", ""))
-        assert "account" in related.lines(document, start, start, Sources([opened]))
-        assert related.lines(replace(document, uri=uri + "x"), start, start, Sources()) == ""
+        assert "account" in related.lines(document, start, start, opened=[opened])
+        assert related.lines(replace(document, uri=uri + "x"), start, start) == ""
 
 
 def test_a_cursor_that_stays_near_keeps_what_was_chosen(place: Path) -> None:
@@ -342,7 +338,7 @@ def test_a_cursor_that_stays_near_keeps_what_was_chosen(place: Path) -> None:
         Document.open(place.as_uri(), "python", 2, text),
         text.rindex("        return"),
     )
-    assert "account.update()" in related.lines(document, start, start, Sources())
+    assert "account.update()" in related.lines(document, start, start)
 
 
 def test_a_new_file_is_given_lines_as_soon_as_it_is_like_another(place: Path) -> None:
@@ -351,7 +347,7 @@ def test_a_new_file_is_given_lines_as_soon_as_it_is_like_another(place: Path) ->
     for count in range(len(written) + 1):
         text = "".join(written[:count])
         document = Document.open(place.as_uri(), "python", count, text)
-        given.append(related.lines(document, len(text), len(text), Sources()))
+        given.append(related.lines(document, len(text), len(text)))
     assert given[0] == "" and "account.touch()" in given[-1]
 
 
@@ -359,7 +355,7 @@ def test_what_is_typed_in_the_line_of_the_gap_has_no_say(place: Path) -> None:
     start = GAP.index("▮")
     typed = GAP.replace("▮", "apple = apples[0] + pears[1]")
     document = Document.open(place.as_uri(), "python", 1, typed)
-    assert "account.touch()" in Related().lines(document, start, start + 28, Sources())
+    assert "account.touch()" in Related().lines(document, start, start + 28)
 
 
 # Cells of notebooks
@@ -377,10 +373,10 @@ def test_a_cell_is_given_files_of_its_language_beside_the_notebook_and_no_notebo
     (place.parent / "account.ipynb").write_text(like.replace("touch", "update"))
     place.unlink()
     start, here = GAP.index("▮"), cell(place.with_suffix(".ipynb"), "a", GAP.replace("▮", ""))
-    assert "account.touch()" in (found := Related().lines(here, start, start, ANY))
+    assert "account.touch()" in (found := Related().lines(here, start, start))
     assert "update" not in found
     (place.parent / "account.py").rename(place.parent / "account.js")
-    assert Related().lines(here, start, start, ANY) == ""
+    assert Related().lines(here, start, start) == ""
 
 
 def test_other_cells_of_the_notebook_are_not_given_and_those_of_another_are(place: Path) -> None:
@@ -390,15 +386,15 @@ def test_other_cells_of_the_notebook_are_not_given_and_those_of_another_are(plac
     like = LIKE.replace("▮", "account.touch()")
     for sibling, found in ((cell(study, "b", like), False), (cell(other, "b", like), True)):
         opened = [sibling, cell(other, "c", OTHER), here]
-        assert ("touch" in Related().lines(here, start, start, Sources(opened))) is found
+        assert ("touch" in Related().lines(here, start, start, opened=opened)) is found
     untitled = [replace(one, notebook="untitled:1") for one in (cell(study, "b", like), here)]
-    assert Related().lines(untitled[1], start, start, Sources(untitled)) == ""
+    assert Related().lines(untitled[1], start, start, opened=untitled) == ""
 
 
 def test_the_words_around_a_gap_are_those_of_the_notebook(place: Path) -> None:
     start = GAP.index("▮")
     here = cell(place.with_suffix(".ipynb"), "a", "\n").between(GAP[:start], GAP[start + 1 :])
-    assert "account.touch()" in Related().lines(here, 0, 0, ANY)
+    assert "account.touch()" in Related().lines(here, 0, 0)
 
 
 def test_the_next_cell_keeps_what_was_chosen(place: Path) -> None:
@@ -406,13 +402,13 @@ def test_the_next_cell_keeps_what_was_chosen(place: Path) -> None:
     study, related, path = place.with_suffix(".ipynb"), Related(), place.parent / "account.py"
     start = GAP.index("▮")
     here, following = cell(study, "a", GAP.replace("▮", "")), cell(study, "b", "\n")
-    opened = Sources([here, following])
-    chosen = related.lines(here, start, start, opened)
+    opened = [here, following]
+    chosen = related.lines(here, start, start, opened=opened)
     path.write_text(path.read_text().replace("touch", "update"))
     near = following.between(f"{here.text}\n", "")
-    assert related.lines(near, 0, 0, opened) == chosen
+    assert related.lines(near, 0, 0, opened=opened) == chosen
     far = following.between("x = 1\n" * (NEAR + LINES) + here.text, "")
-    assert "update" in related.lines(far, 0, 0, opened)
+    assert "update" in related.lines(far, 0, 0, opened=opened)
 
 
 def test_line_ends_and_a_mark_of_byte_order_are_no_matter(place: Path) -> None:
@@ -424,5 +420,5 @@ def test_line_ends_and_a_mark_of_byte_order_are_no_matter(place: Path) -> None:
 
 def test_the_representation_shows_no_code(place: Path) -> None:
     related, opened = Related(), Document.open("untitled:1", "python", 1, LIKE)
-    assert "database" in lines(place, Sources([opened]), related=related)
-    assert "database" not in repr((related, Sources([opened])))
+    assert "database" in lines(place, opened, related=related)
+    assert "database" not in repr(related)
