@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,24 +30,43 @@ Observe = Callable[[Candidate, Canvas, float], None]
 """Called after a step of the first candidate: it, its canvas before the step, ms of the step."""
 
 
-def denoise(
-    candidates: list[Candidate],
-    forward: Forward,
-    rules: Rules,
-    cancelled: Cancelled,
-    observe: Observe | None = None,
-) -> None:
-    """Fills every canvas that is not given up. Raises CancelledError between two steps."""
-    while running := [c for c in candidates if goes_on(c.canvas, rules)]:
-        if cancelled():
-            raise CancelledError("cancelled between two denoising steps")
-        start = time.perf_counter()
-        before = candidates[0].canvas
-        proposals = forward(*inputs(running, rules))
-        for row, candidate in enumerate(running):
-            step(candidate, proposal_of(proposals, row), rules)
-        if observe is not None and running[0] is candidates[0]:
-            observe(candidates[0], before, (time.perf_counter() - start) * 1e3)
+@dataclass(frozen=True, slots=True)
+class Denoising:
+    """What all candidates for one canvas share on their way."""
+
+    forward: Forward
+    rules: Rules
+    cancelled: Cancelled
+    observe: Observe | None = None
+
+    def run(self, candidates: list[Candidate]) -> None:
+        """Fills every canvas that is not given up. Raises CancelledError between two steps."""
+        while running := [c for c in candidates if goes_on(c.canvas, self.rules)]:
+            start, before = time.perf_counter(), candidates[0].canvas
+            for candidate, proposal in zip(running, self.proposed(running), strict=True):
+                step(candidate, proposal, self.rules)
+            if running[0] is candidates[0]:
+                self.tell(candidates[0], before, start)
+
+    def alone(self, first: Candidate) -> Proposal:
+        """A step of the first candidate alone; gives what its pass proposed."""
+        start, before = time.perf_counter(), first.canvas
+        [proposal] = self.proposed([first])
+        step(first, proposal, self.rules)
+        self.tell(first, before, start)
+        return proposal
+
+    def proposed(self, running: list[Candidate]) -> list[Proposal]:
+        """What a pass over each canvas proposes. Raises CancelledError before it."""
+        if self.cancelled():
+            raise CancelledError("cancelled before a denoising step")
+        proposals = self.forward(*inputs(running, self.rules))
+        return [proposal_of(proposals, row) for row in range(len(running))]
+
+    def tell(self, first: Candidate, before: Canvas, start: float) -> None:
+        """Tells of a step that the first candidate took since `start`, from the canvas `before`."""
+        if self.observe is not None:
+            self.observe(first, before, (time.perf_counter() - start) * 1e3)
 
 
 def inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
@@ -88,8 +108,3 @@ def step(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
         unmask(candidate, proposal, rules)
     if candidate.canvas.open.sum() >= opened:
         raise EngineFailedError("what the model proposes are no numbers; its weights are broken")
-
-
-def proposed(candidate: Candidate, forward: Forward, rules: Rules) -> Proposal:
-    """What a pass over one candidate alone proposes."""
-    return proposal_of(forward(*inputs([candidate], rules)), 0)

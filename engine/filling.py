@@ -21,8 +21,7 @@ from .check import first_draft
 from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
-from .denoise import Forward, Observe, denoise, proposed, step
-from .errors import CancelledError
+from .denoise import Denoising, Forward, step
 from .extent import end_of
 from .healing import Cut
 from .model import NOTHING, Context, Ids, Model, Proposal
@@ -99,11 +98,9 @@ class Filling:
 
     def fills(self, gap: Surroundings) -> list[Fill]:
         """A fill of each candidate; the prefix of the gap is that of `cut`."""
-        begun_drafts = self._first_canvas(gap)
-        return [
-            self._fill(self._finished(d, self.trace if not i else None))
-            for i, d in enumerate(begun_drafts)
-        ]
+        first, *others = self._first_canvas(Draft(gap, seed=self.options.seed))
+        drafts = [self._finished(first, self.trace), *map(self._finished, others)]
+        return [self._fill(draft) for draft in drafts]
 
     def rest(self, gap: Surroundings, kept: Kept, candidate: int, *, watched: bool) -> Fill:
         """A candidate's fill anew behind the part of it that the prefix ends with already."""
@@ -124,76 +121,81 @@ class Filling:
         )
         return filling.fills(gap)[0]
 
-    def _first_canvas(self, gap: Surroundings) -> list[Draft]:
-        seeds = [(self.options.seed + i, self.before) for i in range(self.options.candidates)]
-        rules = self._rules(Draft(gap), self.cut)
+    def _first_canvas(self, blank: Draft) -> list[Draft]:
+        """A draft of each candidate, where nothing is filled yet."""
+        start = time.perf_counter()
+        denoising, first, proposal = self._first_pass(blank)
+        rules, canvas, count = denoising.rules, first.canvas, self.options.candidates
+        others = drawn_apart(first, proposal, count - 1, rules) if rules.temperature else []
+        step(first, proposal, rules)
+        denoising.tell(first, canvas, start)
+        if count > 1 and not rules.temperature:
+            while not has_begun(first, rules):
+                proposal = denoising.alone(first)
+            others = held_apart(first, proposal, count - 1, rules)
+        return self._denoised(blank, denoising, [first, *others])
+
+    def _first_pass(self, blank: Draft) -> tuple[Denoising, Candidate, Proposal]:
+        """A pass over the smallest canvas that has an end in sight, or is not to have one."""
         sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
         for passes, size in enumerate(sizes):
-            start = time.perf_counter()
-            context = self._context(gap, size)
-            forward = self._forward(gap, context)
-            first = self._candidate(size, context, rules, seeds[0], self.expected)
-            first.passes, blank = passes, first.canvas
-            proposal = self._proposed(first, forward, rules)
-            ends = proposal.end_log_prob
-            if rules.checks(passes) or size == sizes[-1] or passes + 1 == rules.steps:
+            denoising, first = self._begun(blank, size, self.trace)
+            first.passes = passes
+            [proposal] = denoising.proposed([first])
+            rules = denoising.rules
+            if rules.checks(passes) or passes + 1 == rules.steps:
                 break
-            if most_likely_length(ends, 0, size) < size:
+            if most_likely_length(proposal.end_log_prob, 0, size) < size:
                 break
-        others = drawn_apart(first, proposal, seeds[1:], rules) if rules.temperature else []
-        step(first, proposal, rules)
-        observe = self.trace.after_step if self.trace else None
-        if observe:
-            observe(first, blank, (time.perf_counter() - start) * 1e3)
-        if not rules.temperature and seeds[1:]:
-            others = self._held_apart(first, proposal, forward, rules, observe)
-        candidates = [first, *others]
-        denoise(candidates, forward, rules, self.cancelled, observe)
-        self._repair(candidates, forward, rules, self._critic_behind(()), observe)
-        return [Draft(gap).after(c, self.model.card.max_before) for c in candidates]
+        return denoising, first, proposal
 
-    def _held_apart(
-        self,
-        first: Candidate,
-        proposal: Proposal,
-        forward: Forward,
-        rules: Rules,
-        observe: Observe | None,
-    ) -> list[Candidate]:
-        """The other candidates, once it is known what the first one adds."""
-        while not has_begun(first, rules):
-            before, start = first.canvas, time.perf_counter()
-            proposal = self._proposed(first, forward, rules)
-            step(first, proposal, rules)
-            if observe:
-                observe(first, before, (time.perf_counter() - start) * 1e3)
-        return held_apart(first, proposal, self.options.candidates - 1, rules)
-
-    def _proposed(self, candidate: Candidate, forward: Forward, rules: Rules) -> Proposal:
-        """What a pass over one candidate alone proposes. Raises CancelledError before it."""
-        if self.cancelled():
-            raise CancelledError("cancelled before a denoising step")
-        return proposed(candidate, forward, rules)
-
-    def _rules(self, draft: Draft, cut: Cut) -> Rules:
-        """The rules for the next canvas of a draft."""
-        return replace(
+    def _begun(self, draft: Draft, size: int, trace: Trace | None) -> tuple[Denoising, Candidate]:
+        """The next canvas of a draft: what its candidates share, and an open one with what its
+        first pass checks."""
+        gap, card, is_first = draft.gap, self.model.card, not draft.tokens
+        with self.clock.measured("context"):
+            context = self.cache.around(gap, size, self.cancelled)
+        cut = self.cut if is_first else self.cut.healing.whole(gap.prefix)
+        rules = replace(
             self.rules,
             cut=cut,
-            suffix=draft.gap.suffix,
+            suffix=gap.suffix,
             least_log_prob=self.rules.least_log_prob - sum(draft.log_probs),
             ends=None if self.options.format else partial(self._has_ended, draft.tokens),
         )
+        seed = draft.seed, self.before + len(draft.tokens)
+        candidate = Candidate(Canvas.masked(size, card.mask_id, card.end_id), seed)
+        if rules.checks(0):
+            with self.clock.measured("denoise"):
+                start = context.start and partial(context.start, context)
+                expected = self.expected if is_first else NOTHING
+                candidate.draft = first_draft(rules, card.end_id, start, expected)
+        forward = self._forward(gap, context)
+        observe = trace.after_step if trace else None
+        return Denoising(forward, rules, self.cancelled, observe), candidate
+
+    def _denoised(
+        self, draft: Draft, denoising: Denoising, candidates: list[Candidate]
+    ) -> list[Draft]:
+        """The draft with the canvas of each candidate, on which what the critic doubts in a fill
+        that ends there is opened and denoised again."""
+        denoising.run(candidates)
+        if self.critic is not None:
+            critic, rules = self._critic_behind(self.critic, draft.tokens), denoising.rules
+            for _ in range(self.options.repair):
+                ended = [candidate for candidate in candidates if is_done(candidate.canvas, rules)]
+                doubted = [c for c in ended if reopened(c, rules.cut, rules, critic)]
+                if not doubted:
+                    break
+                denoising.run(candidates)
+        return [draft.after(c, self.model.card.max_before) for c in candidates]
 
     def _has_ended(self, before: tuple[int, ...], tokens: Sequence[int]) -> bool:
         """Whether a fill that goes on with `tokens` behind those of earlier canvases ends there."""
         return self._end_of(self.cut.text((*before, *tokens))) is not None
 
-    def _critic_behind(self, before: tuple[int, ...]) -> Critic | None:
-        """The critic of what comes behind the tokens of earlier canvases, up to where it ends."""
-        critic = self.critic
-        if critic is None:
-            return None
+    def _critic_behind(self, critic: Critic, before: tuple[int, ...]) -> Critic:
+        """A critic of what comes behind the tokens of earlier canvases, up to where it ends."""
 
         def doubts(text: str) -> Sequence[tuple[int, int]]:
             end = None if self.options.format else self._end_of(text)
@@ -201,40 +203,13 @@ class Filling:
 
         return behind(doubts, self.cut.text(before))
 
-    def _repair(
-        self,
-        candidates: list[Candidate],
-        forward: Forward,
-        rules: Rules,
-        critic: Critic | None,
-        observe: Observe | None,
-    ) -> None:
-        """Opens and denoises again what the critic doubts in fills that end on this canvas."""
-        for _ in range(self.options.repair if critic else 0):
-            assert critic is not None
-            ended = [candidate for candidate in candidates if is_done(candidate.canvas, rules)]
-            doubted = [c for c in ended if reopened(c, rules.cut, rules, critic)]
-            if not doubted:
-                return
-            watched = observe if doubted[0] is candidates[0] else None
-            denoise(doubted, forward, rules, self.cancelled, watched)
-
-    def _finished(self, draft: Draft, trace: Trace | None) -> Draft:
+    def _finished(self, draft: Draft, trace: Trace | None = None) -> Draft:
         """The draft with as many further canvases as it needs and may have."""
         while self._goes_on(draft):
-            size = self.model.card.canvas_sizes[-1]
             if trace:
                 trace.canvas += 1
-            observe: Observe | None = trace.after_step if trace else None
-            context = self._context(draft.gap, size)
-            forward = self._forward(draft.gap, context)
-            rules = self._rules(draft, self.cut.healing.whole(draft.gap.prefix))
-            seed = draft.seed, self.before + len(draft.tokens)
-            candidate = self._candidate(size, context, rules, seed)
-            denoise([candidate], forward, rules, self.cancelled, observe)
-            critic = self._critic_behind(draft.tokens)
-            self._repair([candidate], forward, rules, critic, observe)
-            draft = draft.after(candidate, self.model.card.max_before)
+            denoising, candidate = self._begun(draft, self.model.card.canvas_sizes[-1], trace)
+            [draft] = self._denoised(draft, denoising, [candidate])
         return draft if draft.finish else replace(draft, finish=Finish.LENGTH)
 
     def _goes_on(self, draft: Draft) -> bool:
@@ -274,29 +249,6 @@ class Filling:
             mean_log_prob=float(np.mean(log_probs)) if log_probs else 0.0,
             beginnings=beginnings(text, tokens, log_probs, self.cut.text),
         )
-
-    def _candidate(
-        self,
-        size: int,
-        context: Context,
-        rules: Rules,
-        seed: tuple[int, int],
-        expected: Ids = NOTHING,
-    ) -> Candidate:
-        """An open canvas, with what its first pass checks."""
-        card = self.model.card
-        blank = Canvas.masked(size, card.mask_id, card.end_id)
-        candidate = Candidate(blank, seed)
-        if rules.checks(0):
-            with self.clock.measured("denoise"):
-                start = context.start and partial(context.start, context)
-                candidate.draft = first_draft(rules, card.end_id, start, expected)
-        return candidate
-
-    def _context(self, gap: Surroundings, size: int) -> Context:
-        """What stands around canvases of one size, read as far as it is new."""
-        with self.clock.measured("context"):
-            return self.cache.around(gap, size, self.cancelled)
 
     def _forward(self, gap: Surroundings, context: Context) -> Forward:
         """The model over canvases in this gap."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,12 +13,11 @@ from .draw import spelling
 from .model import Proposal
 
 
-def drawn_apart(
-    first: Candidate, proposal: Proposal, seeds: Sequence[tuple[int, int]], rules: Rules
-) -> list[Candidate]:
-    """Other candidates after the pass that `first` is about to take its step from: their canvases
-    were the same, and with a temperature each draws its own tokens."""
-    others = [replace(first, seed=seed) for seed in seeds]
+def drawn_apart(first: Candidate, proposal: Proposal, most: int, rules: Rules) -> list[Candidate]:
+    """`most` other candidates after the pass that `first` is about to take its step from: their
+    canvases were the same, and with a temperature each draws its own tokens."""
+    seed, before = first.seed
+    others = [replace(first, seed=(seed + i, before)) for i in range(1, most + 1)]
     for other in others:
         step(other, proposal, rules)
     return others

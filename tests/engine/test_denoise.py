@@ -9,7 +9,7 @@ import pytest
 from engine.candidate import ENDS, Candidate, Rules
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import denoise
+from engine.denoise import Denoising
 from engine.draw import without
 from engine.engine import never
 from engine.fake import CARD, ByteTokenizer
@@ -52,7 +52,7 @@ def denoised(script: Script, choice: Choice, steps: int | None = None, remask: f
     healing = Healing(SimpleNamespace(pieces=[b"x"] * 300), 300)
     cut = healing.whole(np.array([4]))
     rules = Rules(choice, steps, temperature=0.0, newline=None, cut=cut, remask=remask)
-    denoise([candidate], script, rules, never)
+    Denoising(script, rules, never).run([candidate])
     assert candidate.canvas.is_full
     assert candidate.passes == len(script.canvases)
     return candidate.canvas

@@ -14,7 +14,7 @@ from engine.automaton import Automaton
 from engine.candidate import Candidate, Rules
 from engine.canvas import Canvas
 from engine.choose import Choice, Policy
-from engine.denoise import denoise, proposed, step
+from engine.denoise import Denoising, step
 from engine.engine import never
 from engine.errors import FormatError, PromptError
 from engine.fake import scripted_engine
@@ -114,17 +114,14 @@ def test_whatever_is_committed_first_the_text_fits_or_nothing_does(seed: int) ->
             hold.check(blank)
         return
     hold.check(blank)
-    rules, forward = any_rules(draw, hold), Whims(seed)
+    rules = any_rules(draw, hold)
+    denoising = Denoising(Whims(seed), rules, never)
     first = Candidate(blank, (seed, 0))
-    proposal = proposed(first, forward, rules)
-    drawn = (
-        drawn_apart(first, proposal, [(seed + 1, 0), (seed + 2, 0)], rules)
-        if rules.temperature
-        else []
-    )
+    [proposal] = denoising.proposed([first])
+    drawn = drawn_apart(first, proposal, 2, rules) if rules.temperature else []
     step(first, proposal, rules)
     candidates = [first, *(drawn or held_apart(first, proposal, 2, rules))]
-    denoise(candidates, forward, rules, never)
+    denoising.run(candidates)
     for _ in range(2):
         for candidate in candidates:
             assert Tokens().decode(candidate.canvas.tokens) in fitting
@@ -132,7 +129,7 @@ def test_whatever_is_committed_first_the_text_fits_or_nothing_does(seed: int) ->
         if spoken and rules.steps is None:
             for candidate in spoken:
                 assert reopened(candidate, CUT, rules, lambda text: [(0, 1)])
-            denoise(candidates, forward, rules, never)
+            denoising.run(candidates)
 
 
 def test_the_best_allowed_token_is_found_beyond_the_proposals() -> None:
