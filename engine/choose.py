@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import Floats, Ids
+from .model import Floats, Ids, shared
 
 Bools = NDArray[np.bool_]
 
@@ -105,19 +105,17 @@ def choose(beliefs: Beliefs, choice: Choice, steps_left: int | None) -> Bools:
     return chosen if (chosen >= beliefs.text).all() else chosen & beliefs.text
 
 
-def agreed(fed: Ids, own: Ids) -> int:
-    """How many tokens of a canvas stand after a pass, of those it was given from some place on.
+def agreed(draft: Ids, own: Ids) -> int:
+    """How many tokens of a canvas stand after a pass that was given a draft from some place on.
 
-    `fed` [n] is what the pass was given from the first open position on: tokens put forward, then
-    masks. `own` [n] is what it proposes there. A closed position looks left only, so what it
+    `own` [n] is what it proposes from there on. A closed position looks left only, so what it
     proposes for the next one is what a left-to-right model would write: as long as that is the
-    token put forward it stands, and the first own token instead of another or of a mask stands too.
-    So n tokens put forward and right cost one pass, and the text is the same as with one token a
-    pass: speculative decoding (Leviathan et al., arXiv 2211.17192) where drafter and checker are
-    one pass of one model (TiDAR, arXiv 2511.08923).
+    token put forward it stands, and the first own token instead of another or behind the last
+    stands too. So n tokens put forward and right cost one pass, and the text is the same as with
+    one token a pass: speculative decoding (Leviathan et al., arXiv 2211.17192) where drafter and
+    checker are one pass of one model (TiDAR, arXiv 2511.08923).
     """
-    wrong = np.flatnonzero(fed != own)
-    return int(wrong[0]) + 1 if len(wrong) else len(fed)
+    return min(shared(draft, own) + 1, len(own))
 
 
 def put_forward(own: Ids, probability: Floats, end_id: int, least: float) -> int:

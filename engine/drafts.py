@@ -8,13 +8,16 @@ its places in a pass, and never changes the text.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from .candidate import Candidate, Rules
+from .choose import put_forward
 from .healing import Cut
 from .lookup import repeated
-from .model import Drafting, Floats, Ids
+from .model import Drafting, Floats, Ids, Proposal
 
 COPIES = (0.0, 0.15, 0.3, 0.35, 0.45, 0.55, 0.7)
 """Chance that a text goes on as it did before, by how many of its last tokens agree."""
@@ -32,6 +35,44 @@ class Bounds:
     """Probability that all of them together are right."""
     end_id: int
     """It ends before this one, which the pass that checks what is before it finds by itself."""
+
+
+def first_draft(
+    rules: Rules, end_id: int, start: Callable[[], Drafting] | None, expected: Ids
+) -> Ids:
+    """What is put forward before the first pass: what is expected, else what the drafter makes of
+    the prefix; without one what was taken back and what it went on with before."""
+    cut, choice = rules.cut, rules.choice
+    most = choice.window - 1
+    if len(expected):
+        return expected[:most]
+    if start is not None:
+        bounds = Bounds(most, choice.threshold, end_id)
+        return drafted(start(), cut.ids, rules.suffix, bounds, cut)[0]
+    written = np.concatenate([cut.ids, cut.taken])
+    copied = repeated(written, rules.suffix).following(max(most - len(cut.taken), 0))
+    return np.concatenate([cut.taken, copied])
+
+
+def next_draft(candidate: Candidate, proposal: Proposal, rules: Rules) -> tuple[Ids, Floats]:
+    """What is put forward behind what a pass has closed, and with what probability: what followed
+    a doubted token, once; else what the drafter makes of the pass; without one what its masks
+    propose, or what the text went on with before, whichever is longer."""
+    canvas, choice = candidate.canvas, rules.choice
+    stand, most = canvas.last_committed + 1, choice.window - 1
+    if len(candidate.rest):
+        rest, candidate.rest = candidate.rest, candidate.rest[:0]
+        return rest, np.full(len(rest), choice.threshold, np.float32)
+    written = np.concatenate([rules.cut.ids, np.array(canvas.tokens, np.int64)])
+    if proposal.ahead is not None:
+        bounds = Bounds(most, choice.threshold, canvas.end_id)
+        return drafted(proposal.ahead((stand - 1,)), written, rules.suffix, bounds)
+    own, probability = candidate.guesses[stand:], candidate.probabilities[stand:]
+    count = put_forward(own, probability, canvas.end_id, choice.threshold)
+    copied = repeated(written, rules.suffix).following(most)
+    if len(copied) > count:
+        return copied, np.full(len(copied), choice.threshold, np.float32)
+    return own[:count], probability[:count]
 
 
 def drafted(

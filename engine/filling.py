@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from .candidate import Candidate, Rules, is_done
 from .canvas import Canvas
 from .certainty import beginnings
-from .check import first_draft
 from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
 from .denoise import Denoising, Forward, step
+from .drafts import first_draft
 from .extent import end_of
 from .healing import Cut
 from .model import NOTHING, Context, Ids, Model, Proposal

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from engine.candidate import Rules
-from engine.check import first_draft
 from engine.choose import Choice
-from engine.drafts import Bounds, drafted
+from engine.drafts import Bounds, drafted, first_draft
 from engine.healing import Cut, Healing
 from engine.model import Floats, Ids
 

@@ -390,6 +390,12 @@ def test_the_first_pass_checks_what_is_drafted_behind_the_context() -> None:
     assert drafted.steps < undrafted.steps
 
 
+def test_what_a_pass_confirms_stands_where_the_next_one_is_the_last_of_a_budget() -> None:
+    engine, steps = ScriptedEngine(Drafts(), ["twelve chars"], ()), list[Step]()
+    engine.fill(Prompt("what stands before "), FillOptions(steps=2), on_step=steps.append)
+    assert [cell.state for cell in steps[0].cells[:9]] == ["new"] * 8 + ["masked"]
+
+
 @pytest.mark.parametrize("policy", list(Policy))
 def test_each_canvas_takes_one_step_where_one_is_allowed(policy: Policy) -> None:
     steps: list[Step] = []
