@@ -100,23 +100,16 @@ def likeliest(
 ) -> tuple[int, float]:
     """The token that comes next most likely, and its probability: a mixture of what the drafter
     thinks and of what followed in the surroundings. It is one of `spelling`, if that is given."""
-    own = np.exp(drafting.after(int(text[-1])))
-    own[drafting.tokens == end_id] = 0.0
     places = repeated(text, suffix)
-    share = COPIES[places.agree]
-    followers = places.known[places.ends][::-1]
+    share, followers = COPIES[places.agree], places.known[places.ends][::-1]
     weights = FADING ** np.arange(len(followers))
     weights /= max(weights.sum(), 1e-9)
+    own = np.exp(drafting.after(int(text[-1])))
+    own[drafting.tokens == end_id] = 0.0
+    chances = share * np.bincount(followers, weights, drafting.tokens[-1] + 1)
+    chances[drafting.tokens] += (1 - share) * own
     if spelling is not None:
-        own[~np.isin(drafting.tokens, spelling)] = 0.0
-        weights[~np.isin(followers, spelling)] = 0.0
-    followers = np.append(followers, drafting.tokens[own.argmax()])
-    tokens, of = np.unique(followers, return_inverse=True)
-    copied = np.bincount(of, np.append(weights, 0.0), len(tokens))
-    at = np.minimum(np.searchsorted(drafting.tokens, tokens), len(own) - 1)
-    known = np.where(drafting.tokens[at] == tokens, own[at], 0.0)
-    probability = (1 - share) * known + share * copied
-    if spelling is not None:
-        probability /= max((1 - share) * own.sum() + share * copied.sum(), 1e-9)
-    best = int(probability.argmax())
-    return int(tokens[best]), float(probability[best])
+        may = spelling[spelling < len(chances)]
+        chances = np.bincount(may, chances[may], len(chances)) / max(chances[may].sum(), 1e-9)
+    token = int(chances.argmax())
+    return token, float(chances[token])
