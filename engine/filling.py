@@ -66,16 +66,6 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The part of a fill that stays when the rest is drafted anew."""
-
-    text: str
-    tokens: int
-    room: int
-    """Tokens that may follow."""
-
-
-@dataclass(frozen=True, slots=True)
 class Filling:
     """One request."""
 
@@ -91,41 +81,30 @@ class Filling:
     """What may come after the cut prefix: the rest of a fill that is being typed out."""
     trace: Trace | None = None
     critic: Critic | None = None
-    written: str = ""
-    """What the prefix ends with already of the fill."""
-    before: int = 0
-    """And how many tokens that is."""
 
     def fills(self, gap: Surroundings) -> list[Fill]:
         """A fill of each candidate; the prefix of the gap is that of `cut`."""
-        first, *others = self._first_canvas(Draft(gap, seed=self.options.seed))
+        blank, count = Draft(gap, seed=self.options.seed), self.options.candidates
+        first, *others = self._first_canvas(blank, count, self.trace)
         drafts = [self._finished(first, self.trace), *map(self._finished, others)]
         return [self._fill(draft) for draft in drafts]
 
-    def rest(self, gap: Surroundings, kept: Kept, candidate: int, *, watched: bool) -> Fill:
-        """A candidate's fill anew behind the part of it that the prefix ends with already."""
-        seed = self.options.seed + candidate
-        options = replace(self.options, candidates=1, max_tokens=kept.room, seed=seed)
-        trace = self.trace if watched else None
+    def anew(self, gap: Surroundings, kept: tuple[int, ...], candidate: int) -> Fill:
+        """A candidate's fill that begins with the tokens `kept`, as if they were certain, and is
+        drafted anew behind them."""
+        around = gap.followed_by(np.array(kept, np.int64), self.model.card.max_before)
+        seed, certain = self.options.seed + candidate, (0.0,) * len(kept)
+        trace = None if candidate else self.trace
         if trace:
             trace.canvas += 1
-        filling = replace(
-            self,
-            options=options,
-            cut=self.cut.healing.whole(gap.prefix),
-            expected=NOTHING,
-            trace=trace,
-            critic=behind(self.critic, kept.text) if self.critic else None,
-            written=kept.text,
-            before=kept.tokens,
-        )
-        return filling.fills(gap)[0]
+        [draft] = self._first_canvas(Draft(around, kept, certain, seed=seed), 1, trace)
+        return self._fill(self._finished(draft, trace))
 
-    def _first_canvas(self, blank: Draft) -> list[Draft]:
-        """A draft of each candidate, where nothing is filled yet."""
+    def _first_canvas(self, draft: Draft, count: int, trace: Trace | None) -> list[Draft]:
+        """What becomes of a draft on a canvas of its own in each of `count` candidates."""
         start = time.perf_counter()
-        denoising, first, proposal = self._first_pass(blank)
-        rules, canvas, count = denoising.rules, first.canvas, self.options.candidates
+        denoising, first, proposal = self._first_pass(draft, trace)
+        rules, canvas = denoising.rules, first.canvas
         others = drawn_apart(first, proposal, count - 1, rules) if rules.temperature else []
         step(first, proposal, rules)
         denoising.tell(first, canvas, start)
@@ -133,13 +112,16 @@ class Filling:
             while not has_begun(first, rules):
                 proposal = denoising.alone(first)
             others = held_apart(first, proposal, count - 1, rules)
-        return self._denoised(blank, denoising, [first, *others])
+        return self._denoised(draft, denoising, [first, *others])
 
-    def _first_pass(self, blank: Draft) -> tuple[Denoising, Candidate, Proposal]:
+    def _first_pass(
+        self, draft: Draft, trace: Trace | None
+    ) -> tuple[Denoising, Candidate, Proposal]:
         """A pass over the smallest canvas that has an end in sight, or is not to have one."""
-        sizes = starting_sizes(self.model.card.canvas_sizes, self.options)
+        room = self.options.max_tokens - self.cut.count(draft.tokens)
+        sizes = starting_sizes(self.model.card.canvas_sizes, self.options, room)
         for passes, size in enumerate(sizes):
-            denoising, first = self._begun(blank, size, self.trace)
+            denoising, first = self._begun(draft, size, trace)
             first.passes = passes
             [proposal] = denoising.proposed([first])
             rules = denoising.rules
@@ -161,9 +143,9 @@ class Filling:
             cut=cut,
             suffix=gap.suffix,
             least_log_prob=self.rules.least_log_prob - sum(draft.log_probs),
-            ends=None if self.options.format else partial(self._has_ended, draft.tokens),
+            ends=partial(self._has_ended, draft.tokens),
         )
-        seed = draft.seed, self.before + len(draft.tokens)
+        seed = draft.seed, len(draft.tokens)
         candidate = Candidate(Canvas.masked(size, card.mask_id, card.end_id), seed)
         if rules.checks(0):
             with self.clock.measured("denoise"):
@@ -198,8 +180,8 @@ class Filling:
         """A critic of what comes behind the tokens of earlier canvases, up to where it ends."""
 
         def doubts(text: str) -> Sequence[tuple[int, int]]:
-            end = None if self.options.format else self._end_of(text)
-            return critic(text[: max(end[0], 0)] if end else text)
+            end = self._end_of(text)
+            return critic(text[: end[0]] if end else text)
 
         return behind(doubts, self.cut.text(before))
 
@@ -219,10 +201,8 @@ class Filling:
         return self.options.format is None and self._end_of(self.cut.text(draft.tokens)) is None
 
     def _end_of(self, text: str) -> tuple[int, Finish] | None:
-        """After how many code points of a text behind what is written the fill ends, and why; fewer
-        than none where it ends in what is written."""
-        found = end_of(self.written + text, self.options)
-        return found and (found[0] - len(self.written), found[1])
+        """After how many code points a text ends, and why; a format says that itself."""
+        return end_of(text, self.options) if self.options.format is None else None
 
     def _fill(self, draft: Draft) -> Fill:
         """What a draft says, as text."""
@@ -235,14 +215,13 @@ class Filling:
         if len(tokens) > most:
             tokens, log_probs, finish = tokens[:most], log_probs[:most], Finish.LENGTH
         # A character may be cut in two where the limit fell.
-        text, written = self.cut.text(tokens), self.written
+        text = self.cut.text(tokens)
         if self.options.format is None:
             text = text.rstrip(REPLACEMENT)
-            if end := self._end_of(text):
-                written = written[: len(written) + min(end[0], 0)]
-                text, finish = text[: max(end[0], 0)], end[1]
+        if end := self._end_of(text):
+            text, finish = text[: end[0]], end[1]
         return Fill(
-            text=written + text,
+            text=text,
             tokens=len(tokens) - spelling + (finish is Finish.END),
             steps=draft.steps,
             finish=finish,
@@ -273,8 +252,9 @@ def behind(critic: Critic, text: str) -> Critic:
     return doubts
 
 
-def starting_sizes(sizes: Sequence[int], options: FillOptions) -> Sequence[int]:
-    """The canvas sizes to try in turn, each when no end is in sight on the one before.
+def starting_sizes(sizes: Sequence[int], options: FillOptions, room: int) -> Sequence[int]:
+    """The canvas sizes to try in turn for as many tokens as there is room for, each when no end is
+    in sight on the one before.
 
     A model takes the size for a hint of how long the text is (`export/LOG.md`). So the first has
     room for what is likely, and 16 positions where the card has such a size; none is larger than
@@ -283,7 +263,7 @@ def starting_sizes(sizes: Sequence[int], options: FillOptions) -> Sequence[int]:
     if options.format is not None:
         return sizes[-1:]
     last = len(sizes) - 1
-    enough = next((i for i, size in enumerate(sizes) if size >= options.max_tokens), last)
+    enough = next((i for i, size in enumerate(sizes) if size >= room), last)
     likely = next((i for i, size in enumerate(sizes) if size > options.likely_tokens), last)
     short = max((i for i, size in enumerate(sizes) if size <= SHORT), default=0)
     return sizes[min(max(likely, short), enough) : enough + 1]

@@ -29,11 +29,10 @@ import numpy as np
 
 from .base import Base, Reading
 from .certainty import beginnings
-from .context import Surroundings, window
+from .context import Surroundings
 from .extent import end_of
-from .filling import Filling, Kept
+from .filling import Filling
 from .left_to_right import LeftToRight
-from .model import Ids
 from .prompt import Cell, Fill, Finish
 from .tokenizer import REPLACEMENT
 from .trace import Trace, seen
@@ -56,11 +55,11 @@ class Verified:
     def fills(self, gap: Surroundings) -> list[Fill]:
         """A fill of each candidate."""
         return [
-            self._verified(draft, gap.suffix, candidate)
+            self._verified(draft, gap, candidate)
             for candidate, draft in enumerate(self.filling.fills(gap))
         ]
 
-    def _verified(self, draft: Fill, suffix: Ids, candidate: int) -> Fill:
+    def _verified(self, draft: Fill, gap: Surroundings, candidate: int) -> Fill:
         """A draft of the whole gap with all that the base doubts written otherwise."""
         trace = None if candidate else self.filling.trace
         fill = draft
@@ -72,7 +71,9 @@ class Verified:
             kept = (*reading.tokens[:agreed], int(reading.best[agreed]))
             if fill.checks > self.filling.options.redrafts or not self._goes_on(kept):
                 break
-            fill = self._redrafted(fill, kept, suffix, candidate)
+            anew = self.filling.anew(gap, kept, candidate)
+            steps = fill.steps + anew.steps
+            fill = replace(fill, text=anew.text, finish=anew.finish, steps=steps)
         rest = self._writer.written(
             reading.tokens[:agreed],
             reading.log_probs[:agreed],
@@ -80,15 +81,6 @@ class Verified:
             trace=trace,
         )
         return replace(rest, steps=fill.steps + rest.steps, checks=fill.checks)
-
-    def _redrafted(self, fill: Fill, kept: tuple[int, ...], suffix: Ids, candidate: int) -> Fill:
-        """The fill with what comes after the tokens `kept` drafted anew."""
-        options, limit = self.filling.options, self.filling.model.card.max_before
-        gap = Surroundings(window(self.base.prefix(kept), limit), suffix)
-        head, room = self.base.cut.text(kept), options.max_tokens - self.base.cut.count(kept)
-        part = Kept(head, len(kept), room)
-        anew = self.filling.rest(gap, part, candidate, watched=not candidate)
-        return replace(fill, text=anew.text, finish=anew.finish, steps=fill.steps + anew.steps)
 
     def _checked(self, fill: Fill, trace: Trace | None) -> tuple[Reading, int]:
         """How the base reads a fill, and with how many of its first tokens it agrees."""
