@@ -35,8 +35,9 @@ from rich.progress import track
 from engine import Engine, FillOptions
 from engine.choose import Policy
 from lsp_server.arguments import count
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit, to_edit
+from lsp_server.edits import to_edit
 from lsp_server.pieces import shown_edit
 from lsp_server.prompt import prompt_for
 from lsp_server.related import Related
@@ -200,7 +201,7 @@ def trimmed(text: str) -> str:
 def shown_file(gap: HeldOut, fill: str) -> str | None:
     """The file with a fill as the server shows it; None where it does not."""
     edit, text = to_edit(gap.span, fill), gap.document.text
-    return text[: edit.start] + edit.text + text[edit.end :] if isinstance(edit, Edit) else None
+    return edit.applied(text) if isinstance(edit, Edit) else None
 
 
 def restored(gap: HeldOut, file: str | None) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit
 from lsp_server.spans import Span, SpanKind, choose
 
 from .gaps import AT_CURSOR, Gap, cut

@@ -42,8 +42,7 @@ class Answer:
     @property
     def edited(self) -> str:
         """The file's text with the best suggestion in it."""
-        edit, text = self.suggestions[0].edit, self.file.text
-        return text[: edit.start] + edit.text + text[edit.end :]
+        return self.suggestions[0].edit.applied(self.file.text)
 
     @property
     def place(self) -> str:

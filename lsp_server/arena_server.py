@@ -29,9 +29,9 @@ from socketserver import ThreadingTCPServer
 from threading import Thread
 from typing import Any
 
+from lsp_server.change import Edit
 from lsp_server.contest import Pair, Round, Standing, Vote
 from lsp_server.duel import Duel
-from lsp_server.edits import Edit
 from lsp_server.excerpt import Excerpt
 from lsp_server.source_file import InputError
 

@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from engine import Mode
-from lsp_server.edits import Edit
+from lsp_server.change import Edit
 from lsp_server.gaps import Gap
 from lsp_server.settings import Settings, keys, read_settings
 from lsp_server.source_file import InputError
@@ -92,9 +92,7 @@ class Attempt:
 
     def filled(self, text: str) -> str | None:
         """The text with the suggestion in it; None when there is none."""
-        if self.edit is None:
-            return None
-        return text[: self.edit.start] + self.edit.text + text[self.edit.end :]
+        return None if self.edit is None else self.edit.applied(text)
 
 
 class Vote(StrEnum):

@@ -12,8 +12,9 @@ from tree_sitter import Tree
 from engine.prompt import Critic
 from lsp_server.brackets import PAIRS, unmatched
 from lsp_server.breaks import breaks_syntax
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit, to_edit
+from lsp_server.edits import to_edit
 from lsp_server.spans import Span, SpanKind
 
 

@@ -20,29 +20,10 @@ from urllib.parse import unquote, unquote_to_bytes, urlsplit
 from tree_sitter import Tree
 
 from lsp_server import syntax
+from lsp_server.change import Change, Edit
 from lsp_server.ruler import STEP, Encoding, Ruler, fitting, units_of
-from lsp_server.syntax import Replacement
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One edit of `textDocument/didChange`: 0-based positions in the encoding of the document.
-
-    Without a start line it replaces the whole text.
-    """
-
-    start_line: int | None
-    start_character: int
-    end_line: int
-    end_character: int
-    text: str
-
-    @classmethod
-    def whole(cls, text: str) -> Change:
-        """The change that replaces everything."""
-        return cls(None, 0, 0, 0, text)
 
 
 @dataclass(frozen=True)
@@ -114,14 +95,14 @@ class Document:
         Positions outside the file are clamped. Changes that come from the last to the first and
         are apart, as editors send those of many cursors, are made at once.
         """
-        document, known = self, list[Replacement]()
+        document, known = self, list[Edit]()
         for change in changes:
             start, end = document._range(change)
             # Another change moves no position left of it that it does not touch.
             if known and end >= known[-1].start:
                 document, known = document._with(known), []
                 start, end = document._range(change)
-            known.append(Replacement(start, end, change.text))
+            known.append(Edit(start, end, change.text))
         return replace(document._with(known), version=version)
 
     def replaced(self, start: int, end: int, replacement: str) -> Document:
@@ -130,26 +111,26 @@ class Document:
         What is not replaced need not be parsed again, however many texts lie between two looks at
         the tree.
         """
-        return self._with([Replacement(start, end, replacement)])
+        return self._with([Edit(start, end, replacement)])
 
-    def _with(self, replacements: Sequence[Replacement]) -> Document:
+    def _with(self, edits: Sequence[Edit]) -> Document:
         """The document after these, all apart and the last first."""
-        if not replacements:
+        if not edits:
             return self
         known: Tree | None = self.__dict__.get("tree", self._earlier)
         tree = known.copy() if known is not None else None
         if tree is not None:
-            syntax.edit(tree, self.text, replacements)
-        start, end = replacements[-1].start, replacements[0].end
-        middle = self._between(replacements)
+            syntax.edit(tree, self.text, edits)
+        start, end = edits[-1].start, edits[0].end
+        middle = self._between(edits)
         text = self.text[:start] + middle + self.text[end:]
         starts = self._line_starts_after(start, end, len(middle), text)
         return replace(self, text=text, line_starts=starts, _earlier=tree)
 
-    def _between(self, replacements: Sequence[Replacement]) -> str:
-        """What will stand from the start of the first replacement to the end of the last."""
-        pieces, offset = list[str](), replacements[-1].start
-        for new in reversed(replacements):
+    def _between(self, edits: Sequence[Edit]) -> str:
+        """What will stand from the start of the first edit to the end of the last."""
+        pieces, offset = list[str](), edits[-1].start
+        for new in reversed(edits):
             pieces += self.text[offset : new.start], new.text
             offset = new.end
         return "".join(pieces)

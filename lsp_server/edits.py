@@ -8,42 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from engine.extent import width
 from lsp_server.brackets import CLOSERS, unmatched
 from lsp_server.breaks import breaks_syntax
+from lsp_server.change import Edit
 from lsp_server.document import Document
 from lsp_server.indent import indentation
 from lsp_server.mending import EMPTY, LITERALS, mended
 from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Code points start..end of the document become `text`; what both share is left out."""
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class InlineEdit:
-    """An edit as an inline completion item wants it; offsets in code points of the document."""
-
-    line: int
-    """The 0-based line the whole range is on: that of the cursor."""
-    start: int
-    """Start of the typed token, or of the edit where that is further left."""
-    end: int
-    """The cursor, or the end of what the edit replaces right of it."""
-    text: str
-    """What the range becomes; it begins with the typed token."""
-    filter_text: str
-    """What the editor holds the typed token against."""
-
 
 UNCHANGED = Nothing("unchanged", "The fill is what already stands there.")
 REPEATS_ITSELF = Nothing("repeats-itself", "The fill says one thing over and over, without end.")
@@ -102,8 +76,9 @@ def _depth(lines: list[str], number: int) -> int:
     return width(indentation(lines[number])) if number else 0
 
 
-def inline_item(document: Document, edit: Edit, offset: int) -> InlineEdit:
-    """The edit with its range stretched from the start of the typed token to the cursor.
+def stretched(document: Document, edit: Edit, offset: int) -> Edit:
+    """The edit as an inline completion item wants it: from the start of the typed token, or of the
+    edit where that is further left, to the cursor, or to the end of what is replaced right of it.
 
     Raises ValueError when the edit replaces text on another line than the cursor's.
     """
@@ -114,8 +89,7 @@ def inline_item(document: Document, edit: Edit, offset: int) -> InlineEdit:
     start, end = min(token, edit.start), max(offset, edit.end)
     if start < line_start or end > line_end:
         raise ValueError(f"edit {edit.start}..{edit.end} is not on line {line} of {document.uri}")
-    text = document.text[start : edit.start] + edit.text + document.text[edit.end : end]
-    return InlineEdit(line, start, end, text, filter_text=text)
+    return Edit(start, end, edit.within(document.text, start, end))
 
 
 def _above_closer(span: Span, text: str) -> str:

@@ -15,8 +15,8 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType
 
+from lsp_server.change import Edit
 from lsp_server.document import Document, with_line_feeds
-from lsp_server.edits import Edit
 from lsp_server.syntax import canonical, nodes_at
 
 KINDS = {

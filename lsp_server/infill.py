@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from engine import Engine, Fill, FillOptions
 from engine.engine import never
 from engine.prompt import Cancelled, Finish, Mode, OnStep
+from lsp_server.change import Edit
 from lsp_server.critic import critic_of
-from lsp_server.edits import BREAKS_SYNTAX, REPEATS_ITSELF, Edit, verbatim
+from lsp_server.edits import BREAKS_SYNTAX, REPEATS_ITSELF, verbatim
 from lsp_server.mending import least_indent, line_below
 from lsp_server.nothing import Nothing
 from lsp_server.pieces import shown_edit
@@ -47,8 +48,7 @@ class Suggestion:
     @property
     def text(self) -> str:
         """What stands in its reach once it is in the document; for whole lines all of them."""
-        (start, end), old = self.reach, self.span.document.text
-        return old[start : self.edit.start] + self.edit.text + old[self.edit.end : end]
+        return self.edit.within(self.span.document.text, *self.reach)
 
 
 Found = tuple[Suggestion, ...] | Nothing

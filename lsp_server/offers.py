@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from engine import Step
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit, InlineEdit, inline_item
+from lsp_server.edits import stretched
 from lsp_server.infill import Suggestion
 from lsp_server.status import Counts
 
@@ -22,7 +23,8 @@ class Offer:
 
     id: str
     edit: Edit
-    item: InlineEdit
+    item: Edit
+    """The same, as it goes to the editor: stretched over the typed token, to the cursor."""
 
     def rest(self, before: Document, cursor: int, after: Document, offset: int) -> Offer | None:
         """What remains of an offer made at `cursor` when its beginning was typed up to `offset`.
@@ -40,7 +42,7 @@ class Offer:
         if after.text != before.text[:cursor] + typed + closed + before.text[cursor:]:
             return None
         edit = Edit(offset, self.edit.end + len(typed) + len(closed), left)
-        return Offer(self.id, edit, inline_item(after, edit, offset))
+        return Offer(self.id, edit, stretched(after, edit, offset))
 
 
 @dataclass(slots=True)
@@ -57,7 +59,7 @@ class Offers:
         self._records: dict[str, _Record] = {}
         self._made = 0
 
-    def add(self, suggestion: Suggestion, item: InlineEdit, steps: Sequence[Step]) -> Offer:
+    def add(self, suggestion: Suggestion, item: Edit, steps: Sequence[Step]) -> Offer:
         """A new offer; the oldest is forgotten."""
         self._made += 1
         offer = Offer(str(self._made), suggestion.edit, item)

@@ -11,7 +11,8 @@ from itertools import islice
 
 from engine import Fill
 from lsp_server.brackets import PAIRS, comments, unmatched
-from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
+from lsp_server.change import Edit
+from lsp_server.edits import BREAKS_SYNTAX, to_edit
 from lsp_server.mending import LITERALS
 from lsp_server.nothing import Nothing
 from lsp_server.spans import Span

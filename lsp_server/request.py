@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import InlineEdit, inline_item
+from lsp_server.edits import stretched
 from lsp_server.infill import Suggestion
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """The entry selected in the editor's popup: code points start..end would become `text`."""
-
-    start: int
-    end: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +21,8 @@ class Request:
     """How many at most."""
     automatic: bool = False
     """Nobody asked: what the model is not sure of is held back."""
-    selected: Selected | None = None
+    selected: Edit | None = None
+    """What the entry selected in the editor's popup would do."""
     entry: bool = False
     """For a popup, whose entries the editor filters by what is typed meanwhile."""
 
@@ -40,7 +33,7 @@ class Request:
         start, text = self.selected.start, self.selected.text
         return self.document.replaced(start, self.selected.end, text), start + len(text)
 
-    def item(self, suggestion: Suggestion) -> InlineEdit | None:
+    def item(self, suggestion: Suggestion) -> Edit | None:
         """The suggestion as an item of the document as it is; None when it must not be shown.
 
         With an entry selected, an editor shows only what begins with it and has its range.
@@ -48,8 +41,7 @@ class Request:
         document, offset = self.completed()
         edit = suggestion.edit
         if self.selected is None:
-            return inline_item(document, edit, offset)
+            return stretched(document, edit, offset)
         if (edit.start, edit.end) != (offset, offset):
             return None
-        start, end, text = self.selected.start, self.selected.end, self.selected.text + edit.text
-        return InlineEdit(self.document.line_at(start), start, end, text, filter_text=text)
+        return Edit(self.selected.start, self.selected.end, self.selected.text + edit.text)

@@ -9,13 +9,14 @@ import ast
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import PurePath
 from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Point, Tree
+
+from lsp_server.change import Edit
 
 _GRAMMARS = {
     "c": ("tree_sitter_c", "language"),
@@ -62,15 +63,6 @@ _OTHER = re.compile(rb"\s*%%(?!(?:capture|debug|memit|prun|px|pypy|python3?|time
 
 UNKNOWN = "plaintext"
 """The LSP language id of a file whose language is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """Code points start..end of a text become another text."""
-
-    start: int
-    end: int
-    text: str = field(repr=False)
 
 
 class _Spot(NamedTuple):
@@ -153,18 +145,18 @@ def size(text: str) -> int:
     return len(text) if text.isascii() else len(encode(text))
 
 
-def edit(tree: Tree, text: str, replacements: Sequence[Replacement]) -> None:
-    """Tells `tree`, of `text`, what is replaced: all apart, the last first. The tree is changed.
+def edit(tree: Tree, text: str, edits: Sequence[Edit]) -> None:
+    """Tells `tree`, of `text`, what is edited: all apart, the last first. The tree is changed.
 
     The text is gone through once, however many there are.
     """
-    edits: list[tuple[_Spot, _Spot, _Spot]] = []
+    spots: list[tuple[_Spot, _Spot, _Spot]] = []
     offset, place = 0, _Spot(0, Point(0, 0))
-    for new in reversed(replacements):
+    for new in reversed(edits):
         start = _past(place, text[offset : new.start])
         offset, place = new.end, _past(start, text[new.start : new.end])
-        edits.append((start, place, _past(start, new.text)))
-    for start, end, new_end in reversed(edits):
+        spots.append((start, place, _past(start, new.text)))
+    for start, end, new_end in reversed(spots):
         tree.edit(start.byte, end.byte, new_end.byte, start.point, end.point, new_end.point)
 
 

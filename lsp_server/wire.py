@@ -12,12 +12,13 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from engine import Step
-from lsp_server.document import Change, Document
+from lsp_server.change import Change, Edit
+from lsp_server.document import Document
 from lsp_server.infill import Suggestion
 from lsp_server.notebook import Cell
 from lsp_server.nothing import Nothing
 from lsp_server.offers import Offer
-from lsp_server.request import Request, Selected
+from lsp_server.request import Request
 from lsp_server.ruler import Encoding
 from lsp_server.status import Counts, Status
 
@@ -86,10 +87,10 @@ def request(document: Document, position: types.Position) -> Request:
     return Request(document, _offset(document, position))
 
 
-def selected(document: Document, info: types.SelectedCompletionInfo) -> Selected:
+def selected(document: Document, info: types.SelectedCompletionInfo) -> Edit:
     """The entry selected in the editor's popup."""
     start = _offset(document, info.range.start)
-    return Selected(start, _offset(document, info.range.end), info.text)
+    return Edit(start, _offset(document, info.range.end), info.text)
 
 
 def inline_item(document: Document, offer: Offer) -> types.InlineCompletionItem:
@@ -97,7 +98,7 @@ def inline_item(document: Document, offer: Offer) -> types.InlineCompletionItem:
     item = offer.item
     return types.InlineCompletionItem(
         insert_text=item.text,
-        filter_text=item.filter_text,
+        filter_text=item.text,
         range=_range(document, item.start, item.end),
         command=_accepted(offer),
     )
@@ -113,7 +114,7 @@ def completion_item(document: Document, offer: Offer) -> types.CompletionItem:
         detail="Lacuna",
         sort_text=FIRST,
         documentation=item.text if len(lines) > 1 else None,
-        filter_text=item.filter_text,
+        filter_text=item.text,
         insert_text_mode=types.InsertTextMode.AsIs,
         text_edit=types.TextEdit(_range(document, item.start, item.end), item.text),
         command=_accepted(offer),

@@ -11,8 +11,8 @@ import pytest
 
 from export import evaluate
 from export.held_out import Answer, HeldOut, digest, held_out, held_out_files
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit
 from lsp_server.related import Related
 from lsp_server.spans import SpanKind, choose
 

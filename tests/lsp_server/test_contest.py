@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from lsp_server.change import Edit
 from lsp_server.contest import (
     Attempt,
     Outcome,
@@ -17,7 +18,6 @@ from lsp_server.contest import (
     wilson,
 )
 from lsp_server.document import Document
-from lsp_server.edits import Edit
 from lsp_server.gaps import Gap
 from lsp_server.settings import Settings
 from lsp_server.source_file import InputError

@@ -8,7 +8,8 @@ import pytest
 
 from lsp_server import document as document_module
 from lsp_server import ruler as ruler_module
-from lsp_server.document import Change, Document, windows_name
+from lsp_server.change import Change
+from lsp_server.document import Document, windows_name
 from lsp_server.ruler import Encoding
 
 UTF8, UTF16, UTF32 = Encoding.UTF8, Encoding.UTF16, Encoding.UTF32

@@ -11,8 +11,9 @@ import pytest
 from tree_sitter import Tree
 
 from lsp_server import syntax
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit, InlineEdit, inline_item, to_edit
+from lsp_server.edits import stretched, to_edit
 from lsp_server.nothing import Nothing
 from lsp_server.spans import Span, SpanKind, choose, choose_lines
 
@@ -284,9 +285,9 @@ def test_whatever_the_model_writes(language: str, source: str, seed: int) -> Non
         edit = to_edit(span, fill)
         if isinstance(edit, Nothing):
             continue
-        item = inline_item(document, edit, offset)
+        item = stretched(document, edit, offset)
         text = document.text[: item.start] + item.text + document.text[item.end :]
-        assert text == document.text[: edit.start] + edit.text + document.text[edit.end :]
+        assert text == edit.applied(document.text)
         assert text != document.text
         if span.kind is SpanKind.BLOCK:
             assert Document.open("", language, 0, text).errors <= document.errors
@@ -336,25 +337,19 @@ def test_whole_lines(text: str, first: int, last: int, fill: str, expected: str)
 @pytest.mark.parametrize(
     ("source", "fill", "expected"),
     [
-        (
-            "x = 1\nx = os.pa▮\n",
-            "th.join(a)",
-            InlineEdit(1, 13, 15, "path.join(a)", "path.join(a)"),
-        ),
-        ("x = ▮\n", "1", InlineEdit(0, 4, 4, "1", "1")),
-        ("f(▮)\n", "a)[0]", InlineEdit(0, 2, 3, "a)[0]", "a)[0]")),
-        ("f(ab▮)\n", "c)[0]", InlineEdit(0, 2, 5, "abc)[0]", "abc)[0]")),
-        ("y = 1\nx = '😋' + ab▮\n", "c", InlineEdit(1, 16, 18, "abc", "abc")),
-        ("def f():▮\n", "\n    a()", InlineEdit(0, 8, 8, "\n    a()", "\n    a()")),
+        ("x = 1\nx = os.pa▮\n", "th.join(a)", Edit(13, 15, "path.join(a)")),
+        ("x = ▮\n", "1", Edit(4, 4, "1")),
+        ("f(▮)\n", "a)[0]", Edit(2, 3, "a)[0]")),
+        ("f(ab▮)\n", "c)[0]", Edit(2, 5, "abc)[0]")),
+        ("y = 1\nx = '😋' + ab▮\n", "c", Edit(16, 18, "abc")),
+        ("def f():▮\n", "\n    a()", Edit(8, 8, "\n    a()")),
     ],
 )
-def test_inline_item_starts_at_the_typed_token(
-    source: str, fill: str, expected: InlineEdit
-) -> None:
+def test_inline_item_starts_at_the_typed_token(source: str, fill: str, expected: Edit) -> None:
     document, span, offset = marked("python", source)
     edit = to_edit(span, fill)
     assert isinstance(edit, Edit)
-    item = inline_item(document, edit, offset)
+    item = stretched(document, edit, offset)
     assert item == expected
     applied = document.text[: edit.start] + edit.text + document.text[edit.end :]
     assert document.text[: item.start] + item.text + document.text[item.end :] == applied
@@ -365,21 +360,21 @@ def test_the_typed_token_may_be_very_long() -> None:
     typed = "0123456789abcdef" * 60_000
     document = Document.open("file:///x.py", "python", 1, f"y = 1\nx = '{typed}'\n")
     end = len(document.text) - 2
-    item = inline_item(document, Edit(end, end, "0"), end)
+    item = stretched(document, Edit(end, end, "0"), end)
     assert (item.start, item.end) == (end - len(typed), end)
     assert item.text == f"{typed}0"
 
 
 def test_inline_item_keeps_what_stands_between_the_cursor_and_the_edit() -> None:
     document = Document.open("file:///x.py", "python", 1, "f(ab)\n")
-    item = inline_item(document, Edit(5, 5, " + 1"), 4)
+    item = stretched(document, Edit(5, 5, " + 1"), 4)
     assert (item.start, item.end, item.text) == (2, 5, "ab) + 1")
 
 
 def test_an_edit_on_another_line_is_no_inline_item() -> None:
     document = Document.open("file:///x.py", "python", 1, "a\nb\n")
     with pytest.raises(ValueError, match="not on line 0"):
-        inline_item(document, Edit(2, 3, "c"), 0)
+        stretched(document, Edit(2, 3, "c"), 0)
 
 
 @pytest.mark.parametrize("blanks", [3, 4, 5])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit
 from lsp_server.excerpt import Excerpt, Run
 from lsp_server.syntax import languages
 

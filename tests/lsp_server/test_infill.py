@@ -29,8 +29,7 @@ def marked(source: str, language: str = "python") -> Span:
 
 
 def applied(suggestion: Suggestion) -> str:
-    edit, text = suggestion.edit, suggestion.span.document.text
-    return text[: edit.start] + edit.text + text[edit.end :]
+    return suggestion.edit.applied(suggestion.span.document.text)
 
 
 def test_a_fill_becomes_an_edit() -> None:

@@ -13,9 +13,10 @@ from lsp_editor import Editor, Scripted, cell
 from lsprotocol import types
 
 from lsp_server import spans
+from lsp_server.change import Edit
 from lsp_server.completer import Completer
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit, to_edit
+from lsp_server.edits import BREAKS_SYNTAX, to_edit
 from lsp_server.host import Host
 from lsp_server.mending import REPEATS_LINE_ABOVE, REPEATS_SUFFIX
 from lsp_server.notebook import Cell, Notebook

@@ -3,8 +3,9 @@
 import pytest
 
 from engine import Fill, Finish, Step
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import Edit, inline_item
+from lsp_server.edits import stretched
 from lsp_server.infill import Suggestion
 from lsp_server.offers import KEPT, Offer, Offers
 from lsp_server.spans import Span, SpanKind
@@ -16,7 +17,7 @@ def opened(text: str) -> Document:
 
 
 def offer(document: Document, edit: Edit, cursor: int) -> Offer:
-    return Offer("1", edit, inline_item(document, edit, cursor))
+    return Offer("1", edit, stretched(document, edit, cursor))
 
 
 # Text with the cursor ▮; how much right of it the fill replaces; the fill; what the text becomes by
@@ -69,7 +70,7 @@ def test_only_the_last_offers_are_remembered() -> None:
     suggestion = Suggestion(edit, Span(document, 4, 4, SpanKind.LINE_END, True, 9, ""), fill)
     step = Step(0, 0, (), 1.0)
     made = [
-        offers.add(suggestion, inline_item(document, edit, 4), [step]).id for _ in range(KEPT + 1)
+        offers.add(suggestion, stretched(document, edit, 4), [step]).id for _ in range(KEPT + 1)
     ]
     assert len(set(made)) == KEPT + 1
     offers.accepted(made[0])
@@ -78,6 +79,6 @@ def test_only_the_last_offers_are_remembered() -> None:
     offers.accepted(made[1])
     assert counts.accepted == 1
     assert offers.trace(None) == (made[-1], (step,))
-    last = offers.add(suggestion, inline_item(document, edit, 4), ()).id
+    last = offers.add(suggestion, stretched(document, edit, 4), ()).id
     assert offers.trace(last) == (last, ())
     assert offers.trace(None) == (made[-1], (step,)), "the last one that was watched"

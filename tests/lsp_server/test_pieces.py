@@ -8,8 +8,9 @@ from engine import Fill, FillOptions, Finish
 from engine.certainty import Beginning
 from engine.fake import scripted_engine
 from lsp_server import pieces
+from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import BREAKS_SYNTAX, Edit
+from lsp_server.edits import BREAKS_SYNTAX
 from lsp_server.infill import infill
 from lsp_server.nothing import Nothing
 from lsp_server.pieces import shown_edit
