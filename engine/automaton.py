@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from . import determine
 from .errors import FormatError
 from .formats import MOST_STATES, Format, pointed, too_large
-from .model import Ids
+from .model import Bools, Ids
 
-Bools = NDArray[np.bool_]
 Table = NDArray[np.int32]
 
 PATIENCE = 10.0
@@ -67,7 +66,7 @@ class Automaton:
         start, accepting, table = by_bytes(form)
         if one_line:
             table[:, ord("\n")] = len(accepting)
-        start, accepting, table = behind(owed, start, accepting, table)
+        start, accepting, table = preceded(owed, start, accepting, table)
         letters, letter = np.unique(table, axis=1, return_inverse=True)
         spelling = bytes(letter.ravel().tolist())
         spelt = [piece.translate(spelling) for piece in pieces]
@@ -131,7 +130,7 @@ class Automaton:
         return np.flatnonzero(np.append(word_fits, False)[self.words])
 
 
-def behind(owed: bytes, start: int, accepting: Bools, table: Table) -> tuple[int, Bools, Table]:
+def preceded(owed: bytes, start: int, accepting: Bools, table: Table) -> tuple[int, Bools, Table]:
     """The same automaton for its texts with `owed` before them: a chain of states leads into it."""
     states, chain = len(accepting), len(owed)
     grown = np.full((states + chain + 1, 256), states + chain, table.dtype)
@@ -212,7 +211,7 @@ def walks(words: Sequence[bytes], table: Table) -> Iterator[tuple[Ids, Ids]]:
     path = [(np.arange(dead), np.arange(dead))]
     walked = b""
     for word in words:
-        del path[shared(walked, word) + 1 :]
+        del path[alike(walked, word) + 1 :]
         for letter in word[len(path) - 1 :]:
             source, at = path[-1]
             if not len(source):
@@ -224,7 +223,7 @@ def walks(words: Sequence[bytes], table: Table) -> Iterator[tuple[Ids, Ids]]:
         yield path[-1]
 
 
-def shared(one: bytes, other: bytes) -> int:
+def alike(one: bytes, other: bytes) -> int:
     """How many bytes two words begin with alike."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .card import Card
-from .model import Context, Floats, Ids, shared
+from .model import Bools, Context, Floats, Ids, shared
 from .runtime import Network, borrowed
 
 ROOM = 64
@@ -18,7 +18,7 @@ HIDDEN = -1e9
 """Bias of what a place does not see."""
 
 
-def bias_of(unseen: NDArray[np.bool_]) -> Floats:
+def bias_of(unseen: Bools) -> Floats:
     """[1, 1, T, N]: what keeps T places from the keys, of N, that they do not see."""
     return np.where(unseen, np.float32(HIDDEN), np.float32(0))[None, None]
 
@@ -106,7 +106,7 @@ class Buffers:
         """How many of the first places [T] need no pass; `first` is the first one wanted."""
         return min(shared(self.closed, line), first, len(line) - 1)
 
-    def prepared(self, x: Floats, is_open: NDArray[np.bool_], position: int, known: int) -> Pass:
+    def prepared(self, x: Floats, is_open: Bools, position: int, known: int) -> Pass:
         """The run over the places [T] from `known` on, with its inputs in place.
 
         x is [T - known, hidden].

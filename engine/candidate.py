@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .canvas import Canvas
 from .choose import Choice, Policy
 from .healing import Cut
 from .held import Hold
-from .model import NOTHING, Floats, Ids, Proposal
+from .model import NOTHING, Bools, Floats, Ids, Proposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Rules:
     steps: int | None
     """Forward passes a canvas may take until a critic doubts it; None: as many as it needs."""
     temperature: float
-    newline: NDArray[np.bool_] | None
+    newline: Bools | None
     """[vocabulary] tokens that end the text when committed; None: it may have several lines."""
     cut: Cut
     """The prefix, of which the text may have to spell the end."""
@@ -80,7 +79,7 @@ class Candidate:
     that would end the text there."""
 
 
-def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
+def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, Bools]:
     """One canvas [C] as a pass is given it, and the positions [C] wanted of it."""
     canvas, places = candidate.canvas, np.arange(len(candidate.canvas))
     if not rules.checks(candidate.passes):
@@ -115,7 +114,7 @@ def ended(canvas: Canvas, rules: Rules) -> Canvas:
     return canvas.closed_at(len(known)) if rules.ends(known.tokens) else canvas
 
 
-def _after_newline(canvas: Canvas, newline: NDArray[np.bool_], cut: Cut) -> Canvas:
+def _after_newline(canvas: Canvas, newline: Bools, cut: Cut) -> Canvas:
     breaks = np.flatnonzero(newline[canvas.ids[: canvas.length]])
     ids = canvas.ids.tolist()
     # A line feed taken back and spelled again is none of the text's.

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .model import Floats, Ids
+from .model import Bools, Floats, Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +32,9 @@ class Canvas:
         return len(self.ids)
 
     @property
-    def open(self) -> NDArray[np.bool_]:
+    def open(self) -> Bools:
         """[C] the positions still to be filled."""
-        found: NDArray[np.bool_] = self.ids == self.mask_id
+        found: Bools = self.ids == self.mask_id
         return found
 
     @property
@@ -71,7 +70,7 @@ class Canvas:
         count = int(np.argmax(np.append(self.open, True)))
         return replace(self, ids=self.ids[:count], log_probs=self.log_probs[:count])
 
-    def commit(self, where: NDArray[np.bool_], tokens: Ids, log_probs: Floats) -> Canvas:
+    def commit(self, where: Bools, tokens: Ids, log_probs: Floats) -> Canvas:
         """Puts tokens [C] at the positions `where` [C]; an end id closes all to its right."""
         ids = np.where(where, tokens, self.ids)
         kept = np.where(where, log_probs, self.log_probs).astype(np.float32)
@@ -87,7 +86,7 @@ class Canvas:
         log_probs[position] = log_prob
         return replace(self, ids=ids, log_probs=log_probs)
 
-    def masked_at(self, where: NDArray[np.bool_]) -> Canvas:
+    def masked_at(self, where: Bools) -> Canvas:
         """The same with the positions `where` [C] open again."""
         ids = np.where(where, self.mask_id, self.ids)
         return replace(self, ids=ids, log_probs=np.where(where, 0.0, self.log_probs))

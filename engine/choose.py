@@ -10,11 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .model import Floats, Ids, shared
-
-Bools = NDArray[np.bool_]
+from .model import Bools, Floats, Ids, shared
 
 
 class Policy(StrEnum):

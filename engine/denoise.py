@@ -12,17 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .candidate import Candidate, Rules, goes_on, row_of
 from .canvas import Canvas
 from .check import check
 from .errors import CancelledError, EngineFailedError
-from .model import Ids, Proposal
+from .model import Bools, Ids, Proposal
 from .prompt import Cancelled
 from .unmask import unmask
 
-Forward = Callable[[Ids, NDArray[np.bool_]], Proposal]
+Forward = Callable[[Ids, Bools], Proposal]
 """Canvases [B, C] and the positions wanted [B, C] -> a proposal; knows context and position."""
 
 
@@ -69,7 +68,7 @@ class Denoising:
             self.observe(first, before, (time.perf_counter() - start) * 1e3)
 
 
-def inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, NDArray[np.bool_]]:
+def inputs(running: list[Candidate], rules: Rules) -> tuple[Ids, Bools]:
     """The canvases as one batch, and the positions a proposal is wanted for.
 
     Where tokens are checked a pass is given them too, and no more of a canvas than the position

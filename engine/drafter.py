@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .model import Floats, Ids
+from .model import Drafting, Floats, Ids
 
-Step = Callable[[Floats, int, int, Mapping[str, Floats]], tuple[Floats, Floats]]
+After = Callable[[Floats, int, int, Mapping[str, Floats]], tuple[Floats, Floats]]
 """A state [1, hidden], one more token, its position and what is in sight -> the state after it, and
 log-probabilities [V]."""
 
@@ -27,7 +27,7 @@ class Drafter:
     """[F hidden, hidden]: what makes of a place its first state."""
     reads: Ids
     """[n, 2]: the layers and their key/value heads in whose keys and values it looks things up."""
-    step: Step
+    step: After
 
     def drafting(self, seen: Floats, position: int, keys: Floats, values: Floats) -> Drafting:
         """From one place of a pass, of which `seen` [F, hidden] is what its layers gave.
@@ -41,11 +41,11 @@ class Drafter:
         for index, (layer, head) in enumerate(self.reads.tolist()):
             sight[f"keys.{index}"] = keys[layer, 0, head]
             sight[f"values.{index}"] = values[layer, 0, head]
-        return Drafting(self.tokens, state[None], position, sight, self.step)
+        return _Drafting(self.tokens, state[None], position, sight, self.step)
 
 
 @dataclass(slots=True)
-class Drafting:
+class _Drafting:
     """See model.Drafting."""
 
     tokens: Ids
@@ -54,7 +54,7 @@ class Drafting:
     position: int
     """Of the last token."""
     sight: Mapping[str, Floats]
-    step: Step
+    step: After
 
     def after(self, token: int) -> Floats:
         """See model.Drafting.after."""

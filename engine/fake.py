@@ -12,13 +12,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .card import Card
 from .engine import Engine, never
 from .errors import EngineFailedError
 from .healing import Cut
-from .model import Among, Context, Floats, Ids, KeyValues, Proposal, Start
+from .model import Among, Bools, Context, Floats, Ids, KeyValues, Proposal, Start
 from .prompt import Cancelled, Critic, Fill, FillOptions, OnStep, Prompt
 from .runtime import Runtime
 
@@ -50,7 +49,7 @@ class ByteTokenizer:
     """One token a byte of UTF-8."""
 
     pieces: tuple[bytes, ...] = (b"",) * FIRST_BYTE + tuple(bytes([byte]) for byte in range(256))
-    newline: NDArray[np.bool_] = np.arange(CARD.vocabulary) == FIRST_BYTE + ord("\n")
+    newline: Bools = np.arange(CARD.vocabulary) == FIRST_BYTE + ord("\n")
 
     def encode(self, text: str) -> list[int]:
         """See Tokenizer.encode."""
@@ -126,7 +125,7 @@ class ScriptedModel:
         canvas: Ids,
         position: int,
         context: Context,
-        wanted: NDArray[np.bool_] | None = None,
+        wanted: Bools | None = None,
     ) -> Proposal:
         """See Model.denoise."""
         self.batches.append(len(canvas))
@@ -147,7 +146,7 @@ class ScriptedModel:
         tokens = ByteTokenizer().encode(self._owed + text)[max(start, 0) :][:size]
         return np.array(tokens + [self.card.end_id] * (size - len(tokens)), np.int64)
 
-    def _proposal(self, script: Ids, is_open: NDArray[np.bool_]) -> Proposal:
+    def _proposal(self, script: Ids, is_open: Bools) -> Proposal:
         """[B, C] tokens -> a proposal that puts them first, and other bytes after them."""
         others = FIRST_BYTE + ord("a") + np.arange(self.card.proposals - 1)
         ids = np.empty((*script.shape, self.card.proposals), np.int64)

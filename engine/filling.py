@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .candidate import Candidate, Rules, is_done
 from .canvas import Canvas
@@ -24,7 +23,7 @@ from .denoise import Denoising, Forward, step
 from .drafts import first_draft
 from .extent import end_of
 from .healing import Cut
-from .model import NOTHING, Context, Ids, Model, Proposal
+from .model import NOTHING, Bools, Context, Ids, Model, Proposal
 from .prompt import Cancelled, Critic, Fill, FillOptions, Finish
 from .repair import reopened
 from .siblings import drawn_apart, has_begun, held_apart
@@ -232,7 +231,7 @@ class Filling:
     def _forward(self, gap: Surroundings, context: Context) -> Forward:
         """The model over canvases in this gap."""
 
-        def forward(canvases: Ids, wanted: NDArray[np.bool_]) -> Proposal:
+        def forward(canvases: Ids, wanted: Bools) -> Proposal:
             last = np.full((len(canvases), 1), gap.prefix[-1], np.int64)
             with self.clock.measured("denoise"):
                 rows = np.concatenate([last, canvases], axis=1)

@@ -21,10 +21,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from .automaton import Automaton, Bools
+from .automaton import Automaton
 from .canvas import Canvas
 from .errors import FormatError
-from .model import NOTHING, Floats, Ids, Proposal
+from .model import NOTHING, Bools, Floats, Ids, Proposal
 
 FEW = 1024
 """Where a place's states have so few tokens to go on with, the model is asked for all of them."""

@@ -18,6 +18,7 @@ from .card import Card
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 NOTHING: Ids = np.zeros(0, np.int64)
 """No tokens."""
 Among = Mapping[int, Ids]
@@ -151,7 +152,7 @@ class Model(Protocol):
         canvas: Ids,
         position: int,
         context: Context,
-        wanted: NDArray[np.bool_] | None = None,
+        wanted: Bools | None = None,
     ) -> Proposal:
         """One forward pass over `canvas` [B, 1+C]: the last prefix token, then C positions.
 

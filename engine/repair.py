@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .candidate import ENDS, Candidate, Rules
 from .canvas import Canvas
 from .healing import Cut
+from .model import Bools
 from .prompt import Critic
 
 
@@ -52,7 +52,7 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
     return True
 
 
-def tokens_of(canvas: Canvas, cut: Cut, doubts: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+def tokens_of(canvas: Canvas, cut: Cut, doubts: Sequence[tuple[int, int]]) -> Bools:
     """[C] the positions before the end whose text is in doubt."""
     ends = [len(cut.text(canvas.tokens[: n + 1])) for n in range(canvas.length)]
     doubted = np.zeros(len(canvas), np.bool_)
@@ -61,7 +61,7 @@ def tokens_of(canvas: Canvas, cut: Cut, doubts: Sequence[tuple[int, int]]) -> ND
     return doubted
 
 
-def _with_neighbours(canvas: Canvas, doubted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _with_neighbours(canvas: Canvas, doubted: Bools) -> Bools:
     """[C] what is in doubt, what is beside it, and the end if the last token is among these."""
     opened = doubted.copy()
     opened[1:] |= doubted[:-1]

@@ -20,10 +20,10 @@ from .buffers import Buffers, bias_of
 from .card import DRAFTER, Card, check_files
 from .drafter import Drafter
 from .errors import ModelFolderError
-from .model import Among, Context, Drafting, Floats, Ids, KeyValues, Proposal, Start
+from .model import Among, Bools, Context, Drafting, Floats, Ids, KeyValues, Proposal, Start
 from .runtime import Network, Runtime, choose_runtime
 
-CHUNK = 4096
+ROWS = 4096
 """Rows of the embedding that are dequantised at once: 9 MB."""
 
 
@@ -97,7 +97,7 @@ class Session:
         canvas: Ids,
         position: int,
         context: Context,
-        wanted: NDArray[np.bool_] | None = None,
+        wanted: Bools | None = None,
     ) -> Proposal:
         """See Model.denoise."""
         if wanted is None:
@@ -163,7 +163,7 @@ class Session:
         return KeyValues(keys, values), new[2 * card.layers :]
 
     def _hidden(
-        self, canvas: Ids, position: int, context: Context, wanted: NDArray[np.bool_]
+        self, canvas: Ids, position: int, context: Context, wanted: Bools
     ) -> tuple[Floats, Floats]:
         """The denoiser over one canvas [T]: final hidden rows [T, hidden], those `wanted` [T], and
         what inner layers made of them [T, ...].
@@ -197,7 +197,7 @@ class Session:
         self._buffers.hold(context)
         return self._buffers
 
-    def _propose(self, hidden: Floats, current: Ids, wanted: NDArray[np.bool_]) -> Proposal:
+    def _propose(self, hidden: Floats, current: Ids, wanted: Bools) -> Proposal:
         """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""
         count = self._card.proposals
         ids = np.zeros((*wanted.shape, count), np.int64)
@@ -233,7 +233,7 @@ class Session:
         """
         rows, best = hidden[index], proposal.ids[index][:, 0]
         its = (self._embedding.rows(best) * rows).sum(axis=1) - proposal.log_probs[index][:, 0]
-        parts = np.split(tokens, range(CHUNK, len(tokens), CHUNK))
+        parts = np.split(tokens, range(ROWS, len(tokens), ROWS))
         logits = np.concatenate([rows @ self._embedding.rows(part).T for part in parts], axis=1)
         found: Floats = logits - its[:, None]
         return found
@@ -268,7 +268,7 @@ class Session:
     def _after(
         self, state: Floats, token: int, position: int, sight: Mapping[str, Floats]
     ) -> tuple[Floats, Floats]:
-        """See drafter.Step."""
+        """See drafter.After."""
         assert self._networks.draft is not None
         x = self._embedding.rows(np.array([token]))
         feeds = {"state": state, "x": x, "position": np.array([[position]]), **sight}
