@@ -27,7 +27,7 @@ def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     tokens[:size], log_probs[:size] = drawn(
         proposal.ids[:size], proposal.log_probs[:size], rules, candidate.seed
     )
-    spell(canvas, proposal, rules, candidate, tokens, log_probs)
+    spell(candidate, proposal, rules, tokens, log_probs)
     stand = start + agreed(candidate.draft, tokens[start:size])
     places = np.arange(len(canvas))
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 
 from .candidate import ENDS, Candidate, Rules
-from .canvas import Canvas
 from .healing import Healing
 from .model import NOTHING, Floats, Ids, Proposal
 
@@ -53,17 +52,13 @@ def without(proposal: Proposal, banned: Ids, end_id: int, rules: Rules) -> Propo
 
 
 def spell(
-    canvas: Canvas,
-    proposal: Proposal,
-    rules: Rules,
-    candidate: Candidate,
-    tokens: Ids,
-    log_probs: Floats,
+    candidate: Candidate, proposal: Proposal, rules: Rules, tokens: Ids, log_probs: Floats
 ) -> slice:
     """Draws anew, in `tokens` and `log_probs` [C], what must spell the text taken back.
 
     Gives the positions that do so, all after the closed part.
     """
+    canvas = candidate.canvas
     start = place = canvas.last_committed + 1
     if rules.hold is not None:
         return slice(start, start)

@@ -215,7 +215,7 @@ class Engine:
             choice=choice,
             steps=options.steps,
             temperature=options.temperature,
-            newline=self._tokenizer.newline if options.stop_at_newline else None,
+            newline=self._healing.newline if options.stop_at_newline else None,
             cut=cut,
             remask=options.remask,
             hold=self._hold(options, cut),

@@ -49,7 +49,6 @@ class ByteTokenizer:
     """One token a byte of UTF-8."""
 
     pieces: tuple[bytes, ...] = (b"",) * FIRST_BYTE + tuple(bytes([byte]) for byte in range(256))
-    newline: Bools = np.arange(CARD.vocabulary) == FIRST_BYTE + ord("\n")
 
     def encode(self, text: str) -> list[int]:
         """See Tokenizer.encode."""

@@ -165,7 +165,7 @@ class Filling:
             critic, rules = self._critic_behind(self.critic, draft.tokens), denoising.rules
             for _ in range(self.options.repair):
                 ended = [candidate for candidate in candidates if is_done(candidate.canvas, rules)]
-                doubted = [c for c in ended if reopened(c, rules.cut, rules, critic)]
+                doubted = [c for c in ended if reopened(c, rules, critic)]
                 if not doubted:
                     break
                 denoising.run(candidates)

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .model import Ids
+from .model import Bools, Ids
 from .tokenizer import Tokenizer
 
 MOST_TAKEN_BACK = 4
@@ -69,6 +69,11 @@ class Healing:
         """[vocabulary] the bytes of each token; none for those that stand for no text."""
         known = self.tokenizer.pieces
         return [*known, *[b""] * (self._vocabulary - len(known))]
+
+    @cached_property
+    def newline(self) -> Bools:
+        """[vocabulary] whether a token's text holds a line feed."""
+        return np.array([b"\n" in piece for piece in self.pieces])
 
     @cached_property
     def _order(self) -> Ids:

@@ -17,7 +17,7 @@ from .model import Bools
 from .prompt import Critic
 
 
-def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bool:
+def reopened(candidate: Candidate, rules: Rules, critic: Critic) -> bool:
     """Opens what the critic doubts in a full canvas; False when it doubts nothing.
 
     The tokens in doubt are not proposed there again; where the end is, or the break that ends a
@@ -27,7 +27,7 @@ def reopened(candidate: Candidate, cut: Cut, rules: Rules, critic: Critic) -> bo
     open, and put forward again once another token stands in its place. Under the other policies it
     is open where the text taken back is touched, which is spelled from the left.
     """
-    canvas = candidate.canvas
+    canvas, cut = candidate.canvas, rules.cut
     doubts = critic(cut.text(canvas.tokens))
     if not doubts:
         return False

@@ -9,9 +9,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .errors import ModelFolderError
 
 REPLACEMENT = "\ufffd"
@@ -41,11 +38,6 @@ class Tokenizer(Protocol):
     """Text <-> token ids of one model."""
 
     @property
-    def newline(self) -> NDArray[np.bool_]:
-        """[vocabulary] whether a token's text holds a line feed."""
-        ...
-
-    @property
     def pieces(self) -> Sequence[bytes]:
         """[vocabulary] the bytes of each token; none for the special ones."""
         ...
@@ -73,15 +65,6 @@ class FileTokenizer:
         # A file may well contain the text of a special token; it is text there.
         self._library.encode_special_tokens = True
         self._ids = lru_cache(maxsize=LINES)(self._encoded)
-
-    @cached_property
-    def newline(self) -> NDArray[np.bool_]:
-        """See Tokenizer.newline."""
-        vocabulary = self._library.get_vocab()
-        table = np.zeros(max(vocabulary.values()) + 1, bool)
-        # Byte-level BPE writes the byte 10 as this letter.
-        table[[index for token, index in vocabulary.items() if "\u010a" in token]] = True
-        return table
 
     @cached_property
     def pieces(self) -> Sequence[bytes]:

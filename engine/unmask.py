@@ -23,7 +23,7 @@ def unmask(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     tokens, log_probs, length = guess(canvas, proposal, rules, candidate.seed)
     places = np.arange(len(canvas))
     spelling = np.zeros(len(canvas), bool)
-    spelling[spell(canvas, proposal, rules, candidate, tokens, log_probs)] = True
+    spelling[spell(candidate, proposal, rules, tokens, log_probs)] = True
     eligible = canvas.open & (places <= length) & np.isfinite(log_probs)
     moved = divergence(candidate.previous, proposal)
     beliefs = Beliefs(

@@ -34,7 +34,6 @@ K = 3
 class Tokens:
     """The tokenizer of these pieces."""
 
-    newline = np.array([b"\n" in piece for piece in PIECES])
     pieces = PIECES
 
     def encode(self, text: str) -> list[int]:
@@ -128,7 +127,7 @@ def test_whatever_is_committed_first_the_text_fits_or_nothing_does(seed: int) ->
         spoken = [c for c in candidates if c.canvas.tokens]
         if spoken and rules.steps is None:
             for candidate in spoken:
-                assert reopened(candidate, CUT, rules, lambda text: [(0, 1)])
+                assert reopened(candidate, rules, lambda text: [(0, 1)])
             denoising.run(candidates)
 
 

@@ -51,7 +51,7 @@ def test_what_was_typed_is_not_opened_alone() -> None:
     rules = Rules(Choice(), steps=1, temperature=0.0, newline=None, cut=cut)
     for doubted, first in ((0, 0), (3, 3)):
         candidate = Candidate(canvas, (0, 0), passes=1)
-        assert reopened(candidate, cut, rules, lambda _, at=doubted: [(at, at + 1)])
+        assert reopened(candidate, rules, lambda _, at=doubted: [(at, at + 1)])
         opened = np.flatnonzero(candidate.canvas.open).tolist()
         assert opened == (list(range(10)) if doubted == 0 else [first, first + 1, first + 2])
 
@@ -149,4 +149,4 @@ def test_a_doubt_behind_the_canvas_opens_nothing() -> None:
     canvas = canvas.commit(np.ones(2, bool), ids, np.zeros(2, np.float32))
     cut = Healing(tokenizer, CARD.vocabulary).whole(np.array([0]))
     rules = Rules(Choice(), steps=None, temperature=0.0, newline=None, cut=cut)
-    assert not reopened(Candidate(canvas, (0, 0)), cut, rules, lambda _: [(2, 3)])
+    assert not reopened(Candidate(canvas, (0, 0)), rules, lambda _: [(2, 3)])
