@@ -87,6 +87,16 @@ def comments(text: str, language: str) -> Iterator[int]:
             yield match.start()
 
 
+def without_comments(line: str, language: str) -> str:
+    """A line without the comments at its end and the blanks before them."""
+    end = len(line.rstrip())
+    literals = [match for match in _tokens(canonical(language)).finditer(line) if match["literal"]]
+    for match in reversed(literals):
+        if match[0][0] in "#/-" and len(match[0].rstrip()) + match.start() >= end:
+            end = len(line[: match.start()].rstrip())
+    return line[:end]
+
+
 def _close_outer(opened: list[Bracket], symbol: str) -> bool:
     """A closer that fits only further out ends the brackets between; False when none fits."""
     for index in range(len(opened) - 1, -1, -1):

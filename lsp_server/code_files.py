@@ -13,7 +13,7 @@ from pathlib import Path
 from lsp_server import globs
 from lsp_server.settings import Settings
 from lsp_server.source_file import InputError
-from lsp_server.syntax import UNKNOWN, canonical, language_of
+from lsp_server.syntax import UNKNOWN, language_of
 
 SKIPPED = frozenset(
     {"__pycache__", "build", "dist", "node_modules", "site-packages", "target", "vendor", "venv"}
@@ -86,6 +86,6 @@ def _measured(name: str) -> CodeFile | None:
 def _is_read(file: CodeFile, settings: Settings) -> bool:
     return (
         file.size <= settings.max_file_bytes
-        and canonical(file.language) not in map(canonical, settings.disabled_languages)
+        and file.language not in settings.disabled_languages
         and not globs.excluded(file.path, settings.excluded_globs)
     )

@@ -14,7 +14,8 @@ from lsp_server.brackets import PAIRS, unmatched
 from lsp_server.breaks import breaks_syntax
 from lsp_server.change import Edit
 from lsp_server.document import Document
-from lsp_server.edits import to_edit
+from lsp_server.edits import UNCHANGED, to_edit
+from lsp_server.mending import REPEATS_SUFFIX
 from lsp_server.spans import Span, SpanKind
 
 
@@ -41,7 +42,8 @@ def doubts(span: Span, text: str) -> list[tuple[int, int]]:
         closed = document.replaced(span.start, span.end, new + closers)
         if filled.errors > closed.errors:
             return the_end
-    if isinstance(to_edit(span, text), Edit):
+    made = to_edit(span, text)
+    if isinstance(made, Edit) or made in (UNCHANGED, REPEATS_SUFFIX):  # nothing is missing
         return []
     if not breaks_syntax(span, span.end, new):
         return []

@@ -1,4 +1,4 @@
-"""A text as an editor has it open: version, lines, tree. The only place that converts positions.
+"""A text as an editor has it open: version, lines, tree. It converts every position of LSP.
 
 It knows LSP's way of counting but not pygls. Four rulers meet here: LSP units (UTF-8, UTF-16 or
 UTF-32, by agreement with the editor), code points (Python, everything above), bytes (tree-sitter)

@@ -40,7 +40,8 @@ def to_edit(span: Span, fill_text: str) -> Edit | Nothing:
         if new == span.document.text[span.start : end]:
             return UNCHANGED
         if not breaks_syntax(span, end, new):
-            return _smallest(span, end, new)
+            edit = _smallest(span, end, new)
+            return edit if edit.text.strip() or span.kind is SpanKind.LINES else UNCHANGED
     return BREAKS_SYNTAX
 
 

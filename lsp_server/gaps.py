@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from engine.extent import width
 from lsp_server.code_files import CodeFile
 from lsp_server.document import Document
 from lsp_server.indent import indentation
@@ -147,12 +148,12 @@ def body(document: Document, line: int, rng: Random) -> Bounds | None:
 
 def _deeper(document: Document, head: int) -> list[int]:
     """The lines below one that are indented more, blank ones between them included."""
-    depth = len(indentation(document.line(head)))
+    depth = width(indentation(document.line(head)))
     rows: list[int] = []
     for line in range(head + 1, len(document.line_starts)):
         text = document.line(line)
         if text.strip():
-            if len(indentation(text)) <= depth:
+            if width(indentation(text)) <= depth:
                 break
             rows += range(rows[-1] + 1 if rows else head + 1, line + 1)
     return rows

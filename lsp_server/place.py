@@ -13,8 +13,9 @@ from functools import cached_property
 
 from tree_sitter import Node
 
+from engine.extent import width
 from lsp_server import syntax
-from lsp_server.brackets import PAIRS, open_literal, unmatched
+from lsp_server.brackets import PAIRS, open_literal, unmatched, without_comments
 from lsp_server.document import Document
 from lsp_server.indent import indent_unit, indentation
 
@@ -150,10 +151,10 @@ class Place:
     def _is_abandoned(self, opener: int) -> bool:
         """Whether a statement begins after a bracket, no deeper than it: it was never closed."""
         top = self.document.line_at(opener)
-        depth = len(indentation(self.document.line(top)))
+        depth = width(indentation(self.document.line(top)))
         lines = (self.document.line(number) for number in range(top + 1, self.line))
         return any(
-            len(indentation(text)) <= depth and _STATEMENT_WORDS.match(text.lstrip())
+            width(indentation(text)) <= depth and _STATEMENT_WORDS.match(text.lstrip())
             for text in (*lines, *([self.before] if self.line > top else ()))
         )
 
@@ -218,7 +219,7 @@ class Place:
         assert self.bracket is not None
         symbol, offset = self.bracket
         start = self.document.line_starts[line]
-        text = _without_comment(self.document.line(line), self.language).rstrip()
+        text = without_comments(self.document.line(line), self.language)
         if self.after.strip() or offset != start + len(text) - 1:
             return False
         below = (
@@ -228,7 +229,7 @@ class Place:
 
     def _opens_block(self, line: int) -> bool:
         text = self.document.line(line) if line != self.line else self.before
-        text = _without_comment(text, self.language).rstrip()
+        text = without_comments(text, self.language)
         if self.language in _BRACELESS:
             return text.endswith(":")
         if self.document.tree is not None:
@@ -239,11 +240,11 @@ class Place:
         """Whether the block that `head` opens ends before any other code."""
         if self.after.strip():
             return self.after.lstrip().startswith("}")
-        depth = len(indentation(self.document.line(head)))
+        depth = width(indentation(self.document.line(head)))
         for number in range(self.line + 1, len(self.document.line_starts)):
             text = self.document.line(number)
             if text.strip():
-                return len(indentation(text)) <= depth
+                return width(indentation(text)) <= depth
         return True
 
     @cached_property
@@ -264,10 +265,3 @@ def _is_unterminated(node: Node) -> bool:
         return len(text) < 2 or text[-1:] not in b"\"'`"
     last = node.child(node.child_count - 1)
     return last.is_missing or (node.child_count == 1 and last.end_byte == node.end_byte)
-
-
-def _without_comment(line: str, language: str) -> str:
-    """A line without the comment at its end."""
-    marker = "#" if language == "python" else "//"
-    index = line.rfind(marker)
-    return line[:index] if index >= 0 and open_literal(line, language) == "comment" else line

@@ -1,4 +1,4 @@
-"""The language server's handlers: LSP in, one call, LSP out. What is decided is decided elsewhere.
+"""The language server's handlers: LSP in, a call, LSP out. What is decided is decided elsewhere.
 
 docs/protocol.md is the contract.
 """

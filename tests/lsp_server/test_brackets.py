@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsp_server.brackets import open_literal, unmatched
+from lsp_server.brackets import open_literal, unmatched, without_comments
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,20 @@ def test_unmatched(language: str, text: str, opened: str, closed: str) -> None:
 )
 def test_open_literal(language: str, line: str, literal: str | None) -> None:
     assert open_literal(line, language) == literal
+
+
+@pytest.mark.parametrize(
+    ("language", "line", "code"),
+    [
+        ("python", "if x:  # a # b", "if x:"),
+        ("python", "x = '# a'  ", "x = '# a'"),
+        ("python", "# a", ""),
+        ("javascript", "f({  // https://a.b", "f({"),
+        ("javascript", "f(/* a */ b) {  /* c */ // d", "f(/* a */ b) {"),
+        ("javascript", "x = '// a';", "x = '// a';"),
+        ("lua", "while x do -- a", "while x do"),
+        ("ruby", "a.each do # b", "a.each do"),
+    ],
+)
+def test_a_line_without_the_comments_at_its_end(language: str, line: str, code: str) -> None:
+    assert without_comments(line, language) == code

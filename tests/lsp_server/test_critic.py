@@ -19,6 +19,8 @@ CASES = [
     ("one that lines below may close", "c", "void f() {\n  g();\n  |\n}\n", "do {", []),
     ("but not behind an error", "python", "y = 1\n|\n", "if = (", ["="]),
     ("a line that stands above another", "python", "y = 1\n|\n", "@property", []),
+    ("what stands there already", "python", "f(|)\n", ")", []),
+    ("and behind a blank", "python", "x = f(g(| ))\n", ")", []),
     ("only the first line counts", "python", "x = |\n", "1\n)))", []),
     ("a later line", "python", "def f():\n    |\n", "a = 1\n    b = = 2\n    c = 3", ["="]),
     (

@@ -124,6 +124,8 @@ REFUSED = [
     ("the line below, completed", "python", "x = ▮\nx = 1\n", "1", "repeats-suffix"),
     ("the lines below", "c", "void f() {\n    ▮\n    a();\n}\n", "a();", "repeats-suffix"),
     ("the closer right of the cursor", "python", "f(▮)\n", ")", "repeats-suffix"),
+    ("that closer behind a blank", "python", "x = f(g(▮ ))\n", ")", "unchanged"),
+    ("a brace behind a blank", "javascript", "f(() => {▮ } );\n", "}", "unchanged"),
     ("the rest of the line", "python", "x = a▮ + 3\n", " + 3", "repeats-suffix"),
     ("the quote right of the cursor", "python", "x = 'a▮'\n", "'", "repeats-suffix"),
     ("bracket too many", "python", "x = ▮\n", "1)", "breaks-syntax"),
