@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from get_vscode import vscode
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from workbench import CHROMIUM, PATIENCE_S
 
 LACUNA = Path(sys.executable).with_name("lacuna")
@@ -62,6 +62,8 @@ class ArenaPage:
 
 Opener = Callable[..., ArenaPage]
 
+expect.set_options(timeout=1e3 * PATIENCE_S)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def interruptible() -> None:
@@ -94,7 +96,9 @@ def arena_page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Op
         )
         assert process.stdout is not None
         address = process.stdout.readline().strip()
-        one = ArenaPage(chromium.new_context(**looks).new_page(), process, address)
+        context = chromium.new_context(**looks)
+        context.set_default_timeout(1e3 * PATIENCE_S)
+        one = ArenaPage(context.new_page(), process, address)
         opened.append(one)
         one.page.on("console", lambda message: one.complaints.append(message.text))
         one.page.on("pageerror", lambda error: one.complaints.append(str(error)))

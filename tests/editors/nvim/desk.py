@@ -53,7 +53,9 @@ class Scripted:
 
     def events(self, name: str) -> list[dict[str, object]]:
         """The events of this name, oldest first."""
-        events = map(json.loads, self.log.read_text().splitlines())
+        lines = self.log.read_text().splitlines(keepends=True)
+        # The last one may just be being written.
+        events = [json.loads(line) for line in lines if line.endswith("\n")]
         return [event for event in events if event["event"] == name]
 
     def requests(self) -> list[str]:

@@ -116,10 +116,10 @@ class Neovim:
         with suppress(EOFError, OSError):  # the answer to this is the end of the connection
             self.rpc.command("qa!")
         self.rpc.close()
-        self.process.wait(10)
+        self.process.wait(60)
         self.output.close()
         self.socket.unlink(missing_ok=True)
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(children, timeout=60)
         for child in alive:
             child.kill()
         return list(alive)
@@ -214,14 +214,17 @@ class Neovim:
         """The server has this buffer."""
         return bool(self.lua("return require('lacuna.client').of(0 + vim.fn.bufnr()) ~= nil"))
 
-    def until(self, look: Callable[[], Seen], what: str, seconds: float = 15) -> Seen:
+    def until(self, look: Callable[[], Seen], what: str, seconds: float = 60) -> Seen:
         """What `look` returns, once it is true of it."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while True:
+            late = time.monotonic() >= end  # told first: who was stopped meanwhile looks once more
             if seen := look():
                 return seen
+            if late:
+                told = f"not seen in {seconds:g} s: {what}; the last look gave {seen!r}"
+                raise NotSeenError(told)
             time.sleep(0.02)
-        raise NotSeenError(f"not seen in {seconds:g} s: {what}; the last look gave {look()!r}")
 
     def shows(self, ghost: str) -> None:
         """Waits until exactly this is drawn of a suggestion."""

@@ -15,7 +15,7 @@ def test_accepting_the_whole_puts_all_lines_in_and_the_cursor_behind_them(desk: 
     nvim.keys("<Tab>")
     nvim.holds(TARGET.rstrip("\n"))
     assert nvim.look().cursor == (3, len("return total"))
-    nvim.until(lambda: nvim.ghost() == "", "no ghost", 2)
+    nvim.until(lambda: nvim.ghost() == "", "no ghost")
 
 
 def test_what_follows_is_asked_for_at_once(desk: Desk) -> None:
@@ -216,7 +216,7 @@ def test_dismissing_takes_it_away_until_the_next_key(desk: Desk) -> None:
     nvim.type("total = ")
     nvim.shows("price * count")
     nvim.keys("<C-]>")
-    nvim.until(lambda: nvim.ghost() == "", "no ghost", 2)
+    nvim.until(lambda: nvim.ghost() == "", "no ghost")
     nvim.never(nvim.ghost, "shown again without a key", 0.6)
     nvim.type("p")
     nvim.shows("rice * count")
@@ -317,7 +317,7 @@ def test_nothing_is_suggested_beside_the_text(desk: Desk) -> None:
         nvim.until(lambda: nvim.text() == "total = ", "the text")
         nvim.shows("price * count")
         nvim.keys("<Right>")
-        nvim.until(lambda: nvim.ghost() == "", "no ghost beside the text", 2)
+        nvim.until(lambda: nvim.ghost() == "", "no ghost beside the text")
     finally:
         nvim.rpc.command("set virtualedit=")
 

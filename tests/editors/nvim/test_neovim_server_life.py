@@ -17,6 +17,11 @@ from lsp_server.globs import matches
 RESTARTS = 5
 
 
+def restarts(nvim: Neovim) -> int:
+    """How often the server has been started again since the user last did."""
+    return int(nvim.lua("return require('lacuna.client').restarts()"))
+
+
 def opened(editor: Opener, scripted: Scripted, more: str = "") -> Neovim:
     return editor(f"{{ cmd = {scripted.command}, {more} }}")
 
@@ -54,10 +59,10 @@ def test_a_server_that_keeps_dying_is_left_off_and_says_why(
     nvim.until(nvim.attached, "the server has the buffer")
     scripted.tell("", die_on="boom")
     nvim.keys("i")
-    for _ in range(RESTARTS + 1):
-        nvim.until(nvim.attached, "the server has the buffer", 30)
+    for number in range(RESTARTS + 1):
+        # Counted, for a server that is gone is soon back.
+        nvim.until(lambda n=number: restarts(nvim) == n and nvim.attached(), "the server has it")
         nvim.keys("<C-u>boom")
-        nvim.until(lambda: not nvim.attached(), "the server gone")
     nvim.says("exit code 7 (the script says so)")
     nvim.says(f"It was started again {RESTARTS} times and stays off.")
     assert len(scripted.events("started")) == RESTARTS
@@ -79,10 +84,12 @@ def test_a_death_long_after_the_one_before_counts_as_the_first(
     nvim.until(nvim.attached, "the server has the buffer")
 
     def restarts_when_killed() -> int:
-        nvim.server().kill()
-        nvim.until(lambda: not nvim.attached(), "the server gone")
+        killed = nvim.server()
+        killed.kill()
+        # Another process, for a server that is gone is soon back.
+        nvim.until(lambda: nvim.servers() not in ([], [killed]), "another server")
         nvim.until(nvim.attached, "the server has the buffer again")
-        return int(nvim.lua("return require('lacuna.client').restarts()"))
+        return restarts(nvim)
 
     assert [restarts_when_killed() for _ in range(2)] == [1, 2]
     nvim.lua("local now = vim.uv.now; vim.uv.now = function() return now() + 600000 end")
@@ -95,7 +102,7 @@ def test_stopping_is_for_good_until_asked_to_start(editor: Opener, scripted: Scr
     nvim.until(nvim.attached, "the server has the buffer")
     process = nvim.server()
     nvim.rpc.command("LacunaStop")
-    process.wait(10)
+    process.wait(60)
     nvim.open("b.py", "")
     nvim.never(nvim.attached, "started though stopped", 1)
     nvim.rpc.command("LacunaWhy")
@@ -113,7 +120,7 @@ def test_stopping_it_by_neovims_own_means_is_for_good_too(
     nvim.until(nvim.attached, "the server has the buffer")
     process = nvim.server()
     nvim.rpc.exec_lua(f"vim.lsp.get_clients({{ name = 'lacuna' }})[1]:stop({forced})")
-    process.wait(10)
+    process.wait(60)
     nvim.never(nvim.attached, "started though stopped", 2)
     assert "the server ended" not in nvim.notices()
     nvim.rpc.command("LacunaWhy")
@@ -131,7 +138,7 @@ def test_restarting_ends_a_server_that_hangs(editor: Opener, scripted: Scripted)
     nvim.keys("iboom")
     nvim.until(scripted.requests, "a request")
     nvim.keys("<Esc>:LacunaRestart<CR>")
-    hung.wait(10)
+    hung.wait(60)
     nvim.until(nvim.attached, "the server has the buffer")
     assert "the server ended" not in nvim.notices()
 
@@ -145,7 +152,7 @@ def test_neovims_own_restart_of_the_server_is_gone_along_with(
         nvim.until(nvim.attached, "the server has the buffer")
         first = nvim.server()
         nvim.rpc.command("lsp restart lacuna")
-        first.wait(10)
+        first.wait(60)
         nvim.until(nvim.attached, "the new server has the buffer")
         second = nvim.server()
         scripted.tell("total = 1\n")
@@ -154,14 +161,14 @@ def test_neovims_own_restart_of_the_server_is_gone_along_with(
         nvim.shows(" = 1")
         nvim.keys("<Esc>")
         nvim.rpc.command("LacunaRestart")
-        second.wait(10)
+        second.wait(60)
         nvim.until(nvim.attached, "the third server has the buffer")
         assert "the server ended" not in nvim.notices()
 
         third = nvim.server()
         nvim.rpc.command("lsp restart lacuna")
         nvim.rpc.command("LacunaStop")
-        third.wait(10)
+        third.wait(60)
         nvim.until(lambda: len(scripted.events("started")) == 2, "a fourth server")
         nvim.until(lambda: not nvim.servers(), "no server left")
 
@@ -368,7 +375,7 @@ def test_a_filetype_of_several_parts_is_disabled_by_its_name_or_its_first_part(
 def test_the_server_is_told_the_language_of_a_filetype_of_several_parts(
     desk: Desk, filetype: str, language: str
 ) -> None:
-    desk.server.tell("")
+    desk.sit("").keys("<Esc>")  # then the server has done what it was asked before
     desk.nvim.open(f"{language}_script", "")
     desk.nvim.rpc.command(f"setfiletype {filetype}")
     opened = desk.nvim.until(lambda: desk.server.events("opened"), "the server has the buffer")
@@ -376,8 +383,8 @@ def test_the_server_is_told_the_language_of_a_filetype_of_several_parts(
 
 
 def test_the_server_is_told_when_the_language_changes(desk: Desk) -> None:
-    desk.server.tell("")
-    nvim = desk.nvim
+    nvim = desk.sit("")  # then the server has closed the file of the test before
+    nvim.keys("<Esc>")
     nvim.open("language.txt", "")
     for filetype in ("python", "python", "python.django", "sh"):
         nvim.rpc.command(f"set filetype={filetype}")
@@ -437,9 +444,11 @@ def test_a_file_that_outgrows_the_limit_is_asked_about_no_more(
     nvim.keys("i")
     nvim.type("x" * 30)
     nvim.holds("x" * 30)
-    asked = len(scripted.requests())
-    nvim.type("y")
-    nvim.never(lambda: len(scripted.requests()) > asked, "asked about a large file", 0.6)
+    nvim.never(
+        lambda: [text for text in scripted.requests() if len(text) > 20],
+        "asked about a large file",
+        0.6,
+    )
 
 
 def test_requests_wait_for_mains_power(desk: Desk, tmp_path: Path) -> None:

@@ -439,7 +439,7 @@ def test_nothing_is_drawn_twice_after_neovims_own_restart(
         nvim.until(nvim.attached, "the server has the buffer")
         first = nvim.server()
         nvim.rpc.command("lsp restart lacuna")
-        first.wait(10)
+        first.wait(60)
         nvim.until(nvim.attached, "the new server has the buffer")
         draws_once(nvim)
 

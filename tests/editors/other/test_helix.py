@@ -50,9 +50,11 @@ def completed(tmp_path: Path) -> Completed:
         command = [str(helix()), "-v", "--log", str(log), f"{file}:{line}:{column}"]
         with Terminal(command, tmp_path) as editor:
             editor.until(lambda: '"state": "ready"' in log.read_text(), "the model loaded")
+            mark = len(editor.drawn)  # the entry may be drawn before the log is looked into
             editor.press("i" + keys)
-            editor.until(lambda: ASKED in log.read_text(), "an entry is asked for")
-            editor.until_drawn(ENTRY, meanwhile)
+            editor.until(lambda: ASKED in log.read_text(errors="replace"), "an entry is asked for")
+            editor.press(meanwhile)
+            editor.until(lambda: ENTRY.encode() in editor.drawn[mark:], "the entry is drawn")
             editor.until_drawn("NOR", TAB + ENTER + ESCAPE)
             editor.press(":write-quit" + ENTER)
             assert editor.ended() == 0

@@ -50,5 +50,6 @@ class Scripted:
     def heard(self, *names: str) -> list[dict[str, Any]]:
         """The events of these names, oldest first."""
         path = self.folder / "heard.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [heard for heard in map(json.loads, lines) if heard["event"] in names]
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        whole = (line for line in lines if line.endswith("\n"))  # the last may be in writing
+        return [heard for heard in map(json.loads, whole) if heard["event"] in names]

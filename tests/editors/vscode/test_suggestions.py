@@ -98,7 +98,9 @@ def test_cycling_shows_another_candidate_and_tab_writes_that_one(page: Workbench
     page.command("Lacuna: Suggest Here")
     first = page.wait_for_ghost()
     page.keys("Alt+]")
-    second = until(lambda: page.ghost() not in ("", first) and page.ghost(), "another is shown")
+    second = until(
+        lambda: ((seen := page.wait_for_ghost()) != first and seen) or None, "another is shown"
+    )
     page.picture("cycling")
     page.keys("Alt+[")
     until(lambda: page.ghost() == first, "the first is shown again")

@@ -310,8 +310,9 @@ def folders_without_lacuna() -> list[str]:
 def until(look: Callable[[], T | None], what: str) -> T:
     """What `look` sees as soon as it is true; fails when it does not become so in time."""
     end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
+    while True:
+        late = time.monotonic() >= end  # told first: who was stopped meanwhile looks once more
         if seen := look():
             return seen
+        assert not late, f"waited {PATIENCE_S} s in vain until {what}"
         time.sleep(0.05)
-    raise AssertionError(f"waited {PATIENCE_S} s in vain until {what}")
