@@ -91,6 +91,7 @@ def _private_apt(folder: Path) -> list[str]:
         "Dir::Cache": folder / "cache",
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
     }
     return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 

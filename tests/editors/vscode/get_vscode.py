@@ -27,6 +27,8 @@ LOGGING = "@vscode/spdlog"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 COMPILERS = ("c++", "make")
 NPM = ("npm", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+NPM += ("--fetch-retries=5",)
+APT = ("apt-get", "-qq", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300")
 
 
 class VSCodeMissingError(Exception):
@@ -58,11 +60,13 @@ def vscode() -> VSCode:
 
 
 def extension() -> Path:
-    """The .vsix, packaged anew from the sources in the working tree."""
+    """The .vsix, packaged anew from the sources in the working tree; a copy of this process's own,
+    since another may package at the same time."""
     with locked():
         node_modules()
         run([*NPM, "run", "package"], "the extension is not packaged", cwd=EXTENSION)
-    return EXTENSION / "lacuna.vsix"
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        return Path(shutil.copy(EXTENSION / "lacuna.vsix", CACHE / f"lacuna-{worker}.vsix"))
 
 
 def prepared() -> Path:
@@ -114,9 +118,8 @@ def on_path(*names: str, package: str) -> Path:
             f"install {package} by your system's means."
         )
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "-qq", "update"], f"{package} is not installed", env=quiet)
-    apt = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", package]
-    run(apt, f"{package} is not installed", env=quiet)
+    for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
+        run([*APT, *command], f"{package} is not installed", env=quiet)
     if found := next(filter(None, map(shutil.which, names)), None):
         return Path(found)
     raise VSCodeMissingError(f"{names[0]}: not on PATH although apt-get installed {package}.")
