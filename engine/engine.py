@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .runtime import Runtime
 
 DEFAULT_MODEL = "lacuna-135m"
-CHARACTERS_PER_TOKEN = 16
+READ_PER_TOKEN = 16
 """Text further from the gap than this times the token limit is not even tokenized."""
 
 
@@ -187,8 +187,8 @@ class Engine:
     def _surroundings(self, prompt: Prompt) -> Surroundings:
         """The prompt in tokens, cut to what the model can see."""
         card, encode = self.card, self._tokenizer.encode
-        before = tail(prompt.prefix, card.max_prefix * CHARACTERS_PER_TOKEN)
-        after = prompt.suffix[: card.max_suffix * CHARACTERS_PER_TOKEN]
+        before = tail(prompt.prefix, card.max_prefix * READ_PER_TOKEN)
+        after = prompt.suffix[: card.max_suffix * READ_PER_TOKEN]
         prefix = window(np.array(encode(before), np.int64), card.max_prefix)
         ids = [*self._related(prompt.related), *prefix.tolist()] or [card.start_id]
         suffix = np.array(encode(after), np.int64)
@@ -197,7 +197,7 @@ class Engine:
     def _related(self, text: str) -> list[int]:
         """As many of the last lines of a text as the model takes, and an empty one."""
         most = self.card.max_related
-        lines = text[-most * CHARACTERS_PER_TOKEN :].strip("\n").split("\n")
+        lines = text[-most * READ_PER_TOKEN :].strip("\n").split("\n")
         for first in range(len(lines) if most and any(lines) else 0):
             ids = self._tokenizer.encode("\n".join(lines[first:]) + "\n\n")
             if len(ids) <= most:

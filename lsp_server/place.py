@@ -15,7 +15,7 @@ from tree_sitter import Node
 
 from engine.extent import width
 from lsp_server import syntax
-from lsp_server.brackets import PAIRS, open_literal, unmatched, without_comments
+from lsp_server.brackets import PAIRS, Bracket, open_literal, unmatched, without_comments
 from lsp_server.document import Document
 from lsp_server.indent import indent_unit, indentation
 
@@ -130,14 +130,14 @@ class Place:
         return node.end_byte == self.cursor_byte and not text.endswith((b"\n", b"*/"))
 
     @cached_property
-    def bracket(self) -> tuple[str, int] | None:
-        """The innermost open bracket left of the cursor and its offset; None outside any."""
+    def bracket(self) -> Bracket | None:
+        """The innermost open bracket left of the cursor, by its offset; None outside any."""
         first = max(self.line - _LOOK_BACK_LINES, 0)
         start = self._outside_literal(self.document.line_starts[first])
         window = self.document.text[start : self.offset]
         for bracket in reversed(unmatched(window, self.language).opened):
             if bracket.symbol == "{" or not self._is_abandoned(start + bracket.index):
-                return bracket.symbol, start + bracket.index
+                return Bracket(bracket.symbol, start + bracket.index)
         return None
 
     def _outside_literal(self, offset: int) -> int:
@@ -163,7 +163,7 @@ class Place:
         """Whether the innermost bracket holds values: (, [, or a brace that opens no block."""
         if self.bracket is None:
             return False
-        symbol, offset = self.bracket
+        symbol, offset = self.bracket.symbol, self.bracket.index
         if symbol != "{" or self.language in _BRACELESS:
             return True
         # Broken C++ shows the body of a function as an initialiser.
@@ -217,7 +217,7 @@ class Place:
     def _opens_values(self, line: int) -> bool:
         """Whether a line ends with the innermost bracket and a later one begins with its closer."""
         assert self.bracket is not None
-        symbol, offset = self.bracket
+        symbol, offset = self.bracket.symbol, self.bracket.index
         start = self.document.line_starts[line]
         text = without_comments(self.document.line(line), self.language)
         if self.after.strip() or offset != start + len(text) - 1:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lsp_server.brackets import Bracket
 from lsp_server.document import Document
 from lsp_server.indent import indentation
 from lsp_server.nothing import Nothing
@@ -218,7 +219,7 @@ def _is_complete(place: Place) -> bool:
         return False
     if place.language == "go" and _HEADER_OF_STATEMENTS.match(place.before.lstrip()):
         return False
-    return place.literal is None and (place.bracket is None or place.bracket[0] == "{")
+    return place.literal is None and (place.bracket is None or place.bracket.symbol == "{")
 
 
 def _kind(place: Place) -> SpanKind:
@@ -261,19 +262,23 @@ def _is_within(place: Place, types: frozenset[str], line: str, *, whole: bool = 
         return False
     if not whole or match.end() == len(text):
         return True
-    return place.bracket is not None and place.bracket[0] in "([" and _on_line(place, place.bracket)
+    return (
+        place.bracket is not None
+        and place.bracket.symbol in "(["
+        and _on_line(place, place.bracket)
+    )
 
 
-def _on_line(place: Place, bracket: tuple[str, int]) -> bool:
-    return bracket[1] >= place.document.line_starts[place.line]
+def _on_line(place: Place, bracket: Bracket) -> bool:
+    return bracket.index >= place.document.line_starts[place.line]
 
 
 def _is_call(place: Place) -> bool:
     """Whether the innermost bracket is the parenthesis of a call or of parameters."""
-    if place.bracket is None or place.bracket[0] != "(":
+    if place.bracket is None or place.bracket.symbol != "(":
         return False
-    line = place.document.line_at(place.bracket[1])
-    left = place.document.text[place.document.line_starts[line] : place.bracket[1]]
+    line = place.document.line_at(place.bracket.index)
+    left = place.document.text[place.document.line_starts[line] : place.bracket.index]
     callee = _CALLEE_BACKWARDS.match(left[::-1])
     return callee is not None and callee[0][::-1] not in _NOT_CALLEES
 
