@@ -41,35 +41,26 @@ class Reading:
     """[n + 1] the log-probability of that."""
 
 
+@dataclass(frozen=True)
 class Base:
     """The base behind the prefix of one gap, less the tokens taken back (healing.py).
 
     Its methods raise CancelledError before a pass.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        cache: ContextCache,
-        tokenizer: Tokenizer,
-        cut: Cut,
-        *,
-        cancelled: Cancelled,
-        clock: Clock,
-    ) -> None:
-        self._model = model
-        self._cache = cache
-        self._tokenizer = tokenizer
-        self.cut = cut
-        """The prefix, and how to read what comes after it."""
-        self._cancelled = cancelled
-        self._clock = clock
+    model: Model
+    cache: ContextCache
+    tokenizer: Tokenizer
+    cut: Cut
+    """The prefix, and how to read what comes after it."""
+    cancelled: Cancelled
+    clock: Clock
 
     @property
     def room(self) -> int:
         """How many tokens of a fill it can read behind the prefix: a model knows as many positions
         as there are around and on its largest canvas."""
-        card = self._model.card
+        card = self.model.card
         positions = card.max_before + card.canvas_sizes[-1] + card.max_suffix
         return positions - len(self.cut.ids) - SPARE
 
@@ -86,7 +77,7 @@ class Base:
 
     def read(self, text: str) -> Reading:
         """How it reads a text, in one pass."""
-        tokens = self._tokenizer.encode(self.cut.owed.decode("utf-8") + text)
+        tokens = self.tokenizer.encode(self.cut.owed.decode("utf-8") + text)
         start = len(self.cut.ids) - 1
         proposal = self._pass(np.array([self.cut.ids[-1], *tokens], np.int64), start)
         return Reading(
@@ -99,21 +90,21 @@ class Base:
     @cached_property
     def _run(self) -> Run:
         """What has been read: the prefix without its last token, and what came after."""
-        card, ids = self._model.card, self.cut.ids[:-1]
+        card, ids = self.model.card, self.cut.ids[:-1]
         run = Run.empty(card.layers, card.kv_heads, card.head_size)
-        with self._clock.measured("context"):
-            run.put(ids, 0, self._cache.before(ids, self._cancelled))
+        with self.clock.measured("context"):
+            run.put(ids, 0, self.cache.before(ids, self.cancelled))
         return run
 
     def _pass(self, ids: Ids, start: int) -> Proposal:
         """One forward pass over `ids` at positions start, start + 1, ..."""
         run = self._run
-        if self._cancelled():
+        if self.cancelled():
             raise CancelledError("cancelled between two passes of the base")
-        with self._clock.measured("base"):
+        with self.clock.measured("base"):
             past = run.first(start) if start else None
             among = self._among(ids, start)
-            new, proposal = self._model.next_log_probs(ids, start, past, among)
+            new, proposal = self.model.next_log_probs(ids, start, past, among)
             run.put(ids, start, new)
         return proposal
 

@@ -115,9 +115,7 @@ class Engine:
         `cancelled` is asked before each forward pass. Raises CancelledError (what was read until
         then is kept) and EngineFailedError.
         """
-        gap = self._surroundings(prompt)
-        cut = self._healing.cut(gap.prefix, self.card.start_id)
-        self._cache.read(replace(gap, prefix=cut.ids), cancelled)
+        self._cache.read(self._around(prompt)[0], cancelled)
 
     def fill(
         self,
@@ -140,9 +138,11 @@ class Engine:
         options.check()
         clock = Clock()
         with clock.measured("tokenize"):
-            gap = self._surroundings(prompt)
-            cut = self._healing.cut(gap.prefix, self.card.start_id)
+            gap, cut = self._around(prompt)
         trace = Trace(self._tokenizer, cut, on_step) if on_step else None
+        base = Base(self._model, self._cache, self._tokenizer, cut, cancelled, clock)
+        if options.mode is not Mode.DIFFUSION:
+            options = replace(options, max_tokens=min(options.max_tokens, base.room))
         filling = Filling(
             model=self._model,
             cache=self._cache,
@@ -151,22 +151,16 @@ class Engine:
             cancelled=cancelled,
             clock=clock,
             cut=cut,
-            expected=self._expected(prompt.prefix, cut) if not options.steps else cut.ids[:0],
+            expected=self._expected(prompt.prefix, cut) if not options.steps else NOTHING,
             critic=critic,
             trace=trace,
         )
-        gap = replace(gap, prefix=cut.ids)
         if options.mode is Mode.DIFFUSION:
             found = filling.fills(gap)
+        elif options.mode is Mode.VERIFIED:
+            found = Verified(base, filling).fills(gap)
         else:
-            base = Base(
-                self._model, self._cache, self._tokenizer, cut, cancelled=cancelled, clock=clock
-            )
-            options = replace(options, max_tokens=min(options.max_tokens, base.room))
-            if options.mode is Mode.VERIFIED:
-                found = Verified(base, replace(filling, options=options)).fills(gap)
-            else:
-                found = LeftToRight(base, options, self.card.end_id).fills(trace)
+            found = LeftToRight(base, options, self.card.end_id).fills(trace)
         best, watched = ranked(found), found[0].text if on_step else None
         self._last = prompt.prefix, best[0].text
         return tuple(
@@ -184,15 +178,16 @@ class Engine:
         rest = cut.owed.decode("utf-8", "ignore") + text[len(typed) :]
         return np.array(self._tokenizer.encode(rest), np.int64)
 
-    def _surroundings(self, prompt: Prompt) -> Surroundings:
-        """The prompt in tokens, cut to what the model can see."""
+    def _around(self, prompt: Prompt) -> tuple[Surroundings, Cut]:
+        """The prompt in tokens, cut to what the model can see, less those taken back."""
         card, encode = self.card, self._tokenizer.encode
         before = tail(prompt.prefix, card.max_prefix * READ_PER_TOKEN)
         after = prompt.suffix[: card.max_suffix * READ_PER_TOKEN]
         prefix = window(np.array(encode(before), np.int64), card.max_prefix)
         ids = [*self._related(prompt.related), *prefix.tolist()] or [card.start_id]
         suffix = np.array(encode(after), np.int64)
-        return Surroundings(np.array(ids, np.int64), suffix[: card.max_suffix])
+        cut = self._healing.cut(np.array(ids, np.int64), card.start_id)
+        return Surroundings(cut.ids, suffix[: card.max_suffix]), cut
 
     def _related(self, text: str) -> list[int]:
         """As many of the last lines of a text as the model takes, and an empty one."""

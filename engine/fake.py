@@ -185,7 +185,7 @@ class ScriptedEngine(Engine):
 
     def begin(self, prompt: Prompt, request: int = 0) -> Cut:
         """Sets the script for a request; gives the prefix that it goes on from."""
-        cut = self._healing.cut(self._surroundings(prompt).prefix, self.card.start_id)
+        _, cut = self._around(prompt)
         self.script.begin(
             self._texts[request % len(self._texts)],
             request in self._fail_on,

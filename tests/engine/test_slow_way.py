@@ -10,6 +10,6 @@ def test_they_agree_over_several_canvases() -> None:
     engine = scripted_engine([text])
     prompt = Prompt("x = ", "\n")
     cut = engine.begin(prompt)
-    tokens = fill_slowly(engine.script, cut, engine._surroundings(prompt).suffix, 96)
+    tokens = fill_slowly(engine.script, cut, engine._around(prompt)[0].suffix, 96)
     assert cut.text(tokens) == text
     assert engine.fill(Prompt("x = ", "\n"))[0].text == text

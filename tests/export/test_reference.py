@@ -87,9 +87,8 @@ def test_tokens_put_forward_and_cached_change_no_text(
     for before, after in GAPS:
         prompt = Prompt(before, after)
         [fast] = engine.fill(prompt, FillOptions(max_tokens=40, likely_tokens=40))
-        around = engine._surroundings(prompt)
-        cut = engine._healing.cut(around.prefix, END_ID)
-        slow = fill_slowly(model, cut, around.suffix, 40)
+        gap, cut = engine._around(prompt)
+        slow = fill_slowly(model, cut, gap.suffix, 40)
         text = cut.text(slow[: 40 + len(slow) - cut.count(slow)])
         assert text.rstrip("\ufffd") == fast.text
         assert fast.tokens > 0
