@@ -215,17 +215,17 @@ def test_a_worker_says_its_versions_and_fills(opened, gap):
 
 
 @pytest.mark.parametrize(
-    ("program", "reason"),
+    ("program", "seconds", "reason"),
     [
-        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", "killed by SIGSEGV"),
-        ("raise RuntimeError('out of tune')", "RuntimeError: out of tune"),
-        ("import time\ntime.sleep(600)", "no answer in 1 s"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", 120, "killed by SIGSEGV"),
+        ("raise RuntimeError('out of tune')", 120, "RuntimeError: out of tune"),
+        ("import time\ntime.sleep(600)", 1, "no answer in 1 s"),
     ],
 )
 def test_a_worker_that_dies_says_why_and_is_given_up_after_three(
-    opened, gap, monkeypatch, program, reason
+    opened, gap, monkeypatch, program, seconds, reason
 ):
-    monkeypatch.setattr(worker, "FILL_SECONDS", 1)
+    monkeypatch.setattr(worker, "FILL_SECONDS", seconds)
     broken = opened(stand_in("import sys\nsys.stdout.flush()\nsys.stdin.readline()\n" + program))
     for _ in range(worker.CRASHES):
         assert not broken.is_given_up

@@ -160,7 +160,7 @@ def play(arena: Arena, vote: str) -> tuple[dict[str, Any], dict[str, Any]]:
     assert first != second
     was = arena.vote(round_["number"], vote)["was"]
     assert {one["name"] for one in was["suggestions"]} == {"A", "B"}
-    lines = (ROOT / round_["file"]).read_text().splitlines()
+    lines = (ROOT / round_["file"]).read_text().split("\n")
     truth = code(was["truth"])
     at = round_["line"] - 1
     assert truth == "\n".join(lines[at : at + truth.count("\n") + 1])
@@ -377,7 +377,7 @@ def test_the_browser_is_led_to_the_page_by_a_file_of_ones_own(
 
 
 def test_an_interruption_while_the_model_loads_ends_it(arena: Callable[..., Arena]) -> None:
-    assert arena("engine").end() == ("", "", 0)
+    assert arena("engine").end()[1:] == ("", 0)
 
 
 @pytest.mark.parametrize(

@@ -99,15 +99,17 @@ def test_the_canvas_resolves_on_a_terminal(command: str, tmp_path: Path) -> None
 
 
 def test_an_interrupt_between_steps_writes_nothing(command: str, tmp_path: Path) -> None:
-    path = tmp_path / "app.py"
-    path.write_text(LOADS)
-    with Terminal([command, "fill", str(path), "--lines", "1-7", "--watch", "--write"]) as terminal:
+    """Lines as wide as these fill the terminal, so it waits at a step until somebody reads on."""
+    path, wide = tmp_path / "app.py", "# " + "wide " * 500 + "\n"
+    path.write_text(4 * wide + LOADS)
+    asked = [command, "fill", str(path), "--lines", "5-11", "--watch", "--write"]
+    with Terminal(asked) as terminal:
         terminal.until(lambda seen: "step  1:" in seen)
         terminal.process.send_signal(signal.SIGINT)
         seen = terminal.until(lambda _: terminal.process.poll() is not None)
         assert terminal.wait() == 130
     assert "Traceback" not in seen
-    assert path.read_text() == LOADS
+    assert path.read_text() == 4 * wide + LOADS
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -102,7 +102,7 @@ class Editor(LanguageClient):
 
     async def until(self, state: str) -> Any:
         """Waits for a status with this state, from now on or already the last one."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(200):
             while not self.statuses or self.statuses[-1].state != state:
                 self.told.clear()
                 await self.told.wait()
@@ -199,7 +199,7 @@ class Editor(LanguageClient):
         answer: Future[Any] = Future()
         self.protocol._request_futures[number] = answer
         self.send({"jsonrpc": "2.0", "id": number, "method": method, **message})
-        return await asyncio.wait_for(asyncio.wrap_future(answer), 30)
+        return await asyncio.wait_for(asyncio.wrap_future(answer), 120)
 
     def send(self, message: Any) -> None:
         """Any message at all."""
@@ -222,7 +222,7 @@ class Editor(LanguageClient):
 
     async def ended(self) -> int:
         """Waits for the server process to end, its log read to the last; its exit code."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await self._reading_log
             return await self.process.wait()
 

@@ -290,7 +290,7 @@ async def test_what_was_read_ahead_in_a_cell_is_what_a_request_asks(
     found = await study(scripted, prompts, "load(path)")
     at = {"line": AT.line, "character": AT.character}
     found.editor.tell("lacuna/readAhead", textDocument={"uri": USE.uri}, position=at)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not prompts.exists():
             await asyncio.sleep(0.01)
     await found.editor.ask(AT, USE.uri)

@@ -183,7 +183,7 @@ async def test_over_tcp_until_the_connection_closes() -> None:
     assert [item.insert_text for item in await editor.ask(at)] == ["f.read()"]
     assert isinstance(editor.protocol.writer, asyncio.StreamWriter)
     editor.protocol.writer.close()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         assert await process.wait() == 1
     await editor.stop()
     assert b"Traceback" not in await process.stderr.read()

@@ -628,7 +628,7 @@ async def test_what_libraries_print_does_not_disturb_the_protocol(scripted: Scri
 async def test_an_editor_that_closes_its_pipe_ends_the_server(
     scripted: Scripted, busy: bool
 ) -> None:
-    editor = await scripted("a" * 30, step_seconds=1)
+    editor = await scripted("a" * 30, step_seconds=3)
     if busy:
         answer = editor.ask(editor.open("x = ▮\n"))
         await editor.until("computing")
@@ -651,7 +651,7 @@ async def test_an_editor_that_is_killed_ends_the_server(scripted: Scripted) -> N
 
 
 async def test_an_editor_that_cannot_be_seen_is_not_waited_for(scripted: Scripted) -> None:
-    editor = await scripted("one", process_id=2**22 - 7)
+    editor = await scripted("one", process_id=2**22 + 1)
     assert len(await editor.ask(editor.open("x = ▮\n"))) == 1
 
 
@@ -666,7 +666,7 @@ async def test_a_goodbye_that_wants_no_answer(scripted: Scripted) -> None:
 
 
 async def test_goodbye(scripted: Scripted) -> None:
-    editor = await scripted("a" * 30, step_seconds=1)
+    editor = await scripted("a" * 30, step_seconds=3)
     answer = editor.ask(editor.open("x = ▮\n"))
     await editor.until("computing")
     await editor.leave()  # expects exit code 0

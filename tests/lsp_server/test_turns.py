@@ -98,7 +98,7 @@ async def test_closing_a_document_stops_the_model(scripted: Scripted, gate: Path
 
 async def begun(editor: Editor) -> None:
     """Waits until the model is at a step."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while b"a denoising step" not in editor.log:
             await asyncio.sleep(0.01)
 
@@ -124,7 +124,7 @@ def read_ahead(editor: Editor, at: types.Position) -> None:
 
 async def read(editor: Editor, passes: int) -> None:
     """Waits until the model has begun so many passes over context."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while editor.log.count(b"a pass over context\n") < passes:
             await asyncio.sleep(0.01)
 
