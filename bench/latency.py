@@ -110,8 +110,8 @@ def engine_figures(folder: Path | None, rounds: int) -> dict[str, float]:
 def step_of(model: Model, gap: Surroundings) -> Callable[[], object]:
     """One denoising step on an all masked canvas between its context."""
     context = ContextCache(model).around(gap, CANVAS, never)
-    canvas = np.full((1, CANVAS + 1), model.card.mask_id, np.int64)
-    canvas[0, 0] = gap.prefix[-1]
+    canvas = np.full(CANVAS + 1, model.card.mask_id, np.int64)
+    canvas[0] = gap.prefix[-1]
     return lambda: model.denoise(canvas, gap.position, context)
 
 

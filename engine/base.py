@@ -73,7 +73,7 @@ class Base:
         ids = self.prefix(tokens)
         known = min(self._run.shared(ids), len(ids) - 1)
         proposal = self._pass(ids[known:], known)
-        return proposal.ids[0, -1], proposal.log_probs[0, -1]
+        return proposal.ids[-1], proposal.log_probs[-1]
 
     def read(self, text: str) -> Reading:
         """How it reads a text, in one pass."""
@@ -82,9 +82,9 @@ class Base:
         proposal = self._pass(np.array([self.cut.ids[-1], *tokens], np.int64), start)
         return Reading(
             tuple(tokens),
-            proposal.current_log_prob[0, :-1],
-            proposal.ids[0, :, 0],
-            proposal.log_probs[0, :, 0],
+            proposal.current_log_prob[:-1],
+            proposal.ids[:, 0],
+            proposal.log_probs[:, 0],
         )
 
     @cached_property

@@ -80,7 +80,11 @@ class Candidate:
 
 
 def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, Bools]:
-    """One canvas [C] as a pass is given it, and the positions [C] wanted of it."""
+    """A canvas as a pass is given it, and the positions wanted of it.
+
+    Where tokens are checked a pass is given them too, and no more of a canvas than the position
+    behind them, or `window` positions after its closed part if its masks are to draft.
+    """
     canvas, places = candidate.canvas, np.arange(len(candidate.canvas))
     if not rules.checks(candidate.passes):
         return canvas.ids, canvas.open | (bool(rules.remask) & (places < canvas.length))
@@ -88,7 +92,7 @@ def row_of(candidate: Candidate, rules: Rules) -> tuple[Ids, Bools]:
     draft = candidate.draft[: len(canvas) - start]
     ids[start : start + len(draft)] = draft
     reach = max(len(draft) + 1, 0 if rules.drafter else rules.choice.window)
-    return ids, (places >= start) & (places < start + reach)
+    return ids[: start + reach], places[: start + reach] >= start
 
 
 def goes_on(canvas: Canvas, rules: Rules) -> bool:

@@ -66,7 +66,7 @@ def next_draft(candidate: Candidate, proposal: Proposal, rules: Rules) -> tuple[
     written = np.concatenate([rules.cut.ids, np.array(canvas.tokens, np.int64)])
     if proposal.ahead is not None:
         bounds = Bounds(most, choice.threshold, canvas.end_id)
-        return drafted(proposal.ahead((stand - 1,)), written, rules.suffix, bounds)
+        return drafted(proposal.ahead(stand - 1), written, rules.suffix, bounds)
     own, probability = candidate.guesses[stand:], candidate.probabilities[stand:]
     count = put_forward(own, probability, canvas.end_id, choice.threshold)
     copied = repeated(written, rules.suffix).following(most)

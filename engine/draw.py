@@ -90,6 +90,6 @@ def spelling(
         ids = healing.spelling(owed)
         others = ids[~np.isin(ids, banned)]
         ids = others if len(others) else ids
-        log_probs = proposal.others((np.array([place]),), ids)[0]
+        log_probs = proposal.others(np.array([place]), ids)[0]
     whole = np.logaddexp.reduce(log_probs)
     return ids, log_probs - whole if np.isfinite(whole) else log_probs

@@ -130,9 +130,8 @@ class Engine:
 
         There is at least one; its text may be empty. `on_step` sees every step of the first
         candidate, which need not be the most probable: its text `was_watched`. `cancelled` is asked
-        before each step, which is a pass for each candidate. What `critic` doubts in a fill is
-        masked and denoised again. Raises CancelledError, PromptError (an option out of its range)
-        and EngineFailedError.
+        before each pass. What `critic` doubts in a fill is masked and denoised again. Raises
+        CancelledError, PromptError (an option out of its range) and EngineFailedError.
         """
         options = options or FillOptions()
         options.check()

@@ -74,8 +74,8 @@ class ScriptedModel:
     card: Card = CARD
     encoded: list[int] = field(default_factory=list)
     """Tokens read by each encode, for tests of the cache."""
-    batches: list[int] = field(default_factory=list)
-    """Canvases of each denoise."""
+    passes: int = 0
+    """Over canvases."""
     _start: int = 0
     _owed: str = ""
 
@@ -111,11 +111,11 @@ class ScriptedModel:
         script = np.concatenate([self._script(start + place, 1, text) for place in range(len(ids))])
         for place, tokens in (among or {}).items():
             script[place] = tokens[0]
-        proposal = self._proposal(script[None], np.ones((1, len(ids)), bool))
+        proposal = self._proposal(script, np.ones(len(ids), bool))
         following = np.append(ids[1:], 0)
-        hit = proposal.ids[0] == following[:, None]
-        proposal.current_log_prob[0] = np.where(
-            hit.any(axis=1), proposal.log_probs[0][np.arange(len(ids)), hit.argmax(axis=1)], RARE
+        hit = proposal.ids == following[:, None]
+        proposal.current_log_prob[:] = np.where(
+            hit.any(axis=1), proposal.log_probs[np.arange(len(ids)), hit.argmax(axis=1)], RARE
         )
         return self.encode(ids, position, past), proposal
 
@@ -127,14 +127,12 @@ class ScriptedModel:
         wanted: Bools | None = None,
     ) -> Proposal:
         """See Model.denoise."""
-        self.batches.append(len(canvas))
+        self.passes += 1
         time.sleep(self.step_seconds)
         if self.fails:
             raise EngineFailedError("the script says that this request fails")
-        size = canvas.shape[1] - 1
-        script = self._script(position - self._start, size, self.text)
-        is_open = canvas[:, 1:] == self.card.mask_id
-        return self._proposal(np.tile(script, (len(canvas), 1)), is_open)
+        script = self._script(position - self._start, len(canvas) - 1, self.text)
+        return self._proposal(script, canvas[1:] == self.card.mask_id)
 
     def rotate(self, keys: Floats, by: int) -> Floats:
         """See Model.rotate: nothing is encoded in the keys' angles here."""
@@ -146,19 +144,19 @@ class ScriptedModel:
         return np.array(tokens + [self.card.end_id] * (size - len(tokens)), np.int64)
 
     def _proposal(self, script: Ids, is_open: Bools) -> Proposal:
-        """[B, C] tokens -> a proposal that puts them first, and other bytes after them."""
+        """[C] tokens -> a proposal that puts them first, and other bytes after them."""
         others = FIRST_BYTE + ord("a") + np.arange(self.card.proposals - 1)
-        ids = np.empty((*script.shape, self.card.proposals), np.int64)
-        ids[..., 0] = script
-        ids[..., 1:] = others
-        of_open = np.where(np.cumsum(is_open, axis=1) <= self.sure, SURE, UNSURE)
+        ids = np.empty((len(script), self.card.proposals), np.int64)
+        ids[:, 0] = script
+        ids[:, 1:] = others
+        of_open = np.where(np.cumsum(is_open) <= self.sure, SURE, UNSURE)
         best = np.where(is_open, of_open, CERTAIN).astype(np.float32)
         rest = np.log((1 - np.exp(best)) / 8).astype(np.float32)
-        log_probs = np.repeat(rest[..., None], self.card.proposals, axis=2)
-        log_probs[..., 0] = best
+        log_probs = np.repeat(rest[:, None], self.card.proposals, axis=1)
+        log_probs[:, 0] = best
         end = np.where(script == self.card.end_id, best, rest).astype(np.float32)
 
-        def of_any(places: tuple[int | Ids, ...], tokens: Ids) -> Floats:
+        def of_any(places: Ids, tokens: Ids) -> Floats:
             hit = ids[places][:, None] == tokens[:, None]
             found: Floats = np.where(hit, log_probs[places][:, None], RARE).max(axis=2)
             return found

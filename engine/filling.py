@@ -122,7 +122,7 @@ class Filling:
         for passes, size in enumerate(sizes):
             denoising, first = self._begun(draft, size, trace)
             first.passes = passes
-            [proposal] = denoising.proposed([first])
+            proposal = denoising.proposed(first)
             rules = denoising.rules
             if rules.checks(passes) or passes + 1 == rules.steps:
                 break
@@ -231,11 +231,10 @@ class Filling:
     def _forward(self, gap: Surroundings, context: Context) -> Forward:
         """The model over canvases in this gap."""
 
-        def forward(canvases: Ids, wanted: Bools) -> Proposal:
-            last = np.full((len(canvases), 1), gap.prefix[-1], np.int64)
+        def forward(canvas: Ids, wanted: Bools) -> Proposal:
             with self.clock.measured("denoise"):
-                rows = np.concatenate([last, canvases], axis=1)
-                return self.model.denoise(rows, gap.position, context, wanted)
+                row = np.append(gap.prefix[-1], canvas)
+                return self.model.denoise(row, gap.position, context, wanted)
 
         return forward
 

@@ -202,7 +202,7 @@ def _told(reach: Reach, proposal: Proposal, asked: Mapping[int, Ids]) -> dict[in
         return {}
     assert proposal.others is not None, "this model cannot be held to a format"
     tokens = np.unique(np.concatenate(list(asked.values())))
-    log_probs = proposal.others((np.array(list(asked)),), tokens)
+    log_probs = proposal.others(np.array(list(asked)), tokens)
     found, size = {}, proposal.ids.shape[1]
     for row, (place, allowed) in zip(log_probs, asked.items(), strict=True):
         scores, end = row[np.searchsorted(tokens, allowed)], proposal.end_log_prob[place]

@@ -1,8 +1,8 @@
 """The seam between decoding and compute: what a cached-family model can do, in numpy.
 
 `session.py` implements it with ONNX Runtime, `fake.py` with a script. Decoding sees only this.
-Shapes: L layers, G key/value heads, D head size, n context tokens, B candidates, C canvas
-positions, K proposals a position.
+Shapes: L layers, G key/value heads, D head size, n context tokens, C canvas positions, K proposals
+a position.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ NOTHING: Ids = np.zeros(0, np.int64)
 Among = Mapping[int, Ids]
 """Place -> the only tokens that may be proposed there; places it does not name are free."""
 
-Others = Callable[[tuple[int | Ids, ...], Ids], Floats]
-"""m places, as an index of the arrays, and tokens [n] -> the log-probabilities [m, n] of the tokens
-there, natural and under the full softmax; as near as the head's rounding to what it proposes."""
+Others = Callable[[Ids, Ids], Floats]
+"""Places [m] and tokens [n] -> the log-probabilities [m, n] of the tokens there, natural and under
+the full softmax; as near as the head's rounding to what it proposes."""
 
 
 class Drafting(Protocol):
@@ -42,8 +42,8 @@ class Drafting(Protocol):
         ...
 
 
-Ahead = Callable[[tuple[int, ...]], Drafting]
-"""A place, as an index of the arrays, for which a token is proposed -> what follows that token."""
+Ahead = Callable[[int], Drafting]
+"""A place for which a token is proposed -> what follows that token; until the next pass."""
 
 
 def shared(one: Ids, other: Ids) -> int:
@@ -106,13 +106,13 @@ class Proposal:
     """What one denoising step proposes for each canvas position (logit shift already undone)."""
 
     ids: Ids
-    """[B, C, K] the K most probable tokens, most probable first; never the mask token."""
+    """[C, K] the K most probable tokens, most probable first; never the mask token."""
     log_probs: Floats
-    """[B, C, K] their natural-log probabilities under the full softmax."""
+    """[C, K] their natural-log probabilities under the full softmax."""
     end_log_prob: Floats
-    """[B, C] log-probability of the end token."""
+    """[C] log-probability of the end token."""
     current_log_prob: Floats
-    """[B, C] log-probability of the token now on the canvas (meaningless where masked)."""
+    """[C] log-probability of the token now on the canvas (meaningless where masked)."""
     others: Others | None = None
     """For tokens that are not among the K; None where a model cannot tell."""
     ahead: Ahead | None = None
@@ -140,8 +140,8 @@ class Model(Protocol):
     ) -> tuple[KeyValues, Proposal]:
         """The model left to right: as encode, plus the proposal for the token after each of `ids`.
 
-        The proposal has B=1, C=n; its `current_log_prob` is that of the token which follows in
-        `ids`, meaningless at the last place. At a place that `among` names all log-probabilities
+        The proposal has C=n; its `current_log_prob` is that of the token which follows in `ids`,
+        meaningless at the last place. At a place that `among` names all log-probabilities
         are given that one of its tokens stands there: what was typed is no guess. Where it leaves
         fewer than K the rest have log-probability -inf.
         """
@@ -154,13 +154,13 @@ class Model(Protocol):
         context: Context,
         wanted: Bools | None = None,
     ) -> Proposal:
-        """One forward pass over `canvas` [B, 1+C]: the last prefix token, then C positions.
+        """One forward pass over `canvas` [1+C]: the last prefix token, then C positions.
 
         Open positions hold the mask id, and see the whole canvas; the others see what is left of
         them, so what they propose for the next position does not depend on what stands there.
         C may be less than the canvas that the suffix of the context leaves room for. `position` is
         that of the last prefix token. `context` holds prefix (without its last token) and suffix.
-        `wanted` [B, C] are the positions to propose for (None: all); the others propose nothing,
+        `wanted` [C] are the positions to propose for (None: all); the others propose nothing,
         with log-probability -inf.
         """
         ...

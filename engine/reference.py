@@ -25,7 +25,7 @@ def fill_slowly(model: Model, cut: Cut, suffix: Ids, max_tokens: int) -> list[in
         while len(canvas) < card.canvas_sizes[-1]:
             proposal = propose(model, gap, [*canvas, card.mask_id])
             owed = cut.rest([*filled, *canvas])
-            token = spelled(proposal, owed, cut) if owed else int(proposal.ids[0, -1, 0])
+            token = spelled(proposal, owed, cut) if owed else int(proposal.ids[-1, 0])
             if token == card.end_id:
                 return filled + canvas
             canvas.append(token)
@@ -38,7 +38,7 @@ def spelled(proposal: Proposal, owed: bytes, cut: Cut) -> int:
     """The most probable token at the last place that spells what is owed, or a part of it."""
     tokens = cut.healing.spelling(owed)
     assert proposal.others is not None
-    [scores] = proposal.others((0, np.array([proposal.ids.shape[1] - 1])), tokens)
+    [scores] = proposal.others(np.array([len(proposal.ids) - 1]), tokens)
     return int(tokens[scores.argmax()])
 
 
@@ -61,7 +61,7 @@ def write_slowly(model: Model, pieces: Sequence[bytes], prefix: Ids, max_tokens:
         ]
         among = {len(ids) - 1: np.array(spelling, np.int64)} if rest else None
         _, proposal = model.next_log_probs(np.array(ids, np.int64), 0, None, among)
-        token = int(proposal.ids[0, -1, 0])
+        token = int(proposal.ids[-1, 0])
         if token == model.card.end_id:
             break
         ids.append(token)
@@ -75,7 +75,7 @@ def propose(model: Model, gap: Surroundings, canvas: list[int]) -> Proposal:
     prefix = encode(model, gap.prefix[:-1], 0)
     suffix = encode(model, gap.suffix, len(gap.prefix) + model.card.canvas_sizes[-1])
     context = Context(prefix, suffix, gap.prefix[:-1])
-    ids = np.array([[gap.prefix[-1], *canvas]], np.int64)
+    ids = np.array([gap.prefix[-1], *canvas], np.int64)
     return model.denoise(ids, gap.position, context)
 
 

@@ -77,17 +77,15 @@ class Session:
         """See Model.encode_ahead."""
         if self._drafter is None:
             return self.encode(ids, position, past), None
-        new, parts = self._read(ids, position, past, ["hidden", "inner"])
-        hidden, inner = (part[0] for part in parts)
-        return new, partial(self._begin, self._seen(hidden, inner, (-1,)), position + len(ids) - 1)
+        new, [hidden, inner] = self._read(ids, position, past, ["hidden", "inner"])
+        return new, partial(self._begin, self._seen(hidden, inner, -1), position + len(ids) - 1)
 
     def next_log_probs(
         self, ids: Ids, position: int, past: KeyValues | None, among: Among | None = None
     ) -> tuple[KeyValues, Proposal]:
         """See Model.next_log_probs."""
         new, [hidden] = self._read(ids, position, past, ["hidden"])
-        following = np.append(ids[1:], 0)[None]
-        proposal = self._propose(hidden, following, np.ones((1, len(ids)), bool))
+        proposal = self._propose(hidden, np.append(ids[1:], 0), np.ones(len(ids), bool))
         for place, tokens in (among or {}).items():
             self._narrow(proposal, hidden, place, tokens)
         return new, proposal
@@ -101,14 +99,10 @@ class Session:
     ) -> Proposal:
         """See Model.denoise."""
         if wanted is None:
-            wanted = np.ones((len(canvas), canvas.shape[1] - 1), bool)
+            wanted = np.ones(len(canvas) - 1, bool)
         # Logit shift: the output at j predicts j + 1, so the last one is of no use.
-        rows = zip(canvas, wanted, strict=True)
-        passed = [self._hidden(one, position, context, its) for one, its in rows]
-        hidden, inner = (
-            np.stack([part[:-1] for part in parts]) for parts in zip(*passed, strict=True)
-        )
-        proposal = self._propose(hidden, canvas[:, 1:], wanted)
+        hidden, inner = (part[:-1] for part in self._hidden(canvas, position, context, wanted))
+        proposal = self._propose(hidden, canvas[1:], wanted)
         ahead = partial(self._ahead, hidden, inner, position) if self._drafter else None
         return replace(proposal, others=partial(self._log_probs, hidden, proposal), ahead=ahead)
 
@@ -129,7 +123,7 @@ class Session:
     def _read(
         self, ids: Ids, position: int, past: KeyValues | None, others: list[str]
     ) -> tuple[KeyValues, list[Floats]]:
-        """The model over `ids`: keys and values [L, G, n, D], other outputs [1, n, ...] by name.
+        """The model over `ids`: keys and values [L, G, n, D], other outputs [n, ...] by name.
 
         A text's first token is read in a pass of its own. It draws massive activations (Sun et al.,
         2024), and activations are quantised with one scale a pass: beside it all others are coarse.
@@ -138,7 +132,7 @@ class Session:
             first, ahead = self._read(ids[:1], position, None, others)
             rest, behind = self._read(ids[1:], position + 1, first, others)
             outputs = zip(ahead, behind, strict=True)
-            return first.followed_by(rest), [np.concatenate(both, axis=1) for both in outputs]
+            return first.followed_by(rest), [np.concatenate(both) for both in outputs]
         card = self._card
         if past is None:
             nothing = np.zeros((card.layers, card.kv_heads, 0, card.head_size), np.float32)
@@ -160,17 +154,13 @@ class Session:
             np.concatenate([found[:, :, before:] for found in new[start : start + card.layers]])
             for start in (0, card.layers)
         )
-        return KeyValues(keys, values), new[2 * card.layers :]
+        return KeyValues(keys, values), [found[0] for found in new[2 * card.layers :]]
 
     def _hidden(
         self, canvas: Ids, position: int, context: Context, wanted: Bools
     ) -> tuple[Floats, Floats]:
-        """The denoiser over one canvas [T]: final hidden rows [T, hidden], those `wanted` [T], and
-        what inner layers made of them [T, ...].
-
-        A batch goes through one by one: the attention node takes a single canvas, and one fills the
-        machine, so that three at once were hardly faster than three in turn.
-        """
+        """The denoiser over a canvas [T]: final hidden rows [T, hidden], those `wanted` [T], and
+        what inner layers made of them [T, ...]."""
         tail = len(context.tail)
         whole = line = np.concatenate([context.tail, canvas])
         if not (line[:-1] == self._card.mask_id).any():
@@ -198,7 +188,7 @@ class Session:
         return self._buffers
 
     def _propose(self, hidden: Floats, current: Ids, wanted: Bools) -> Proposal:
-        """The head over the wanted rows of hidden [B, C, hidden]; other rows propose nothing."""
+        """The head over the wanted rows of hidden [C, hidden]; other rows propose nothing."""
         count = self._card.proposals
         ids = np.zeros((*wanted.shape, count), np.int64)
         log_probs = np.full((*wanted.shape, count), -np.inf, np.float32)
@@ -215,24 +205,22 @@ class Session:
     def _narrow(self, proposal: Proposal, hidden: Floats, place: int, tokens: Ids) -> None:
         """Replaces what is proposed at a place by the best of `tokens`, given that one of them
         stands there."""
-        log_probs = self._log_probs(hidden, proposal, (0, np.array([place])), tokens)[0]
+        log_probs = self._log_probs(hidden, proposal, np.array([place]), tokens)[0]
         whole = np.logaddexp.reduce(log_probs)
-        proposal.current_log_prob[0, place] -= whole
+        proposal.current_log_prob[place] -= whole
         log_probs -= whole
         best = np.argsort(-log_probs, kind="stable")[: self._card.proposals]
-        proposal.log_probs[0, place] = -np.inf
-        proposal.ids[0, place, : len(best)] = tokens[best]
-        proposal.log_probs[0, place, : len(best)] = log_probs[best]
+        proposal.log_probs[place] = -np.inf
+        proposal.ids[place, : len(best)] = tokens[best]
+        proposal.log_probs[place, : len(best)] = log_probs[best]
 
-    def _log_probs(
-        self, hidden: Floats, proposal: Proposal, index: tuple[int | Ids, ...], tokens: Ids
-    ) -> Floats:
-        """Log-probabilities [m, n] of tokens [n] at the places `index`, by that of the best there.
+    def _log_probs(self, hidden: Floats, proposal: Proposal, places: Ids, tokens: Ids) -> Floats:
+        """Log-probabilities [m, n] of tokens [n] at places [m], by that of the best there.
 
-        The logits are taken here from rows of hidden [B, C, hidden]: the head gives the K best.
+        The logits are taken here from rows of hidden [C, hidden]: the head gives the K best.
         """
-        rows, best = hidden[index], proposal.ids[index][:, 0]
-        its = (self._embedding.rows(best) * rows).sum(axis=1) - proposal.log_probs[index][:, 0]
+        rows, best = hidden[places], proposal.ids[places, 0]
+        its = (self._embedding.rows(best) * rows).sum(axis=1) - proposal.log_probs[places, 0]
         parts = np.split(tokens, range(ROWS, len(tokens), ROWS))
         logits = np.concatenate([rows @ self._embedding.rows(part).T for part in parts], axis=1)
         found: Floats = logits - its[:, None]
@@ -243,16 +231,11 @@ class Session:
         tokens = len(context.tail) + 1 + self._card.canvas_sizes[-1]
         return self._drafting(seen, position, self._holding(context, tokens), len(context))
 
-    def _ahead(
-        self, hidden: Floats, inner: Floats, position: int, place: tuple[int, ...]
-    ) -> Drafting:
-        """See Ahead; hidden and inner are [B, C, ...], `position` is that of the first place."""
+    def _ahead(self, hidden: Floats, inner: Floats, position: int, place: int) -> Drafting:
+        """See Ahead; hidden and inner are [C, ...], `position` is that of the first place."""
         assert self._buffers is not None
-        buffers, (*_, column) = self._buffers, place
-        sight = buffers.before
-        if len(hidden) == 1:  # of several canvases only the last one is in the buffers
-            sight += column + 1
-        return self._drafting(self._seen(hidden, inner, place), position + column, buffers, sight)
+        seen, sight = self._seen(hidden, inner, place), self._buffers.before + place + 1
+        return self._drafting(seen, position + place, self._buffers, sight)
 
     def _drafting(self, seen: Floats, position: int, buffers: Buffers, sight: int) -> Drafting:
         """Drafts behind a place that sees the first `sight` tokens of the buffers."""
@@ -260,7 +243,7 @@ class Session:
         keys, values = (buffer[:, :, :, :sight] for buffer in (buffers.keys, buffers.values))
         return self._drafter.drafting(seen, position, keys, values)
 
-    def _seen(self, hidden: Floats, inner: Floats, place: tuple[int, ...]) -> Floats:
+    def _seen(self, hidden: Floats, inner: Floats, place: int) -> Floats:
         """[F, hidden] what the layers that a drafter reads made of a place, as a new array."""
         row = np.concatenate([hidden[place], inner[place]])
         return row.reshape(-1, self._card.hidden)

@@ -87,9 +87,9 @@ def leading(cache: ContextCache, around: Surroundings, canvas: Ids) -> int:
     """The token put first at the leftmost open place."""
     model = cache.model
     context = cache.around(around, len(canvas), never)
-    row = np.concatenate([around.prefix[-1:], canvas])[None]
+    row = np.concatenate([around.prefix[-1:], canvas])
     place = int(np.flatnonzero(canvas == model.card.mask_id)[0])
-    return int(model.denoise(row, around.position, context).ids[0, place, 0])
+    return int(model.denoise(row, around.position, context).ids[place, 0])
 
 
 def percent(flags: list[bool]) -> float | None:

@@ -59,13 +59,13 @@ class TorchModel:
     ) -> tuple[KeyValues, Proposal]:
         """See Model.next_log_probs."""
         new, logits = self.read(ids, position, past)
-        proposal = self._proposal(logits[None], np.append(ids[1:], 0)[None], None)
+        proposal = self._proposal(logits, np.append(ids[1:], 0), None)
         for place, tokens in (among or {}).items():
             log_probs = logits[place].log_softmax(-1)[torch.from_numpy(tokens)]
             best, order = log_probs.topk(min(self.card.proposals, len(tokens)))
-            proposal.log_probs[0, place] = -np.inf
-            proposal.ids[0, place, : len(best)] = tokens[order]
-            proposal.log_probs[0, place, : len(best)] = best
+            proposal.log_probs[place] = -np.inf
+            proposal.ids[place, : len(best)] = tokens[order]
+            proposal.log_probs[place, : len(best)] = best
         return new, proposal
 
     @torch.no_grad()
@@ -92,15 +92,15 @@ class TorchModel:
             start = position - len(context.tail)
             known = known.followed_by(self.encode(context.tail, start, known))
         known = known.followed_by(context.suffix)
-        ids = torch.from_numpy(canvas)
+        ids = torch.from_numpy(canvas)[None]
         is_open = (ids == self.card.mask_id)[..., None]
         x = torch.where(is_open, self.mask_embedding, self.embedding[ids])
-        positions = torch.arange(position, position + canvas.shape[1])
-        left = torch.ones(canvas.shape[1], canvas.shape[1], dtype=torch.bool).tril()
+        positions = torch.arange(position, position + len(canvas))
+        left = torch.ones(len(canvas), len(canvas), dtype=torch.bool).tril()
         hidden, _, _ = self._layers(x, positions, known, is_open | left)
-        hidden = rms_norm(hidden, self.norm, self.shape)[:, :-1]
+        hidden = rms_norm(hidden, self.norm, self.shape)[0, :-1]
         logits = F.linear(hidden, self.embedding).float()
-        return self._proposal(logits, canvas[:, 1:], wanted)
+        return self._proposal(logits, canvas[1:], wanted)
 
     def rotate(self, keys: Floats, by: int) -> Floats:
         """See Model.rotate."""

@@ -8,7 +8,6 @@ import pytest
 
 from engine import Engine, Fill, FillOptions, Finish, Mode, Prompt
 from engine.certainty import Beginning, beginnings, sure
-from engine.denoise import proposal_of
 from engine.draw import spelling
 from engine.fake import scripted_engine
 from engine.healing import Healing
@@ -131,10 +130,10 @@ def test_what_spells_the_text_taken_back_is_certain_together() -> None:
     """`b` and `bc` may stand there, `a` and `d` may not: the two have all of the probability."""
     pieces = [b"", b"a", b"b", b"bc", b"d"]
     healing = Healing(SimpleNamespace(pieces=pieces), len(pieces))
-    chances = np.log(np.array([[[0.6, 0.03, 0.01, 0.1]]], np.float32))
-    ids = np.array([[[1, 2, 3, 4]]])
-    nothing = np.zeros((1, 1), np.float32)
-    proposal = proposal_of(Proposal(ids, chances, nothing, nothing), 0)
+    chances = np.log(np.array([[0.6, 0.03, 0.01, 0.1]], np.float32))
+    ids = np.array([[1, 2, 3, 4]])
+    nothing = np.zeros(1, np.float32)
+    proposal = Proposal(ids, chances, nothing, nothing)
     found, log_probs = spelling(proposal, 0, b"b", healing)
     assert found.tolist() == [2, 3]
     assert np.exp(log_probs) == pytest.approx([0.75, 0.25])
@@ -144,17 +143,17 @@ def test_what_a_critic_doubts_spells_nothing_unless_it_is_all_that_can() -> None
     """None of the two is proposed, so the whole vocabulary is asked, less what is banned."""
     pieces = [b"", b"a", b"b", b"bc", b"d"]
     healing = Healing(SimpleNamespace(pieces=pieces), len(pieces))
-    nothing = np.zeros((1, 1), np.float32)
-    ids = np.array([[[1, 4]]])
+    nothing = np.zeros(1, np.float32)
+    ids = np.array([[1, 4]])
     proposal = Proposal(
         ids,
-        np.log(np.array([[[0.6, 0.3]]], np.float32)),
+        np.log(np.array([[0.6, 0.3]], np.float32)),
         nothing,
         nothing,
         others=lambda places, tokens: np.log(np.full((1, len(tokens)), 0.1, np.float32)),
     )
     for banned, found in (([], [2, 3]), ([2], [3]), ([2, 3], [2, 3])):
-        tokens, _ = spelling(proposal_of(proposal, 0), 0, b"b", healing, np.array(banned))
+        tokens, _ = spelling(proposal, 0, b"b", healing, np.array(banned))
         assert sorted(tokens.tolist()) == found
 
 

@@ -30,8 +30,7 @@ class Script:
         self.current = current
         self.canvases: list[Ids] = []
 
-    def __call__(self, canvases: Ids, wanted: object) -> Proposal:
-        [canvas] = canvases
+    def __call__(self, canvas: Ids, wanted: object) -> Proposal:
         best = self.probabilities[min(len(self.canvases), len(self.probabilities) - 1)]
         self.canvases.append(canvas)
         # Places differ a little, so that the most probable one is known.
@@ -39,8 +38,8 @@ class Script:
         log_probs = np.log(np.stack([chance, (1 - chance) / 2], axis=1)).astype(np.float32)
         ids = np.stack([TOKENS, TOKENS + 100], axis=1)
         current = np.log(self.current - np.arange(SIZE) * 1e-4)
-        end: Floats = np.full((1, SIZE), -20, np.float32)
-        return Proposal(ids[None], log_probs[None], end, current[None].astype(np.float32))
+        end: Floats = np.full(SIZE, -20, np.float32)
+        return Proposal(ids, log_probs, end, current.astype(np.float32))
 
     def committed(self) -> list[int]:
         """Tokens that stood on the canvas at each pass."""
@@ -142,9 +141,9 @@ def test_one_token_a_step_leaves_no_room_to_go_back() -> None:
 
 def test_the_reference_does_not_end_where_an_end_is_hardly_likely() -> None:
     class Ending(Script):
-        def __call__(self, canvases: Ids, wanted: object) -> Proposal:
-            proposal = super().__call__(canvases, wanted)
-            return replace(proposal, end_log_prob=np.log(np.full((1, SIZE), 0.1, np.float32)))
+        def __call__(self, canvas: Ids, wanted: object) -> Proposal:
+            proposal = super().__call__(canvas, wanted)
+            return replace(proposal, end_log_prob=np.log(np.full(SIZE, 0.1, np.float32)))
 
     assert denoised(Ending(0.6), Choice(Policy.ONE)).length == SIZE
 

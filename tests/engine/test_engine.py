@@ -123,13 +123,13 @@ def test_one_token_a_pass_is_the_reference_policy() -> None:
     assert (fill.text, fill.steps) == ("abcdef", 7), "the end too"
 
 
-def test_candidates_differ_and_run_as_one_batch() -> None:
+def test_candidates_differ_and_share_the_first_pass() -> None:
     engine = scripted_engine(["foo"])
     fills = engine.fill(Prompt("x"), FillOptions(candidates=3))
     assert len({fill.text for fill in fills}) == 3
     assert fills[0].text == "foo"
     assert sorted(fills, key=lambda fill: -fill.mean_log_prob) == list(fills)
-    assert engine.script.batches[:2] == [1, 3], "they share the first pass"
+    assert engine.script.passes == 1 + sum(fill.steps - 1 for fill in fills)
 
 
 def test_sampling_is_the_same_for_the_same_seed() -> None:

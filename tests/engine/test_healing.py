@@ -86,12 +86,12 @@ def test_what_may_be_written_is_judged_by_its_own_logits(shipped: Engine) -> Non
     ids = np.array(shipped._tokenizer.encode("def add(first, second):\n    return first"), np.int64)
     last = len(ids) - 1
     _, free = shipped._model.next_log_probs(ids, 0, None)
-    best = free.ids[0, last, :3]
-    rare = [i for i in range(1000, 1010) if i not in free.ids[0, last]]
+    best = free.ids[last, :3]
+    rare = [i for i in range(1000, 1010) if i not in free.ids[last]]
     among = np.array([*rare, *best], np.int64)
     _, held = shipped._model.next_log_probs(ids, 0, None, {last: among})
-    assert set(held.ids[0, last, :3]) == set(best)
-    assert held.ids[0, last, 0] == best[0]
-    assert np.allclose(held.log_probs[0, last, :3], free.log_probs[0, last, :3], atol=0.5)
-    assert set(held.ids[0, last, 3:]) <= set(rare)
-    assert (held.log_probs[0, last, 3:] < free.log_probs[0, last, -1] + 0.5).all()
+    assert set(held.ids[last, :3]) == set(best)
+    assert held.ids[last, 0] == best[0]
+    assert np.allclose(held.log_probs[last, :3], free.log_probs[last, :3], atol=0.5)
+    assert set(held.ids[last, 3:]) <= set(rare)
+    assert (held.log_probs[last, 3:] < free.log_probs[last, -1] + 0.5).all()

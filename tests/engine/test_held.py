@@ -65,21 +65,21 @@ class Whims:
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
 
-    def __call__(self, canvases: Ids, wanted: object) -> Proposal:
-        logits = self.random.normal(size=(*canvases.shape, len(PIECES))) * 4
+    def __call__(self, canvas: Ids, wanted: object) -> Proposal:
+        logits = self.random.normal(size=(len(canvas), len(PIECES))) * 4
         logits[..., MASK] = -np.inf
         log_probs = (logits - np.log(np.exp(logits).sum(-1, keepdims=True))).astype(np.float32)
         ids = np.argsort(-log_probs, axis=-1)[..., :K]
 
-        def others(index: tuple[int | Ids, ...], tokens: Ids) -> Floats:
-            found: Floats = log_probs[index][:, tokens]
+        def others(places: Ids, tokens: Ids) -> Floats:
+            found: Floats = log_probs[places][:, tokens]
             return found
 
         return Proposal(
             ids,
             np.take_along_axis(log_probs, ids, -1),
             log_probs[..., END],
-            np.take_along_axis(log_probs, canvases[..., None], -1)[..., 0],
+            np.take_along_axis(log_probs, canvas[:, None], -1)[:, 0],
             others,
         )
 
@@ -116,7 +116,7 @@ def test_whatever_is_committed_first_the_text_fits_or_nothing_does(seed: int) ->
     rules = any_rules(draw, hold)
     denoising = Denoising(Whims(seed), rules, never)
     first = Candidate(blank, (seed, 0))
-    [proposal] = denoising.proposed([first])
+    proposal = denoising.proposed(first)
     drawn = drawn_apart(first, proposal, 2, rules) if rules.temperature else []
     step(first, proposal, rules)
     candidates = [first, *(drawn or held_apart(first, proposal, 2, rules))]
@@ -143,7 +143,7 @@ def test_the_best_allowed_token_is_found_beyond_the_proposals() -> None:
         log_probs[ids].astype(np.float32),
         np.full(2, log_probs[END], np.float32),
         np.zeros(2, np.float32),
-        lambda index, tokens: np.tile(log_probs[tokens], (len(index[0]), 1)),
+        lambda places, tokens: np.tile(log_probs[tokens], (len(places), 1)),
     )
     narrowed = hold.narrowed(canvas, proposal, np.zeros((0, 0), np.int64))
     assert list(narrowed.ids[0, :2]) == [3, 2]
@@ -253,9 +253,9 @@ def test_what_the_head_does_not_propose_is_as_probable_as_it_would_say(shipped: 
     card = model.card
     read = model.encode(np.arange(100, 140), 0, None)
     context = Context(read, read.first(0), np.arange(100, 140))
-    canvas = np.full((1, 1 + card.canvas_sizes[-1]), card.mask_id, np.int64)
-    canvas[0, 0] = 140
+    canvas = np.full(1 + card.canvas_sizes[-1], card.mask_id, np.int64)
+    canvas[0] = 140
     proposal = model.denoise(canvas, 40, context)
     assert proposal.others is not None
-    told = proposal.others((0, np.arange(5)), proposal.ids[0, 2])
-    assert told[2] == pytest.approx(proposal.log_probs[0, 2], abs=1.0)
+    told = proposal.others(np.arange(5), proposal.ids[2])
+    assert told[2] == pytest.approx(proposal.log_probs[2], abs=1.0)

@@ -26,7 +26,7 @@ def test_a_pass_writes_a_token_until_the_end() -> None:
     [fill] = engine.fill(Prompt("x = ", "\n"), OPTIONS)
     assert (fill.text, fill.tokens, fill.finish) == ("foo()", 6, Finish.END)
     assert fill.steps == 7, "one that spells the token taken back, one a token, one for the end"
-    assert engine.script.batches == [], "no canvas"
+    assert engine.script.passes == 0, "no canvas"
     assert fill.timings.base > 0
     assert fill.timings.denoise == 0
 

@@ -56,7 +56,7 @@ def test_without_a_redraft_the_base_writes_the_rest() -> None:
     engine = doubting("foo(bar)", "foo(baz)")
     [fill] = engine.fill(Prompt("x = "), options)
     assert (fill.text, fill.checks) == ("foo(baz)", 1)
-    drafted = len(engine.script.batches)
+    drafted = engine.script.passes
     assert fill.steps == drafted + len("z)") + 1
 
 

@@ -96,13 +96,13 @@ def test_a_row_is_what_the_plain_model_reads_part_by_part(base, model, adapter_f
     context = Context(before, after, np.array(WINDOW[:32]))
     for index in (5, 6):
         canvas = part(batch, index)
-        row = batch["ids"][0, canvas].numpy()[None]
-        if (row == MASK_ID).any() and not is_a_state(row[0]):
+        row = batch["ids"][0, canvas].numpy()
+        if (row == MASK_ID).any() and not is_a_state(row):
             continue
         proposal = plain.denoise(row, 32, context)
         logits = torch.nn.functional.linear(hidden[canvas[:-1]], model.embedding)
         best = logits.index_fill(1, torch.arange(1, 17), -torch.inf).argmax(1)
-        assert proposal.ids[0, :, 0].tolist() == best.tolist()
+        assert proposal.ids[:, 0].tolist() == best.tolist()
 
 
 def is_a_state(row: np.ndarray) -> bool:
@@ -116,8 +116,8 @@ def test_a_tail_is_read_with_the_canvas_as_if_it_had_been_read_before(base, adap
     ids = np.array(WINDOW)
     before, after = plain.encode(ids[:31], 0, None), plain.encode(ids[40:50], 48, None)
     short = Context(plain.encode(ids[:28], 0, None), after, ids[:28], ids[28:31])
-    row = np.full((1, 17), MASK_ID)
-    row[0, 0] = ids[31]
+    row = np.full(17, MASK_ID)
+    row[0] = ids[31]
     whole = plain.denoise(row, 31, Context(before, after, ids[:31]))
     parts = plain.denoise(row, 31, short)
     np.testing.assert_allclose(parts.log_probs, whole.log_probs, atol=1e-4)

@@ -66,17 +66,17 @@ def test_every_token_of_a_verified_fill_is_as_probable_as_was_promised(
     assert fill.checks >= 1
     _, proposal = model.next_log_probs(np.array(ids), 0, None)
     for place in range(start, len(ids)):
-        given = proposal.current_log_prob[0, place - 1]
-        assert given >= proposal.log_probs[0, place - 1, 0] + math.log(agreement) - 1e-4
+        given = proposal.current_log_prob[place - 1]
+        assert given >= proposal.log_probs[place - 1, 0] + math.log(agreement) - 1e-4
 
 
 def test_only_the_tokens_asked_for_are_proposed_with_their_own_probability(model):
     ids, among = np.array([30, 40, 50]), np.array([60, 61, 299])
     _, free = model.next_log_probs(ids, 0, None)
     _, held = model.next_log_probs(ids, 0, None, {2: among})
-    assert set(held.ids[0, 2, :3]) == set(among)
-    assert np.isneginf(held.log_probs[0, 2, 3:]).all()
-    for token, log_prob in zip(held.ids[0, 2, :3], held.log_probs[0, 2, :3], strict=True):
+    assert set(held.ids[2, :3]) == set(among)
+    assert np.isneginf(held.log_probs[2, 3:]).all()
+    for token, log_prob in zip(held.ids[2, :3], held.log_probs[2, :3], strict=True):
         _, read = model.next_log_probs(np.array([*ids, token]), 0, None)
-        assert read.current_log_prob[0, 2] == pytest.approx(log_prob, abs=1e-5)
-    np.testing.assert_array_equal(free.ids[0, :2], held.ids[0, :2])
+        assert read.current_log_prob[2] == pytest.approx(log_prob, abs=1e-5)
+    np.testing.assert_array_equal(free.ids[:2], held.ids[:2])
