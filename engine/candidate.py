@@ -69,7 +69,7 @@ class Candidate:
     """[n] what followed a token that a critic has doubted, to be put forward behind another one."""
     previous: Proposal | None = None
     guesses: Ids = field(default_factory=lambda: NOTHING)
-    """[C] what the last step proposed, for the trace."""
+    """[C] what the last step proposed: for the trace and, without a drafter, to draft from."""
     probabilities: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     """[C] and with what probability."""
     moved: Floats = field(default_factory=lambda: np.full(1, np.inf, np.float32))

@@ -18,16 +18,13 @@ from .model import Proposal
 def check(candidate: Candidate, proposal: Proposal, rules: Rules) -> None:
     """Commits what a pass confirms of the tokens put forward, and puts new ones forward."""
     candidate.passes += 1
-    canvas, start = candidate.canvas, candidate.canvas.last_committed + 1
-    reach = max(rules.choice.window, len(candidate.draft) + 1)
-    size = min(len(proposal.ids), start + reach)
-    proposal = without(proposal, candidate.banned[:, : len(proposal.ids)], canvas.end_id, rules)
+    canvas, size = candidate.canvas, len(proposal.ids)
+    proposal = without(proposal, candidate.banned[:, :size], canvas.end_id, rules)
     tokens = np.full(len(canvas), canvas.end_id, np.int64)
     log_probs = np.full(len(canvas), -np.inf, np.float32)
-    tokens[:size], log_probs[:size] = drawn(
-        proposal.ids[:size], proposal.log_probs[:size], rules, candidate.seed
-    )
+    tokens[:size], log_probs[:size] = drawn(proposal.ids, proposal.log_probs, rules, candidate.seed)
     spell(candidate, proposal, rules, tokens, log_probs)
+    start = canvas.last_committed + 1
     stand = start + agreed(candidate.draft, tokens[start:size])
     places = np.arange(len(canvas))
     canvas = canvas.commit((places >= start) & (places < stand), tokens, log_probs)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .candidate import Candidate, Rules, goes_on, row_of
 from .canvas import Canvas
 from .check import check
+from .clock import Clock
 from .errors import CancelledError, EngineFailedError
 from .model import Bools, Ids, Proposal
 from .prompt import Cancelled
@@ -36,13 +37,14 @@ class Denoising:
     rules: Rules
     cancelled: Cancelled
     observe: Observe | None = None
+    clock: Clock = field(default_factory=Clock)
 
     def run(self, candidates: list[Candidate]) -> None:
         """Fills every canvas that is not given up. Raises CancelledError before a step."""
         while running := [c for c in candidates if goes_on(c.canvas, self.rules)]:
             start, before = time.perf_counter(), candidates[0].canvas
             for candidate in running:
-                step(candidate, self.proposed(candidate), self.rules)
+                self.step(candidate, self.proposed(candidate))
             if running[0] is candidates[0]:
                 self.tell(candidates[0], before, start)
 
@@ -50,7 +52,7 @@ class Denoising:
         """A step of the first candidate alone; gives what its pass proposed."""
         start, before = time.perf_counter(), first.canvas
         proposal = self.proposed(first)
-        step(first, proposal, self.rules)
+        self.step(first, proposal)
         self.tell(first, before, start)
         return proposal
 
@@ -59,6 +61,11 @@ class Denoising:
         if self.cancelled():
             raise CancelledError("cancelled before a denoising step")
         return self.forward(*row_of(candidate, self.rules))
+
+    def step(self, candidate: Candidate, proposal: Proposal) -> None:
+        """The step that a pass over a candidate proposes, and what is drafted behind it."""
+        with self.clock.measured("denoise"):
+            step(candidate, proposal, self.rules)
 
     def tell(self, first: Candidate, before: Canvas, start: float) -> None:
         """Tells of a step that the first candidate took since `start`, from the canvas `before`."""

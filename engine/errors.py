@@ -37,4 +37,4 @@ class EngineFailedError(LacunaError):
 
 
 class CancelledError(LacunaError):
-    """The caller cancelled the request between two denoising steps."""
+    """The caller cancelled the request before a forward pass."""

@@ -19,7 +19,7 @@ from .certainty import beginnings
 from .choose import most_likely_length
 from .clock import Clock
 from .context import ContextCache, Surroundings
-from .denoise import Denoising, Forward, step
+from .denoise import Denoising, Forward
 from .drafts import first_draft
 from .extent import end_of
 from .healing import Cut
@@ -105,7 +105,7 @@ class Filling:
         denoising, first, proposal = self._first_pass(draft, trace)
         rules, canvas = denoising.rules, first.canvas
         others = drawn_apart(first, proposal, count - 1, rules) if rules.temperature else []
-        step(first, proposal, rules)
+        denoising.step(first, proposal)
         denoising.tell(first, canvas, start)
         if count > 1 and not rules.temperature:
             while not has_begun(first, rules):
@@ -153,7 +153,7 @@ class Filling:
                 candidate.draft = first_draft(rules, card.end_id, start, expected)
         forward = self._forward(gap, context)
         observe = trace.after_step if trace else None
-        return Denoising(forward, rules, self.cancelled, observe), candidate
+        return Denoising(forward, rules, self.cancelled, observe, self.clock), candidate
 
     def _denoised(
         self, draft: Draft, denoising: Denoising, candidates: list[Candidate]

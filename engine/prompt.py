@@ -159,7 +159,8 @@ class Fill:
 
     text: str
     tokens: int
-    """Committed tokens of the text, its end token included when the model placed one."""
+    """Tokens committed for the text, its end token included when the model placed one, and those
+    that were cut off where the text ends before them."""
     steps: int
     """Forward passes that wrote it (NFE): over every canvas, and one for each token of the base."""
     finish: Finish
@@ -213,6 +214,7 @@ class Step:
     """0-based step within the whole fill."""
     cells: tuple[Cell, ...]
     ms: float
+    """Of the passes of all candidates; the first one's includes reading the context."""
 
 
 OnStep = Callable[[Step], None]

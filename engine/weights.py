@@ -33,7 +33,7 @@ def read(path: Path) -> Tensors:
 def merged(
     card: Card, base: Mapping[str, NDArray[Any]], adapter: Tensors
 ) -> Iterator[tuple[str, NDArray[Any]]]:
-    """The initialisers of both large graphs: base + adapter, quantised anew, one by one."""
+    """The initialisers of the transformer: base + adapter, quantised anew, one by one."""
     yield "final_norm", adapter["final_norm"]
     for index in range(card.layers):
         for norm in ("norm1", "norm2"):

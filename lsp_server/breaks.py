@@ -53,14 +53,18 @@ def breaks_syntax(span: Span, end: int, text: str) -> bool:
     document = span.document
     if document.tree is None or span.kind is SpanKind.COMMENT:
         return False
-    with_name = document.replaced(span.start, span.end, _NAME)
     for whole in _made_whole(span, text):
         left = document.replaced(span.start, end, whole).errors
         if left == 0:
             return span.kind is SpanKind.LINES and _no_longer_compiles(span, end, text)
-        if left <= document.errors and left <= with_name.errors:
+        if left <= document.errors and left <= _errors_with_a_name(span):
             return False
     return True
+
+
+def _errors_with_a_name(span: Span) -> int:
+    """How many errors there are with a plain name in the span."""
+    return span.document.replaced(span.start, span.end, _NAME).errors
 
 
 def _no_longer_compiles(span: Span, end: int, text: str) -> bool:

@@ -34,11 +34,12 @@ class Script:
         best = self.probabilities[min(len(self.canvases), len(self.probabilities) - 1)]
         self.canvases.append(canvas)
         # Places differ a little, so that the most probable one is known.
-        chance = best - np.arange(SIZE) * 1e-4
+        places = np.arange(len(canvas))
+        chance = best - places * 1e-4
         log_probs = np.log(np.stack([chance, (1 - chance) / 2], axis=1)).astype(np.float32)
-        ids = np.stack([TOKENS, TOKENS + 100], axis=1)
-        current = np.log(self.current - np.arange(SIZE) * 1e-4)
-        end: Floats = np.full(SIZE, -20, np.float32)
+        ids = np.stack([TOKENS[places], TOKENS[places] + 100], axis=1)
+        current = np.log(self.current - places * 1e-4)
+        end: Floats = np.full(len(canvas), -20, np.float32)
         return Proposal(ids, log_probs, end, current.astype(np.float32))
 
     def committed(self) -> list[int]:

@@ -1,12 +1,13 @@
 """A gap's way through the engine, over a scripted model: text, limits, cache, candidates, trace."""
 
+import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from engine import FillOptions, Finish, Prompt, Step
+from engine import FillOptions, Finish, Prompt, Step, check, drafts
 from engine.choose import Policy
 from engine.context import CHUNK, HOP, window
 from engine.engine import tail
@@ -394,6 +395,18 @@ def test_what_a_pass_confirms_stands_where_the_next_one_is_the_last_of_a_budget(
     engine, steps = ScriptedEngine(Drafts(), ["twelve chars"], ()), list[Step]()
     engine.fill(Prompt("what stands before "), FillOptions(steps=2), on_step=steps.append)
     assert [cell.state for cell in steps[0].cells[:9]] == ["new"] * 8 + ["masked"]
+
+
+def test_the_time_of_denoising_includes_that_of_drafting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*arguments: Any) -> Any:
+        time.sleep(0.05)
+        return next_draft(*arguments)
+
+    next_draft = drafts.next_draft
+    monkeypatch.setattr(check, "next_draft", slow)
+    [fill] = ScriptedEngine(Drafts(), ["twelve chars"], ()).fill(Prompt("what stands before "))
+    assert fill.steps > 1
+    assert fill.timings.denoise >= 50
 
 
 @pytest.mark.parametrize("policy", list(Policy))
